@@ -1,0 +1,55 @@
+"""Image-grounded video benchmarks, from a list of ids to numbers that anyone can reproduce.
+
+Importing this package imports nothing heavy: each name below is loaded from its module when first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ivbench_data.cache import cache_frames as cache_frames
+    from ivbench_data.cache import read_frames as read_frames
+    from ivbench_data.dataset import Dataset as Dataset
+    from ivbench_data.dataset import load as load
+    from ivbench_data.manifests import load_manifest as load_manifest
+    from ivbench_data.schema import FrameGrid as FrameGrid
+    from ivbench_data.schema import FrameSelection as FrameSelection
+    from ivbench_data.schema import QueryImage as QueryImage
+    from ivbench_data.schema import Question as Question
+    from ivbench_data.schema import Video as Video
+    from ivbench_data.sources import import_dataset as import_dataset
+    from ivbench_data.workspace import Workspace as Workspace
+
+__version__ = "0.1.0"
+
+_HOME_OF = {
+    "Dataset": "dataset",
+    "FrameGrid": "schema",
+    "FrameSelection": "schema",
+    "QueryImage": "schema",
+    "Question": "schema",
+    "Video": "schema",
+    "Workspace": "workspace",
+    "cache_frames": "cache",
+    "import_dataset": "sources",
+    "load": "dataset",
+    "load_manifest": "manifests",
+    "read_frames": "cache",
+}
+
+__all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)
+    "__version__",
+    *sorted(_HOME_OF),
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

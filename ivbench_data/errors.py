@@ -1,0 +1,107 @@
+"""Every exception that ivbench-data raises on purpose.
+
+A bad *row* (a removed video, a truncated file, a malformed line) is never raised: it comes back as a result
+with a reason. What is raised is a bad call or a bad environment, and the message says which file, which value,
+and what to do::
+
+    IvbenchError                    catch this one to catch them all
+    ├── UsageError                  a value that cannot be meant (exit code 2)
+    │   └── UnsafeNameError         an id or a file name that could leave its folder
+    ├── EnvironmentProblemError     the machine lacks something (exit code 3)
+    │   ├── MissingDependencyError  an optional extra is not installed
+    │   └── StorageError            the disk is full, read-only, or not ours to write
+    ├── DatasetError                a dataset is absent, or its files are not what they should be (exit code 1)
+    │   └── DatasetNotFoundError
+    ├── VideoError                  one video cannot be read; in batches this becomes a failed row
+    │   ├── UnreadableVideoError    damaged, empty, or not a video
+    │   └── VideoLimitError         larger or longer than the limits allow
+    └── CacheError                  one cache file cannot be used
+        ├── CacheNotFoundError
+        └── CacheCorruptError
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import ClassVar
+
+
+class IvbenchError(Exception):
+    """The root of all errors raised on purpose; `exit_code` is what the command line exits with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(IvbenchError):
+    """A value that cannot be meant: an unknown name, a size of zero, a path that does not exist."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnsafeNameError(UsageError):
+    """An id or a file name that could leave its folder, or that some file system cannot hold."""
+
+
+class EnvironmentProblemError(IvbenchError):
+    """The machine lacks something that the call needs."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class MissingDependencyError(EnvironmentProblemError):
+    """An optional extra is not installed; the message holds the `pip install` line."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed. Install it with: pip install 'ivbench-data[{extra}]'")
+
+
+class StorageError(EnvironmentProblemError):
+    """The disk is full, read-only, or not ours to write."""
+
+    @classmethod
+    def from_os_error(cls, error: OSError, path: Path) -> StorageError:
+        """The error that names the path and the way out, made from what the system said about writing `path`."""
+        advice = {
+            errno.ENOSPC: "the disk is full: free some space, or choose another folder with --root",
+            errno.EDQUOT: "your disk quota is used up: free some space, or choose another folder with --root",
+            errno.EROFS: "the file system is read-only: choose another folder with --root",
+            errno.EACCES: "permission denied: choose another folder with --root, or change its permissions",
+            errno.EPERM: "permission denied: choose another folder with --root, or change its permissions",
+        }
+        told = advice.get(error.errno or 0, f"{error.strerror or error}: choose another folder with --root")
+        return cls(f"cannot write {path}: {told}")
+
+
+class DatasetError(IvbenchError):
+    """A dataset's files are not what they should be."""
+
+
+class DatasetNotFoundError(DatasetError):
+    """There is no dataset in that folder yet."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class VideoError(IvbenchError):
+    """One video cannot be read."""
+
+
+class UnreadableVideoError(VideoError):
+    """The file is damaged, empty, or not a video."""
+
+
+class VideoLimitError(VideoError):
+    """The video is larger or longer than the limits allow."""
+
+
+class CacheError(IvbenchError):
+    """One cache file cannot be used."""
+
+
+class CacheNotFoundError(CacheError):
+    """There is no cache file for that video and grid."""
+
+
+class CacheCorruptError(CacheError):
+    """A cache file is damaged: its digest or its structure is not what it was written with."""

@@ -1,0 +1,154 @@
+"""What is known of each benchmark before any of it is here: sources, expected counts, task groups, published figures.
+
+One JSON file a benchmark, in `manifests/`. A null is something that nobody has recorded yet; nothing is invented.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+
+from ivbench_data.dataset import explain
+from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256
+
+
+class HubRepository(Record):
+    """Where the parts come from."""
+
+    repo_id: NonEmpty
+    """`organisation/name` on the Hugging Face Hub."""
+    repo_type: NonEmpty = "dataset"
+    """Kind of repository."""
+    revision: str | None = None
+    """Commit that was fetched first and is fetched since; None until then."""
+    files: dict[str, Sha256] = Field(default_factory=dict)
+    """Digest of each file at that revision, recorded by the first fetch."""
+
+
+class ReleaseFile(Record):
+    """The annotations as released."""
+
+    file_name: SafeName
+    """Name of the file."""
+    sha256: Sha256 | None = None
+    """Digest of the file that this manifest's counts were taken from."""
+
+
+class Counts(Record):
+    """How many there should be; None where nobody says."""
+
+    videos: NonNegativeInt | None = None
+    """Videos."""
+    images: NonNegativeInt | None = None
+    """Query images."""
+    questions: NonNegativeInt | None = None
+    """Questions."""
+
+
+class Task(Record):
+    """One task of the benchmark."""
+
+    name: NonEmpty
+    """The paper's name, which `Question.task` holds."""
+    group: NonEmpty | None = None
+    """Key of its group."""
+    labels: tuple[NonEmpty, ...] = ()
+    """How the release spells it."""
+    released: NonNegativeInt | None = None
+    """Questions in the release."""
+    published: NonNegativeInt | None = None
+    """Questions in the paper."""
+
+
+class PublishedResult(Record):
+    """One row of the paper's main table: accuracy in per cent."""
+
+    model: NonEmpty
+    """The model's name as printed."""
+    group: str | None = None
+    """The table's heading above it."""
+    overall: float | None = None
+    """The overall figure as printed."""
+    groups: dict[str, float] = Field(default_factory=dict)
+    """Figure of each task group."""
+    tasks: dict[str, float | None] = Field(default_factory=dict)
+    """Figure of each task."""
+
+
+class Manifest(Record):
+    """All that is known of one benchmark beforehand."""
+
+    format_version: PositiveInt
+    """Version of this file's form."""
+    name: SafeName
+    """The dataset's name, and its folder's."""
+    title: NonEmpty
+    """The name people use."""
+    paper: str | None = None
+    """Where it was published."""
+    homepage: str | None = None
+    """Where its authors present it."""
+    license: str | None = None
+    """Licence of the annotations; None where the authors state none that we know of."""
+    hub: HubRepository | None = None
+    """Its repository on the Hub."""
+    release: ReleaseFile | None = None
+    """Its annotations file."""
+    video_url_template: str | None = None
+    """Address of a video, with `{video_id}` in it."""
+    released: Counts = Counts()
+    """What the release holds."""
+    published: Counts = Counts()
+    """What the paper says."""
+    task_groups: dict[str, NonEmpty] = Field(default_factory=dict)
+    """Key and title of each group of tasks."""
+    tasks: tuple[Task, ...] = ()
+    """The tasks, in the paper's order."""
+    video_categories: tuple[NonEmpty, ...] = ()
+    """Categories of videos."""
+    granularities: dict[str, tuple[NonEmpty, ...]] = Field(default_factory=dict)
+    """Our word for how much of the video a question is about, and the release's spellings of it."""
+    options_per_question: PositiveInt | None = None
+    """Options that the benchmark promises."""
+    published_results: tuple[PublishedResult, ...] = ()
+    """The paper's main table."""
+
+    def task_of_label(self) -> dict[str, str]:
+        """Every spelling of a task in the release, and the task's name."""
+        return {label: task.name for task in self.tasks for label in (task.name, *task.labels)}
+
+    def granularity_of_label(self) -> dict[str, str]:
+        """Every spelling of a granularity in the release, and our word for it."""
+        return {label: word for word, labels in self.granularities.items() for label in labels}
+
+
+def packaged_folder(name: str) -> Path:
+    """The folder `manifests` or `schemas`: inside the installed package, or at the top of the repository."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_packaged" / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def manifest_names() -> list[str]:
+    """Names of the benchmarks that have a manifest."""
+    return sorted(path.stem for path in packaged_folder("manifests").glob("*.json"))
+
+
+@cache
+def load_manifest(name: str) -> Manifest:
+    """The manifest of a benchmark.
+
+    Raises:
+        UsageError: there is none of that name.
+        DatasetError: the file is not a manifest.
+    """
+    if name not in manifest_names():
+        raise UsageError(f"there is no manifest named {name!r}; there are: {', '.join(manifest_names())}")
+    path = packaged_folder("manifests") / f"{name}.json"
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DatasetError(f"{path}: {explain(error)}") from error

@@ -1,0 +1,51 @@
+"""Times as people write them, and as seconds: the one place that reads `05:52-05:55`."""
+
+from __future__ import annotations
+
+import re
+
+from ivbench_data.schema import Evidence
+
+_CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2})?"
+_POINT = re.compile(_CLOCK)
+_RANGE = re.compile(rf"({_CLOCK})\s*[-–—~]\s*({_CLOCK})")
+_WHOLE = "whole video"
+
+
+def parse_clock(text: str) -> int:
+    """Seconds that `M:SS` or `H:MM:SS` stands for, by value: `0:75` is 75.
+
+    Raises:
+        ValueError: the text is not such a time.
+    """
+    if not _POINT.fullmatch(text) or not text.isascii():
+        raise ValueError(f"{text!r} is not a time like 5:30 or 1:24:06")
+    seconds = 0
+    for part in text.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
+
+
+def format_clock(seconds: float) -> str:
+    """The time as `MM:SS`, or `H:MM:SS` from an hour up; fractions of a second are cut."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def parse_location(text: str) -> Evidence | None:
+    """The evidence that a location names: a moment, a range (reversed ones as written), or the whole video.
+
+    None when the text is none of these; nothing is guessed.
+    """
+    stripped = text.strip()
+    if stripped.casefold() == _WHOLE:
+        return Evidence(kind="whole", text=text)
+    if not stripped.isascii() and not _RANGE.fullmatch(stripped):
+        return None
+    if _POINT.fullmatch(stripped):
+        return Evidence(kind="point", start_seconds=parse_clock(stripped), text=text)
+    if match := _RANGE.fullmatch(stripped):
+        start, end = (parse_clock(part) for part in match.groups())
+        return Evidence(kind="range", start_seconds=start, end_seconds=end, text=text)
+    return None

@@ -1,0 +1,197 @@
+"""Where everything lies under a root, the one atomic write, and digests.
+
+Nothing half-written is ever visible: each file is made under a temporary name of its own in the folder it belongs to,
+synced, and renamed into place. A fixed temporary name would let two writers mix their bytes, and file locks silently
+do nothing on some cluster file systems, so correctness rests on the rename alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ivbench_data.errors import StorageError, UnsafeNameError, UsageError
+from ivbench_data.schema import FrameGrid, check_safe_name
+
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
+"""Endings a video file may have, in order of preference when there are several."""
+
+FOREIGN_TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
+"""A temporary of another machine is stale after a day: whether its writer still lives cannot be asked."""
+
+_TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of one dataset under a root; making one touches nothing on disk."""
+
+    root: Path
+    dataset: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+        self._checked(self.dataset)
+
+    @property
+    def folder(self) -> Path:
+        """The dataset's folder."""
+        return self.root / self.dataset
+
+    @property
+    def videos(self) -> Path:
+        """The videos' folder."""
+        return self.folder / "videos"
+
+    @property
+    def images(self) -> Path:
+        """The query images' folder."""
+        return self.folder / "images"
+
+    @property
+    def raw(self) -> Path:
+        """The release as it came, untouched."""
+        return self.folder / "raw"
+
+    @property
+    def cache(self) -> Path:
+        """The frame caches, one folder a grid."""
+        return self.folder / "cache"
+
+    def find_video(self, video_id: str) -> Path | None:
+        """The video's file, or None when there is none."""
+        name = self._checked(video_id)
+        candidates = (self.videos / f"{name}{suffix}" for suffix in VIDEO_SUFFIXES)
+        return next((path for path in candidates if path.is_file()), None)
+
+    def image_path(self, image_id: str) -> Path:
+        """Where the image's file belongs."""
+        return self.images / self._checked(image_id)
+
+    def cache_path(self, grid: FrameGrid, video_id: str) -> Path:
+        """Where the video's frames in that grid belong."""
+        return self.cache / grid.identity / f"{self._checked(video_id)}.safetensors"
+
+    @staticmethod
+    def _checked(name: str) -> str:
+        try:
+            return check_safe_name(name)
+        except ValueError as error:
+            raise UnsafeNameError(str(error)) from None
+
+
+def default_root() -> Path:
+    """`$IVBENCH_ROOT`, or `./data`."""
+    return Path(os.environ.get("IVBENCH_ROOT") or "data")
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A binary file to write `path` with: it appears whole when the block ends, and not at all when it raises.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    temporary = path.parent / _temporary_name()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError.from_os_error(error, path) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write the whole file atomically."""
+    with write_atomically(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write one JSON document atomically: indented, keys in the order given, ending in a newline."""
+    write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode())
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays."""
+    swept = 0
+    for path in folder.rglob(".tmp-*") if folder.is_dir() else ():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and _is_stale(path, match["machine"], int(match["pid"])):
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept
+
+
+def _temporary_name() -> str:
+    return f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def _machine() -> str:
+    """Eight digits for this machine and process-id space: outside of it (containers, hosts) a pid means nothing."""
+    try:
+        pid_space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        pid_space = ""
+    return hashlib.sha256(f"{socket.gethostname()}\0{pid_space}".encode()).hexdigest()[:8]
+
+
+def _is_stale(path: Path, machine: str, pid: int) -> bool:
+    if machine == _machine():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            return False
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > FOREIGN_TEMPORARY_MAX_AGE_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where the system lets folders be synced."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems refuse to sync folders; the file itself is safe
+    finally:
+        os.close(descriptor)
+
+
+# --- digests ----------------------------------------------------------------------------------------------------
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, as 64 hexadecimal digits."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
