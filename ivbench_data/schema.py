@@ -338,7 +338,7 @@ class FrameGrid(Record):
         """Width and height of the frames, for a source of that width and height as displayed (after rotation).
 
         The short side becomes `res`, the other keeps the aspect; each is then rounded to the nearest multiple of
-        `multiple_of`, halves up, and is one multiple at least: 854×480 at 240 gives 428×240; in multiples of 28, 420×252.
+        `multiple_of`, halves up, at least one: 854×480 at 240 gives 428×240; in multiples of 28, 420×252.
         """
         short = min(width, height)
         return self._side(width, short), self._side(height, short)

@@ -1,0 +1,5 @@
+"""`python -m ivbench_data` is the same as `ivbench-data`."""
+
+from ivbench_data.cli import main
+
+main()

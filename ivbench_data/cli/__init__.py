@@ -1,0 +1,101 @@
+"""The command line: one file a verb, each loaded only when it is called, so that `--help` stays light.
+
+A verb parses, calls the library, and draws; it returns its exit code: 0 done, 1 finished with failed rows that a re-run
+or a repair could mend, 2 usage, 3 environment, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from ivbench_data import __version__
+from ivbench_data.errors import IvbenchError
+
+VERBS = {
+    "import": "Bring a local release in.",
+    "info": "What a dataset holds, against what its benchmark promises.",
+    "verify": "Check that the files are whole.",
+    "cache": "Extract frames once, for every model.",
+    "demo": "Make a small benchmark and run the whole journey on it.",
+}
+"""Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
+
+_MODULES = {"import": "import_"}
+
+
+class VerbGroup(click.Group):
+    """A group whose verbs are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of the journey."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None when there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"ivbench_data.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb, or an error that names the nearest one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            if nearest := get_close_matches(args[0], VERBS, n=1):
+                raise click.UsageError(f"{error.message} Did you mean {nearest[0]!r}?", ctx) from None
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=VerbGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with: ivbench-data demo",
+)
+@click.version_option(__version__, prog_name="ivbench-data")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """Image-grounded video benchmarks, from a list of ids to numbers that anyone can reproduce."""
+
+
+def run(args: list[str] | None = None) -> int:
+    """The exit code of a run on `args`, those of the process by default: the one place that turns errors into words."""
+    args = sys.argv[1:] if args is None else args
+    try:
+        code = group.main(args, prog_name="ivbench-data", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. What was finished is kept; run the same command again to go on.", err=True)
+        return 130
+    except IvbenchError as error:
+        if "--debug" in args:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # whoever read our output has had enough (`| head`): not an error, but Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

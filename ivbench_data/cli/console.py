@@ -1,0 +1,107 @@
+"""How the command line draws: tables on stdout, progress and messages on stderr, one JSON document with `--json`.
+
+Text that comes from outside (ids, titles, messages) is never read as markup, and its control characters are written
+out, not sent to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+RowT = TypeVar("RowT")
+
+
+def stdout() -> Console:
+    """The console for data."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def stderr() -> Console:
+    """The console for progress and messages."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def show_plain(text: object) -> str:
+    """The text with every character that a terminal would act on written out (`\\x1b`), so that it can only be read."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def say(message: str, style: str = "") -> None:
+    """Print a message on stderr."""
+    stderr().print(Text(show_plain(message), style=style), soft_wrap=True)
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], footer: Sequence[object] | None = None
+) -> None:
+    """Print a table on stdout; columns whose every value is a number are set flush right."""
+    body = [list(row) for row in rows]
+    numeric = [
+        bool(body) and all(isinstance(row[at], int | float) or row[at] in ("", "–") for row in body)
+        for at in range(len(columns))
+    ]
+    table = Table(
+        title=Text(show_plain(title), style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_footer=footer is not None,
+    )
+    for at, name in enumerate(columns):
+        table.add_column(
+            Text(name),
+            justify="right" if numeric[at] else "left",
+            footer=Text(show_plain(footer[at])) if footer is not None else "",
+            overflow="fold",
+        )
+    for row in body:
+        table.add_row(*(Text(show_plain(_written(value))) for value in row))
+    stdout().print(table)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def format_bytes(count: float) -> str:
+    """A size for people: `9.8 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def track(rows: Iterable[RowT], description: str, total: int, quiet: bool = False) -> Iterator[RowT]:
+    """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar."""
+    console = stderr()
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=console,
+        disable=quiet or not console.is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task(description, total=total, note="")
+        for row in rows:
+            progress.advance(task)
+            yield row

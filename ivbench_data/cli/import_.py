@@ -1,0 +1,57 @@
+"""`ivbench-data import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ivbench_data.cli.options import json_option, root_option
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  ivbench-data import ivbench path/to/test_data.jsonl
+  ivbench-data import native path/to/my-benchmark --dataset my-benchmark""",
+)
+@click.argument("source")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dataset", default=None, help="Name of the dataset's folder.  [default: the source's own name]")
+@root_option
+@json_option
+def command(source: str, path: Path, dataset: str | None, root: Path, as_json: bool) -> int:
+    """Bring a local release in: SOURCE is `ivbench` or `native` (our own JSONL), PATH its file or folder.
+
+    The release is kept untouched in raw/. A malformed line is named and the others are imported; the exit code is
+    then 1.
+    """
+    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.sources import import_dataset
+    from ivbench_data.workspace import Workspace
+
+    dataset_made = import_dataset(source, path, root, dataset)
+    folder = Workspace(root, dataset_made.name).folder
+    if as_json:
+        print_json(
+            {
+                "dataset": dataset_made.name,
+                "folder": str(folder),
+                "videos": len(dataset_made.videos),
+                "images": len(dataset_made.images),
+                "questions": len(dataset_made.questions),
+                "bad_lines": [line.model_dump() for line in dataset_made.bad_lines],
+                "provenance": dataset_made.provenance,
+            }
+        )
+        return 1 if dataset_made.bad_lines else 0
+    say(
+        f"Imported {len(dataset_made.questions):,} questions on {len(dataset_made.videos):,} videos and "
+        f"{len(dataset_made.images):,} images into {folder}."
+    )
+    for line in dataset_made.bad_lines:
+        say(f"  left out: {line}", style="yellow")
+    if dataset_made.bad_lines:
+        say(f"{len(dataset_made.bad_lines)} lines could not be used; the others were imported.", style="yellow")
+    return 1 if dataset_made.bad_lines else 0

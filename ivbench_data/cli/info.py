@@ -1,0 +1,124 @@
+"""`ivbench-data info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ivbench_data.cli.options import dataset_option, json_option, root_option
+
+if TYPE_CHECKING:
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.manifests import Manifest
+    from ivbench_data.workspace import Workspace
+
+
+@click.command(
+    "info",
+    epilog="""\b
+Example:
+  ivbench-data info --dataset ivbench""",
+)
+@dataset_option
+@root_option
+@json_option
+def command(dataset: str, root: Path, as_json: bool) -> int:
+    """What a dataset holds and what of it is on this machine, against what its benchmark promises."""
+    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.dataset import load
+    from ivbench_data.manifests import load_manifest, manifest_names
+    from ivbench_data.workspace import Workspace
+
+    workspace = Workspace(root, dataset)
+    loaded = load(workspace.folder)
+    manifest = load_manifest(loaded.name) if loaded.name in manifest_names() else None
+    parts = _count_parts(loaded, workspace, manifest)
+    tasks = _count_tasks(loaded, manifest)
+    grids = _count_grids(workspace)
+    if as_json:
+        print_json(
+            {
+                "dataset": loaded.name,
+                "folder": str(workspace.folder),
+                "parts": parts,
+                "tasks": tasks,
+                "grids": grids,
+                "bad_lines": [line.model_dump() for line in loaded.bad_lines],
+            }
+        )
+        return 0
+    title = manifest.title if manifest else loaded.name
+    print_table(
+        f"{title} in {workspace.folder}",
+        ("", "imported", "on disk", "released", "in the paper"),
+        [
+            (name, part["imported"], _or_dash(part["on_disk"]), _or_dash(part["released"]), _or_dash(part["published"]))
+            for name, part in parts.items()
+        ],
+    )
+    print_table(
+        "Questions per task",
+        ("task", "group", "imported", "released", "in the paper"),
+        [
+            (row["task"], row["group"] or "–", row["imported"], _or_dash(row["released"]), _or_dash(row["published"]))
+            for row in tasks
+        ],
+        ("all", "", *(f"{sum(row[key] or 0 for row in tasks):,}" for key in ("imported", "released", "published"))),
+    )
+    if grids:
+        print_table("Frame caches", ("grid", "videos"), list(grids.items()))
+    else:
+        say("No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240")
+    for line in loaded.bad_lines:
+        say(f"left out at import: {line}", style="yellow")
+    return 0
+
+
+def _or_dash(value: object) -> object:
+    return "–" if value is None else value
+
+
+def _count_parts(dataset: Dataset, workspace: Workspace, manifest: Manifest | None) -> dict[str, dict[str, Any]]:
+    on_disk = {
+        "videos": sum(workspace.find_video(video.video_id) is not None for video in dataset.videos),
+        "images": sum(workspace.image_path(image.image_id).is_file() for image in dataset.images),
+        "questions": None,
+    }
+    return {
+        name: {
+            "imported": len(getattr(dataset, name)),
+            "on_disk": on_disk[name],
+            "released": getattr(manifest.released, name) if manifest else None,
+            "published": getattr(manifest.published, name) if manifest else None,
+        }
+        for name in ("videos", "images", "questions")
+    }
+
+
+def _count_tasks(dataset: Dataset, manifest: Manifest | None) -> list[dict[str, Any]]:
+    from collections import Counter
+
+    found = Counter(question.task for question in dataset.questions)
+    known = {task.name: task for task in manifest.tasks} if manifest else {}
+    rows = []
+    for name in [*known, *sorted(found.keys() - known.keys())]:
+        task = known.get(name)
+        rows.append(
+            {
+                "task": name,
+                "group": manifest.task_groups.get(task.group or "") if manifest and task else None,
+                "imported": found[name],
+                "released": task.released if task else None,
+                "published": task.published if task else None,
+            }
+        )
+    return rows
+
+
+def _count_grids(workspace: Workspace) -> dict[str, int]:
+    if not workspace.cache.is_dir():
+        return {}
+    folders = sorted(folder for folder in workspace.cache.iterdir() if folder.is_dir())
+    return {folder.name: sum(1 for _ in folder.glob("*.safetensors")) for folder in folders}

@@ -1,0 +1,48 @@
+"""Options that several verbs share, said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ivbench_data.errors import UsageError
+from ivbench_data.schema import check_safe_name
+from ivbench_data.workspace import default_root
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def root_option(command: CommandT) -> CommandT:
+    """`--root`: where all datasets lie."""
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="IVBENCH_ROOT",
+        default=default_root,
+        show_default="$IVBENCH_ROOT or ./data",
+        help="Folder that holds the datasets.",
+    )(command)
+
+
+def dataset_option(command: CommandT) -> CommandT:
+    """`--dataset`: which of them."""
+    return click.option(
+        "--dataset", default="ivbench", show_default=True, callback=_check_dataset, help="Name of the dataset."
+    )(command)
+
+
+def json_option(command: CommandT) -> CommandT:
+    """`--json`: one document on stdout, and nothing else."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else.")(
+        command
+    )
+
+
+def _check_dataset(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        return check_safe_name(value)
+    except ValueError as error:
+        raise UsageError(f"--dataset: {error}") from None
