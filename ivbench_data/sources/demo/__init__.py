@@ -77,17 +77,18 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
         for data_id, draft in enumerate(draft_questions(script)):
             name = image_name(script.video_id, data_id)
             media[workspace.image_path(name)] = partial(draw_picture, draft.picture, name)
-    # The annotations come first: as long as they are not this version's, whatever media there are may be stale,
-    # and a run that is killed in between finds the same state again.
-    current = all(path.is_file() and path.read_bytes() == content for path, content in release.items())
-    if not current:
+    # The annotations come first: where they are another version's, so may be the media beside them, and a run that is
+    # killed in between finds the same state again.
+    written = {path: not (path.is_file() and path.read_bytes() == content) for path, content in release.items()}
+    if any(written[path] and path.is_file() for path in release):
         for path in media:
             path.unlink(missing_ok=True)
-        for path, content in release.items():
+    for path, content in release.items():
+        if written[path]:
             write_bytes(path, content)
     total = len(release) + len(media)
     for position, path in enumerate(release, 1):
-        yield MadeFile(path, not current, position, total)
+        yield MadeFile(path, written[path], position, total)
     for position, (path, make) in enumerate(media.items(), len(release) + 1):
         missing = not path.is_file()
         if missing:

@@ -32,22 +32,34 @@ PALETTES: dict[str, tuple[tuple[int, int, int], ...]] = {
 
 def paint_backdrop(style: str, width: int, height: int, dice: Dice, *, zoom: float = 1.0) -> Image.Image:
     """An RGB picture of the style; its scale, its place and its lights are drawn by the dice."""
-    y, x = np.mgrid[0 : 2 * height, 0 : 2 * width] / (2.0 * height)
-    pattern = _PATTERNS[style](x / zoom, y / zoom, dice)
+    x, y = _plane(2 * width, 2 * height)  # twice as large, then halved: smooth edges
+    level = _PATTERNS[style](x / zoom, y / zoom, dice)[..., None]
     dark, middle, light = np.array(PALETTES[style], dtype=np.float64)
-    level = pattern[..., None]
     color = np.where(level < 0.5, dark + (middle - dark) * 2 * level, middle + (light - middle) * (2 * level - 1))
-    lit = color * (0.30 + 1.0 * _lights(x / x.max(), y, dice)[..., None])
-    return Image.fromarray(np.clip(np.rint(lit), 0, 255).astype(np.uint8)).reduce(2)
+    return _shade(np.asarray(_to_image(color).reduce(2)), 0.36 + 0.92 * _lights(*_plane(width, height), dice))
 
 
 def paint_studio(width: int, height: int, dice: Dice) -> Image.Image:
     """A plain RGB backdrop for query images: soft lights in six even steps of one pale colour."""
-    y, x = np.mgrid[0 : 2 * height, 0 : 2 * width] / (2.0 * height)
-    steps = np.floor(_lights(x / x.max(), y, dice) * 5.999) / 5
+    lights = 6 * _lights(*_plane(width, height), dice)
+    steps = np.floor(lights)
+    soft = (np.minimum(steps, 5) + np.clip(40 * (lights - steps) - 39, 0, 1)) / 6
     tint = np.array([dice.between(150, 235) for _ in range(3)])
-    color = tint * (0.40 + 0.66 * steps[..., None])
-    return Image.fromarray(np.clip(np.rint(color), 0, 255).astype(np.uint8)).reduce(2)
+    return _shade(np.broadcast_to(tint, (height, width, 3)), 0.46 + 0.62 * soft)
+
+
+def _plane(width: int, height: int) -> tuple[_Field, _Field]:
+    """Places of the pixels: x and y, with y from 0 to 1."""
+    y, x = np.mgrid[0:height, 0:width] / float(height)
+    return x, y
+
+
+def _shade(color: NDArray[np.uint8] | _Field, brightness: _Field) -> Image.Image:
+    return _to_image(color * brightness[..., None])
+
+
+def _to_image(color: NDArray[np.uint8] | _Field) -> Image.Image:
+    return Image.fromarray(np.clip(np.rint(color), 0, 255).astype(np.uint8))
 
 
 def _wave(turns: _Field) -> _Field:
@@ -61,6 +73,7 @@ def _wave(turns: _Field) -> _Field:
 def _lights(x: _Field, y: _Field, dice: Dice) -> _Field:
     """Large soft patches from 0 to 1, which tell one scene's picture from another's at a glance."""
     total = np.zeros_like(x)
+    x = x / x.max()  # as many lights in a wide picture as in a square one
     for _ in range(7):
         along_x, along_y, start = dice.between(-2.6, 2.6), dice.between(-2.6, 2.6), dice.between(0, 1)
         total += dice.between(0.5, 1.0) * _wave(along_x * x + along_y * y + start)
@@ -76,8 +89,8 @@ def _step(field: _Field) -> _Field:
 def _hills(x: _Field, y: _Field, dice: Dice) -> _Field:
     level = np.full_like(x, 1.0)
     for ridge in range(5):
-        line = 0.12 + 0.2 * ridge + 0.07 * _wave(dice.between(1.0, 2.4) * x + dice.between(0, 1))
-        level = np.where(y > line, 0.85 - 0.19 * ridge, level)
+        line = 0.06 + 0.2 * ridge + 0.09 * _wave(dice.between(1.0, 2.4) * x + dice.between(0, 1))
+        level = np.where(y > line, 0.9 - 0.2 * ridge, level)
     return level
 
 

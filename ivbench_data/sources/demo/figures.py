@@ -53,7 +53,7 @@ def _arc(x: float, y: float, radius_x: float, radius_y: float, start: float, end
 
 
 _HEART = (*_arc(-0.47, -0.32, 0.5, 0.5, 140, 330), *_arc(0.47, -0.32, 0.5, 0.5, 210, 400), (0.0, 0.95))
-_CRESCENT = (*_arc(0, 0, 0.98, 0.98, 300, 60), *_arc(0.42, 0, 0.72, 0.8, 250, 110))
+_CRESCENT = (*_arc(0.1, 0, 0.98, 0.98, 50, 310), *_arc(0.55, 0, 0.55, 0.794, 289.1, 70.9))
 
 _PARTS: dict[str, tuple[_Part, ...]] = {
     "circle": (("ellipse", "main", ((-0.95, -0.95), (0.95, 0.95))),),
@@ -156,6 +156,7 @@ _PARTS: dict[str, tuple[_Part, ...]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def draw_sticker(figure: Figure, size: int) -> Image.Image:
     """The figure as it looks in videos: RGBA, a white rim, `size` pixels high and wide."""
     return _sticker(figure).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)

@@ -31,7 +31,7 @@ def draw_picture(picture: Picture, name: str) -> bytes:
         figure = picture.figures[0] if picture.figures else Figure("face", picture.face_color)
         _draw_portrait(canvas, figure, dice)
     file = io.BytesIO()
-    canvas.save(file, "PNG", optimize=False, compress_level=9)
+    canvas.save(file, "PNG", compress_level=6)
     return file.getvalue()
 
 

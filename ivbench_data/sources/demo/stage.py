@@ -168,7 +168,7 @@ def _draw_race(frame: Image.Image, stage: Box, scene: Scene, into: float) -> Non
     _write(frame, f"{running:.1f} s", stage.at(0.5, 0.09), 16, 60)
     first, last = stage.left + 20, stage.left + stage.width - 20
     for index, guest in enumerate(scene.guests):
-        y = stage.top + stage.height * (0.44 + 0.255 * index)
+        y = stage.top + stage.height * (0.37 + 0.26 * index)
         draw.rectangle((first - 12, y, last + 12, y + 13), fill=_INK)
         for mark in (0, *MARKS):
             x = first + (last - first) * mark / len(MARKS)
