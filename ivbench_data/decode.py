@@ -5,33 +5,28 @@ get it, the packets are first walked without decoding (`scan_video`): timestamps
 packets that no other frame needs. Then only the groups of pictures that hold wanted frames are decoded, each up to
 its last wanted frame, without the packets that nothing wanted needs (the `selective` path). Where the packets do not
 tell enough, or the decoder does not show what they promised, the file is decoded from its first packet on (the
-`sequential` path).
-
-Frames go from the decoder straight to their size and to planar RGB in one swscale call: bicubic (or as asked),
-accurate rounding, bit-exact, with the stream's own matrix and range; where it names none, BT.709 from 720 lines up,
-else BT.601, and limited range. Planar because it is what is stored, and because swscale's packed RGB goes through
-8-bit tables that make white 253. The decoder's note of where chroma samples sit is withheld from swscale: FFmpeg 7
-ignores it and FFmpeg 8 does not, and the same file must give the same bytes with both.
+`sequential` path). What a packet tells is read in `bitstream`; pixels are made in `convert`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from pydantic import PositiveFloat, PositiveInt
 
-from ivbench_data.bitstream import UnsafeStreamError, open_reader
+from ivbench_data.bitstream import PacketColumns, PacketIndex, UnsafeStreamError, index_packets, open_reader
+from ivbench_data.convert import FrameConverter, describe_colours, read_orientation
 from ivbench_data.errors import UnreadableVideoError, VideoLimitError
 from ivbench_data.schema import Record, Resize
 
@@ -57,19 +52,6 @@ DEFAULT_LIMITS = DecodeLimits()
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,h264,hevc,ogg,asf,ivf,obu"
 """Containers that hold their own bytes. A playlist (hls, dash, concat) would open other files and addresses."""
 
-_ACCURATE, _BITEXACT = 0x40000, 0x80000  # SWS_ACCURATE_RND, SWS_BITEXACT; PyAV names them from 16 on
-_FILTERS: dict[Resize, int] = {
-    "bicubic": int(Interpolation.BICUBIC),
-    "area": int(Interpolation.AREA),
-    "lanczos": int(Interpolation.LANCZOS),
-    "bilinear": int(Interpolation.BILINEAR),
-}
-_BT601, _BT709 = int(Colorspace.ITU601), int(Colorspace.ITU709)
-_MATRICES = {1: ("bt709", 1), 4: ("fcc", 4), 5: ("bt601", 5), 6: ("bt601", 5), 7: ("smpte240m", 7), 9: ("bt2020", 9)}
-"""AVColorSpace of a frame, to our name and swscale's number."""
-_NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
-"""Since 17 PyAV scales on all cores unless told not to; here a worker uses one core."""
-
 
 @dataclass(frozen=True)
 class VideoScan:
@@ -84,6 +66,8 @@ class VideoScan:
     """Pixels as coded, before rotation."""
     rotation: int
     """Degrees to turn frames counter-clockwise for display: 0, 90, 180 or 270."""
+    is_mirrored: bool
+    """Whether frames are to be mirrored left to right, before they are turned."""
     time_base: Fraction
     """Seconds a timestamp unit."""
     pts: NDArray[np.int64]
@@ -98,7 +82,7 @@ class VideoScan:
     """Why frames can only be had by decoding from the first packet on; None when packets can be picked."""
     size_bytes: int
     """Size of the file."""
-    _packets: _Packets | None = field(default=None, repr=False)
+    _packets: PacketIndex | None = field(default=None, repr=False)
 
     @property
     def frames(self) -> int:
@@ -130,6 +114,11 @@ class FrameRequest:
     resize: Resize = "bicubic"
     """swscale's filter."""
 
+    @property
+    def size(self) -> tuple[int, int, Resize]:
+        """All that decides on a frame's pixels."""
+        return self.width, self.height, self.resize
+
 
 @dataclass
 class ExtractionReport:
@@ -141,23 +130,12 @@ class ExtractionReport:
     """Packets that were given to the decoder."""
     rotation: int = 0
     """Degrees that frames were turned counter-clockwise."""
+    is_mirrored: bool = False
+    """Whether frames were mirrored left to right, before they were turned."""
     colour_matrix: str = ""
     """Matrix that was used: `bt709`, `bt601`, …"""
     colour_range: str = ""
     """Range that was used: `limited` or `full`."""
-
-
-@dataclass(frozen=True)
-class _Packets:
-    """The video packets in decoding order."""
-
-    pts: NDArray[np.int64]
-    dts: NDArray[np.int64]
-    is_droppable: NDArray[np.bool_]
-    starts: NDArray[np.int64]
-    """Where decoding may start, ascending; the first is 0."""
-    of_frame: NDArray[np.int64]
-    """For each presentation index, the packet that holds it."""
 
 
 class _SelectiveError(Exception):
@@ -188,54 +166,47 @@ def scan_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoScan:
             return _scan(path, container, stream, limits)
         except UnsafeStreamError as error:
             reason = str(error)
-        except av.error.FFmpegError as error:
-            raise UnreadableVideoError(f"{path.name}: its packets cannot be read: {_words(error)}") from error
     return _scan_by_decoding(path, limits, reason)
 
 
 def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: DecodeLimits) -> VideoScan:
     context = stream.codec_context
-    read_traits = open_reader(context.name, context.extradata or b"")
-    pts: list[int] = []
-    dts: list[int] = []
-    starts: list[bool] = []
-    droppable: list[bool] = []
-    shown: list[bool] = []
-    carries: list[bool] = []
-    layers: list[int] = []
-    last_duration = 0
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
+    held_back: int = getattr(context, "reorder_depth", int(context.has_b_frames))  # PyAV before 18 tells 0 or some
+    reader = open_reader(_codec_name(stream), context.extradata or b"", held_back)
+    columns = PacketColumns()
+    orientation: tuple[int, bool] | None = None
+    time_base, last_duration = _time_base(stream), 0
+    for packet in _demux(path, container, stream):
         if packet.is_corrupt:
-            raise UnreadableVideoError(f"{path.name}: packet {len(pts)} is cut off or damaged")
-        if packet.pts is None:
+            raise UnreadableVideoError(f"{path.name}: packet {len(columns.pts)} is cut off or damaged")
+        pts = packet.pts
+        if pts is None:
             raise UnsafeStreamError("frames have no timestamps")
-        traits = read_traits(memoryview(packet), packet.is_keyframe)
-        pts.append(packet.pts)
-        dts.append(packet.pts if packet.dts is None else packet.dts)
-        starts.append(traits.starts_decoding)
-        droppable.append(traits.is_droppable)
-        shown.append(traits.is_shown and not packet.is_discard)
-        carries.append(traits.carries_parameters)
-        layers.append(traits.temporal_layer)
+        traits = reader.read(memoryview(packet), packet.is_keyframe)
+        columns.append(pts, packet.dts, traits, traits.is_shown and not packet.is_discard)
         last_duration = packet.duration or last_duration
-        _check_length(path, len(pts), packet.pts - pts[0], packet.time_base, limits)
-    if not any(shown):
+        _check_length(path, len(columns.pts), pts - columns.pts[0], time_base, limits)
+        if orientation is None:
+            orientation = _try_orientation(stream, packet)
+    if not any(columns.is_shown):
         raise UnreadableVideoError(f"{path.name}: no packet of it shows a frame")
-    packets = _index_packets(pts, dts, starts, droppable, shown, carries, layers)
+    packets = index_packets(columns)
+    orientation = orientation or _try_orientation(stream, None)
+    if orientation is None:
+        raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
     end = int(in_order[-1]) + _frame_duration(stream, in_order, last_duration)
     return VideoScan(
         path=path,
-        codec=context.name,
+        codec=_codec_name(stream),
         width=context.width,
         height=context.height,
-        rotation=_read_rotation(path, limits),
-        time_base=_time_base(stream),
+        rotation=orientation[0],
+        is_mirrored=orientation[1],
+        time_base=time_base,
         pts=in_order,
         average_rate=stream.average_rate,
-        duration_seconds=float((end - int(in_order[0])) * _time_base(stream)),
+        duration_seconds=_check_duration(path, (end - int(in_order[0])) * time_base, limits),
         is_timed=True,
         sequential_reason=None,
         size_bytes=path.stat().st_size,
@@ -243,43 +214,23 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     )
 
 
-def _index_packets(
-    pts: list[int],
-    dts: list[int],
-    starts: list[bool],
-    droppable: list[bool],
-    shown: list[bool],
-    carries: list[bool],
-    layers: list[int],
-) -> _Packets:
-    """The packets' order, once it is sure that the lists can be trusted."""
-    times = np.array(pts, dtype=np.int64)
-    if len(np.unique(times)) != len(times):
-        raise UnsafeStreamError("two packets have the same timestamp")
-    # A start is clean when all that comes after it is also shown after it: else its leading frames may refer to what
-    # came before it (an open group of pictures).
-    later = np.minimum.accumulate(times[::-1])[::-1]
-    clean = np.array(starts) & (later == times)
-    if not clean[0]:
-        raise UnsafeStreamError("the first packet is no clean place to start")
-    own_parameters = np.array(carries)[clean]
-    if own_parameters.any() and not own_parameters.all():
-        raise UnsafeStreamError("parameter sets stand at some keyframes only")
-    visible = np.flatnonzero(np.array(shown))
-    return _Packets(
-        pts=times,
-        dts=np.array(dts, dtype=np.int64),
-        is_droppable=np.array(droppable) & (np.array(layers) == max(layers)),
-        starts=np.flatnonzero(clean),
-        of_frame=visible[np.argsort(times[visible], kind="stable")],
-    )
+def _try_orientation(stream: VideoStream, packet: av.Packet[VideoStream] | None) -> tuple[int, bool] | None:
+    """How the frames are to be turned, if the decoder shows the first one now; without a packet, it has seen all."""
+    try:
+        frames = stream.codec_context.decode(packet)
+    except av.error.FFmpegError as error:
+        raise UnsafeStreamError(f"the decoder stumbles at the first frames: {_words(error)}") from error
+    return read_orientation(frames[0]) if frames else None
 
 
 def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoScan:
     """The scan of a file whose packets tell too little: every frame is decoded once, to be counted and timed."""
     pts: list[int | None] = []
     with _open(path, limits) as (container, stream):
+        rotation, is_mirrored = 0, False
         for frame in _decode_all(path, container, stream):
+            if not pts:
+                rotation, is_mirrored = read_orientation(frame)
             pts.append(frame.pts)
             _check_length(path, len(pts), (frame.pts or 0) - (pts[0] or 0), _time_base(stream), limits)
         if not pts:
@@ -295,14 +246,15 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
         context = stream.codec_context
         return VideoScan(
             path=path,
-            codec=context.name,
+            codec=_codec_name(stream),
             width=context.width,
             height=context.height,
-            rotation=_read_rotation(path, limits),
+            rotation=rotation,
+            is_mirrored=is_mirrored,
             time_base=time_base,
             pts=times,
             average_rate=stream.average_rate,
-            duration_seconds=float((end - int(times[0])) * time_base),
+            duration_seconds=_check_duration(path, (end - int(times[0])) * time_base, limits),
             is_timed=is_timed,
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
@@ -381,17 +333,14 @@ def _decode_selectively(
     packets = scan._packets
     assert packets is not None
     index_of_pts = {int(scan.pts[index]): index for index in indices}
-    holding = packets.of_frame[list(indices)]
-    groups: dict[int, set[int]] = {}
-    for start, packet in zip(np.searchsorted(packets.starts, holding, side="right") - 1, holding, strict=True):
-        groups.setdefault(int(packets.starts[start]), set()).add(int(packet))
     with _open(scan.path, limits) as (container, stream):
         reader = _PacketReader(container, stream, packets)
-        context = stream.codec_context
-        for start, holders in groups.items():
+        for start, holders in packets.group(indices):
             missing = len(holders)
-            for frame in _decode_group(reader, context, packets, start, holders, report):
-                index = index_of_pts.get(-1 if frame.pts is None else frame.pts)
+            for frame in _decode_group(reader, stream, packets, start, holders, report):
+                if frame.is_corrupt:
+                    raise UnreadableVideoError(f"{scan.path.name}: a frame at {frame.time} s is damaged")
+                index = None if frame.pts is None else index_of_pts.get(frame.pts)
                 if index is not None:
                     missing -= 1
                     yield index, frame
@@ -401,16 +350,17 @@ def _decode_selectively(
 
 def _decode_group(
     reader: _PacketReader,
-    context: av.VideoCodecContext,
-    packets: _Packets,
+    stream: VideoStream,
+    packets: PacketIndex,
     start: int,
-    holders: set[int],
+    holders: Sequence[int],
     report: ExtractionReport,
 ) -> Iterator[VideoFrame]:
-    last = max(holders)
+    context = stream.codec_context
+    is_needed = packets.select(start, holders)
     try:
-        for number, packet in reader.read(start, last):
-            if number in holders or not packets.is_droppable[number]:
+        for packet, needed in zip(reader.read(start, holders[-1]), is_needed.tolist(), strict=True):
+            if needed:
                 report.packets_fed += 1
                 yield from context.decode(packet)
         yield from context.decode(None)
@@ -422,28 +372,28 @@ def _decode_group(
 class _PacketReader:
     """Packets by their number in decoding order, seeking only when that saves reading."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, packets: _Packets) -> None:
+    _NEAR = 50
+    """Packets that are read over sooner than a seek, which in MPEG-TS reads much of the file."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, packets: PacketIndex) -> None:
         self._container = container
         self._stream = stream
         self._packets = packets
-        self._number_of_pts = {int(value): number for number, value in enumerate(packets.pts)}
+        self._by_pts = np.argsort(packets.pts)
         self._next = 0
-        self._demuxer = container.demux(stream)
+        self._demuxer = self._demux()
 
-    def read(self, first: int, last: int) -> Iterator[tuple[int, av.Packet[VideoStream]]]:
-        """Packets `first` to `last` with their numbers."""
-        if first != self._next:
+    def read(self, first: int, last: int) -> Iterator[av.Packet[VideoStream]]:
+        """Packets `first` to `last`."""
+        if not 0 <= first - self._next <= self._NEAR:
             self._seek(first)
         for packet in self._demuxer:
-            if not packet.size:
-                break
-            number = self._number_of_pts.get(-1 if packet.pts is None else packet.pts)
-            if number is None or number > max(self._next, first) or number < self._next:
+            if packet.pts != self._packets.pts[self._next]:
                 raise _SelectiveError("packets come in another order after a seek")
-            self._next = number + 1
-            if number >= first:
-                yield number, packet
-            if number == last:
+            self._next += 1
+            if self._next > first:
+                yield packet
+            if self._next > last:
                 return
         raise _SelectiveError("the file ends before its last packet")
 
@@ -455,14 +405,24 @@ class _PacketReader:
                 self._container.seek(target, stream=self._stream, backward=True, any_frame=False)
             except av.error.FFmpegError:
                 continue
-            self._demuxer = self._container.demux(self._stream)
-            peeked = next(self._demuxer, None)
-            number = None if peeked is None or peeked.pts is None else self._number_of_pts.get(peeked.pts)
+            demuxer = self._demux()
+            peeked = next(demuxer, None)
+            number = None if peeked is None else self._find(peeked)
             if peeked is not None and number is not None and number <= first:
                 self._next = number
-                self._demuxer = chain((peeked,), self._demuxer)
+                self._demuxer = chain((peeked,), demuxer)
                 return
         raise _SelectiveError("seeking does not reach a keyframe")
+
+    def _demux(self) -> Iterator[av.Packet[VideoStream]]:
+        return (packet for packet in self._container.demux(self._stream) if packet.size)
+
+    def _find(self, packet: av.Packet[VideoStream]) -> int | None:
+        pts = self._packets.pts
+        if packet.pts is None:
+            return None
+        at = int(np.searchsorted(pts, packet.pts, sorter=self._by_pts))
+        return int(self._by_pts[at]) if at < len(pts) and pts[self._by_pts[at]] == packet.pts else None
 
 
 def _decode_sequentially(
@@ -471,6 +431,12 @@ def _decode_sequentially(
     with _open(scan.path, limits) as (container, stream):
         index = -1
         for index, frame in enumerate(_decode_all(scan.path, container, stream, report)):
+            if frame.is_corrupt:
+                raise UnreadableVideoError(f"{scan.path.name}: frame {index} is damaged")
+            if scan.is_timed and frame.pts != scan.pts[index]:
+                raise UnreadableVideoError(
+                    f"{scan.path.name}: frame {index} is shown at another time than its packet says; it is damaged"
+                )
             yield index, frame
             if index == last:
                 return
@@ -483,104 +449,36 @@ def _decode_all(
     path: Path, container: InputContainer, stream: VideoStream, report: ExtractionReport | None = None
 ) -> Iterator[VideoFrame]:
     try:
-        for packet in container.demux(stream):
-            if report is not None and packet.size:
+        for packet in _demux(path, container, stream):
+            if report is not None:
                 report.packets_fed += 1
-            yield from stream.codec_context.decode(packet if packet.size else None)
-            if not packet.size:
-                return
+            yield from stream.codec_context.decode(packet)
+        yield from stream.codec_context.decode(None)
     except av.error.FFmpegError as error:
         raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {_words(error)}") from error
-
-
-# --- converting -------------------------------------------------------------------------------------------------
 
 
 def _convert(
     scan: VideoScan,
     requests: Sequence[FrameRequest],
-    wanted: Mapping[int, list[tuple[int, int]]],
+    wanted: dict[int, list[tuple[int, int]]],
     decoded: Iterator[tuple[int, VideoFrame]],
     report: ExtractionReport,
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     """The wanted frames among those decoded, at their requests' sizes; each size of a frame is made once."""
-    reformatters = [VideoReformatter() for _ in requests]
-    report.rotation = scan.rotation
+    converter = FrameConverter(scan.rotation, scan.is_mirrored)
+    report.rotation, report.is_mirrored = scan.rotation, scan.is_mirrored
     for index, frame in decoded:
         if index not in wanted:
             continue
-        if frame.is_corrupt:
-            raise UnreadableVideoError(f"{scan.path.name}: frame {index} is damaged")
-        plain, matrix, is_full_range = _strip_properties(frame, report)
-        made: dict[tuple[int, int, Resize], NDArray[np.uint8]] = {}
+        report.colour_matrix, report.colour_range = describe_colours(frame)
+        sizes = list(dict.fromkeys(requests[number].size for number, _ in wanted[index]))
+        try:
+            made = dict(zip(sizes, converter.convert(frame, sizes), strict=True))
+        except ValueError as error:
+            raise UnreadableVideoError(f"{scan.path.name}: {error}") from error
         for number, position in wanted[index]:
-            request = requests[number]
-            size = (request.width, request.height, request.resize)
-            if size not in made:
-                made[size] = _scale(reformatters[number], plain, request, scan.rotation, matrix, is_full_range)
-            yield number, position, made[size]
-
-
-def _strip_properties(frame: VideoFrame, report: ExtractionReport) -> tuple[VideoFrame, int, bool]:
-    """The picture alone, swscale's number for its matrix, and whether its range is full."""
-    name, matrix = _MATRICES.get(int(frame.colorspace), ("", 0))
-    if not name:
-        name, matrix = ("bt709", _BT709) if frame.height >= 720 else ("bt601", _BT601)
-    is_full_range = int(frame.color_range) == int(ColorRange.JPEG) or frame.format.name.startswith("yuvj")
-    if not frame.format.is_rgb:
-        report.colour_matrix, report.colour_range = name, "full" if is_full_range else "limited"
-    else:
-        report.colour_matrix, report.colour_range = "rgb", "full"
-    plain = av.VideoFrame(frame.width, frame.height, frame.format.name.replace("yuvj", "yuv"))
-    for source, target in zip(frame.planes, plain.planes, strict=True):
-        _copy_plane(source, target)
-    return plain, matrix, is_full_range
-
-
-def _copy_plane(source: av.video.plane.VideoPlane, target: av.video.plane.VideoPlane) -> None:
-    if source.line_size == target.line_size and source.buffer_size == target.buffer_size:
-        target.update(cast("bytes", source))  # any buffer will do; the stub says less
-        return
-    rows = min(source.buffer_size // abs(source.line_size), target.buffer_size // target.line_size)
-    width = min(abs(source.line_size), target.line_size)
-    flat = np.frombuffer(memoryview(source), np.uint8)
-    lines = flat[: rows * abs(source.line_size)].reshape(rows, -1)
-    copied = np.zeros((target.buffer_size // target.line_size, target.line_size), np.uint8)
-    copied[:rows, :width] = lines[:, :width]
-    target.update(copied.tobytes())
-
-
-def _scale(
-    reformatter: VideoReformatter,
-    plain: VideoFrame,
-    request: FrameRequest,
-    rotation: int,
-    matrix: int,
-    is_full_range: bool,
-) -> NDArray[np.uint8]:
-    """uint8 `[3, H, W]` RGB at the request's size, turned for display."""
-    width, height = (request.height, request.width) if rotation % 180 else (request.width, request.height)
-    scaled = reformatter.reformat(
-        plain,
-        width=width,
-        height=height,
-        format="gbrp",
-        src_colorspace=matrix,
-        # RGB has no matrix; but PyAV before 17 sets none at all when source and destination name the same one
-        dst_colorspace=_BT709 if matrix == _BT601 else _BT601,
-        interpolation=_FILTERS[request.resize] | _ACCURATE | _BITEXACT,
-        src_color_range=int(ColorRange.JPEG if is_full_range else ColorRange.MPEG),
-        dst_color_range=int(ColorRange.JPEG),
-        **_NATIVE_THREADS,
-    )
-    green, blue, red = (
-        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:height, :width]
-        for plane in scaled.planes
-    )
-    turned = np.empty((3, request.height, request.width), np.uint8)
-    for channel, plane in enumerate((red, green, blue)):
-        turned[channel] = np.rot90(plane, rotation // 90) if rotation else plane
-    return turned
+            yield number, position, made[requests[number].size]
 
 
 # --- opening ----------------------------------------------------------------------------------------------------
@@ -589,39 +487,61 @@ def _scale(
 @contextmanager
 def _open(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its best video stream, one decoder thread."""
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    max_pixels = str(limits.max_pixels)
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS, "max_pixels": max_pixels}
     try:
-        if path.stat().st_size == 0:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableVideoError(f"{path.name}: not a file")
+        if status.st_size == 0:
             raise UnreadableVideoError(f"{path.name}: the file is empty")
         # "file:" keeps FFmpeg from reading anything else into the name
-        container = av.open(f"file:{path.absolute()}", options=options)
+        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
     except FileNotFoundError:
         raise UnreadableVideoError(f"{path.name}: there is no such file in {path.parent}") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise UnreadableVideoError(f"{path.name}: not a video that can be opened: {_words(error)}") from error
     with container:
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
-            raise UnreadableVideoError(f"{path.name}: it has no video stream")
+        stream = _choose_stream(path, container)
         context = stream.codec_context
-        if not context.width or not context.height:
-            raise UnreadableVideoError(f"{path.name}: its video stream has no size")
         if context.width * context.height > limits.max_pixels:
             raise VideoLimitError(
                 f"{path.name}: {context.width}×{context.height} is over the limit of {limits.max_pixels:,} pixels"
             )
-        if container.duration and container.duration / 1_000_000 > limits.max_duration_seconds:
-            raise VideoLimitError(_too_long(path, container.duration / 1_000_000, limits))
+        if container.duration:
+            _check_duration(path, Fraction(container.duration, 1_000_000), limits)
         context.thread_count = 1
-        context.options = {"max_pixels": str(limits.max_pixels)}
+        context.options = {"max_pixels": max_pixels}
         yield container, stream
 
 
-def _read_rotation(path: Path, limits: DecodeLimits) -> int:
-    """Degrees counter-clockwise, 0 to 270, from the first frame that can be decoded."""
-    with _open(path, limits) as (container, stream):
-        frame = next(_decode_all(path, container, stream), None)
-        return 0 if frame is None else round(frame.rotation / 90) * 90 % 360
+def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
+    """The video stream that FFmpeg finds best, or the first that is no cover."""
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        raise UnreadableVideoError(f"{path.name}: it has no video stream")
+    best = container.streams.best("video")
+    stream = next((video for video in videos if best is not None and video.index == best.index), videos[0])
+    # PyAV has no context where FFmpeg has no decoder; its stubs do not say so
+    if getattr(stream, "codec_context", None) is None:
+        raise UnreadableVideoError(f"{path.name}: there is no decoder for its video stream")
+    if not stream.codec_context.width or not stream.codec_context.height:
+        raise UnreadableVideoError(f"{path.name}: its video stream has no size")
+    return stream
+
+
+def _codec_name(stream: VideoStream) -> str:
+    return stream.codec_context.codec.canonical_name
+
+
+def _demux(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+    """The stream's packets; empty ones, which stand for a frame that was left out, would end the decoding."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.error.FFmpegError as error:
+        raise UnreadableVideoError(f"{path.name}: its packets cannot be read: {_words(error)}") from error
 
 
 def _time_base(stream: VideoStream) -> Fraction:
@@ -641,12 +561,16 @@ def _frame_duration(stream: VideoStream, pts: NDArray[np.int64], told: int) -> i
 def _check_length(path: Path, packets: int, elapsed: int, time_base: Fraction, limits: DecodeLimits) -> None:
     if packets > limits.max_packets:
         raise VideoLimitError(f"{path.name}: it has more than {limits.max_packets:,} packets")
-    if packets % 1000 == 0 and elapsed * time_base > limits.max_duration_seconds:
-        raise VideoLimitError(_too_long(path, float(elapsed * time_base), limits))
+    if packets % 1000 == 0:
+        _check_duration(path, elapsed * time_base, limits)
 
 
-def _too_long(path: Path, seconds: float, limits: DecodeLimits) -> str:
-    return f"{path.name}: {seconds / 3600:.1f} h is over the limit of {limits.max_duration_seconds / 3600:g} h"
+def _check_duration(path: Path, seconds: Fraction, limits: DecodeLimits) -> float:
+    if seconds > limits.max_duration_seconds:
+        raise VideoLimitError(
+            f"{path.name}: {float(seconds) / 3600:.1f} h is over the limit of {limits.max_duration_seconds / 3600:g} h"
+        )
+    return float(seconds)
 
 
 def _words(error: Exception) -> str:
