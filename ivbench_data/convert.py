@@ -69,8 +69,7 @@ class FrameConverter:
             height=coded_height,
             format="gbrp",
             src_colorspace=matrix,
-            # RGB has no matrix; but PyAV before 17 sets none at all when source and destination name the same one
-            dst_colorspace=_BT709 if matrix == _BT601 else _BT601,
+            dst_colorspace=_other_than(matrix) if not frame.format.is_rgb else matrix,
             interpolation=_FILTERS[resize] | _ACCURATE | _BITEXACT,
             src_color_range=int(ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG),
             dst_color_range=int(ColorRange.JPEG),
@@ -114,6 +113,14 @@ def _matrix_of(frame: VideoFrame) -> tuple[str, int]:
     if known:
         return known
     return ("bt709", _BT709) if frame.height >= 720 else ("bt601", _BT601)
+
+
+def _other_than(matrix: int) -> int:
+    """A matrix for RGB, which has none; but PyAV before 17 sets none at all when both sides name the same one.
+
+    From RGB to RGB, swscale goes by way of YUV: there both sides must agree.
+    """
+    return _BT709 if matrix == _BT601 else _BT601
 
 
 def _is_full_range(frame: VideoFrame) -> bool:

@@ -488,7 +488,7 @@ def _convert(
 def _open(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its best video stream, one decoder thread."""
     max_pixels = str(limits.max_pixels)
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS, "max_pixels": max_pixels}
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -496,7 +496,7 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, Vi
         if status.st_size == 0:
             raise UnreadableVideoError(f"{path.name}: the file is empty")
         # "file:" keeps FFmpeg from reading anything else into the name
-        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
+        container = av.open(f"file:{path.absolute()}", container_options=options, metadata_errors="replace")
     except FileNotFoundError:
         raise UnreadableVideoError(f"{path.name}: there is no such file in {path.parent}") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -511,7 +511,8 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, Vi
         if container.duration:
             _check_duration(path, Fraction(container.duration, 1_000_000), limits)
         context.thread_count = 1
-        context.options = {"max_pixels": max_pixels}
+        # some old codecs are decoded in ways that differ between machines and FFmpeg's versions, unless told so
+        context.options = {"max_pixels": max_pixels, "flags": "+bitexact"}
         yield container, stream
 
 

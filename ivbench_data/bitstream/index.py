@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,19 +31,17 @@ class PacketIndex:
     of_frame: NDArray[np.int64]
     """For each presentation index, the packet that holds it."""
 
-    def group(self, indices: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    def group(self, indices: Sequence[int]) -> list[tuple[int, list[int]]]:
         """Runs of packets that hold the wanted frames, each with the packet to start decoding from, in that order."""
-        start, run = 0, list[int]()
-        for holder in sorted(self.of_frame[list(indices)].tolist()):
-            nearest = self._find_start(holder)
-            if run and nearest > run[-1]:
-                yield start, run
-                run = []
-            if not run:
-                start = nearest
-            run.append(holder)
-        if run:
-            yield start, run
+        groups: list[tuple[int, list[int]]] = []
+        for holder in sorted(self.of_frame[list(indices)].tolist(), reverse=True):
+            start = self._find_start(holder)
+            if groups and holder >= groups[-1][0]:
+                # a frame that leads the group's start pulls it back to its own
+                groups[-1] = (min(start, groups[-1][0]), [holder, *groups[-1][1]])
+            else:
+                groups.append((start, [holder]))
+        return groups[::-1]
 
     def _find_start(self, number: int) -> int:
         """The last start from which a decoder shows that packet's frame right: not one that it leads."""
