@@ -26,8 +26,8 @@ from ivbench_data.schema import FrameGrid, check_safe_name
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
 """Endings a video file may have, in order of preference when there are several."""
 
-FOREIGN_TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
-"""A temporary of another machine is stale after a day: whether its writer still lives cannot be asked."""
+TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
+"""A temporary is stale after a day, whoever wrote it: on another machine its writer cannot be asked whether it lives."""
 
 _TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
 
@@ -158,18 +158,26 @@ def _machine() -> str:
 
 
 def _is_stale(path: Path, machine: str, pid: int) -> bool:
-    if machine == _machine():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
-            return False
-        return False
+    if machine == _machine() and not _is_running(pid):
+        return True
     try:
-        return time.time() - path.stat().st_mtime > FOREIGN_TEMPORARY_MAX_AGE_SECONDS
+        return time.time() - path.stat().st_mtime > TEMPORARY_MAX_AGE_SECONDS
     except FileNotFoundError:
         return False
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    try:
+        # a killed process that nobody has waited for (containers without an init) answers, but writes no more
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return True
 
 
 def _sync_folder(folder: Path) -> None:
