@@ -27,7 +27,7 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
 """Endings a video file may have, in order of preference when there are several."""
 
 TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
-"""A temporary is stale after a day, whoever wrote it: on another machine its writer cannot be asked whether it lives."""
+"""A temporary is stale after a day, whoever wrote it: another machine cannot be asked whether its writer lives."""
 
 _TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
 
