@@ -118,6 +118,28 @@ class VideoScan:
 
 
 @dataclass(frozen=True)
+class PacketWalk:
+    """What the container alone says of a video's packets: a few milliseconds, whatever the codec."""
+
+    codec: str
+    """FFmpeg's name of the codec."""
+    width: int
+    """Pixels as coded, before rotation."""
+    height: int
+    """Pixels as coded, before rotation."""
+    pts_seconds: NDArray[np.float64]
+    """When each packet's frame is shown, ascending, in seconds after the first; float64 `[packets]`."""
+    is_keyframe: NDArray[np.bool_]
+    """Whether the container calls it a keyframe; bool `[packets]`, in the same order."""
+    is_timed: bool
+    """Whether the container gives timestamps; if not, `pts_seconds` follow from the order of the packets."""
+    duration_seconds: float
+    """From the first frame's beginning to the last frame's end."""
+    corrupt_packets: int
+    """Packets that the demuxer found cut off or damaged."""
+
+
+@dataclass(frozen=True)
 class FrameRequest:
     """Some frames of a video, at one size."""
 
@@ -306,6 +328,52 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             is_timed=is_timed,
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
+        )
+
+
+def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWalk:
+    """What the container says of the video's packets; nothing is decoded, no bitstream is read.
+
+    Packets that an edit list discards are left out. It may be empty, and damaged packets are counted, not refused.
+
+    Raises:
+        UnreadableVideoError: not a video that can be opened, or none in it.
+        VideoLimitError: larger or longer than `limits` allow.
+    """
+    pts: list[int] = []
+    keyframes: list[bool] = []
+    is_timed = True
+    corrupt_packets = last_duration = 0
+    with _open(path, limits) as (container, stream):
+        time_base = _time_base(stream)
+        try:
+            for packet in container.demux(stream):
+                if not packet.size or packet.is_discard:
+                    continue
+                corrupt_packets += packet.is_corrupt
+                is_timed &= packet.pts is not None
+                pts.append(len(pts) if packet.pts is None else packet.pts)
+                keyframes.append(packet.is_keyframe)
+                last_duration = packet.duration or last_duration
+                _check_length(path, len(pts), pts[-1] - pts[0] if is_timed else 0, time_base, limits)
+        except av.error.FFmpegError as error:
+            raise UnreadableVideoError(f"{path.name}: its packets cannot be read: {_words(error)}") from error
+        if not is_timed:
+            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            pts, time_base, last_duration = list(range(len(pts))), 1 / Fraction(rate), 1
+        times = np.array(pts, dtype=np.int64)
+        order = np.argsort(times, kind="stable")
+        elapsed = times[order] - (times.min() if pts else 0)
+        lasting = _frame_duration(stream, elapsed, last_duration) if pts else 0
+        return PacketWalk(
+            codec=stream.codec_context.name,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            pts_seconds=np.asarray(elapsed * time_base.numerator / time_base.denominator, dtype=np.float64),
+            is_keyframe=np.array(keyframes, dtype=np.bool_)[order],
+            is_timed=is_timed,
+            duration_seconds=float((int(elapsed[-1]) + lasting) * time_base) if pts else 0.0,
+            corrupt_packets=corrupt_packets,
         )
 
 
