@@ -19,8 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from ivbench_data._packets import VideoScan, scan_video
 from ivbench_data.boxes import Container, check_structure
+from ivbench_data.decode import DEFAULT_LIMITS, DecodeLimits, PacketWalk, walk_packets
 from ivbench_data.errors import UnreadableVideoError
 
 MIN_GAP_SECONDS: Final = 1.0
@@ -50,7 +50,9 @@ class FileFacts:
     size_bytes: int
 
 
-def check_file_quick(path: Path, expected_seconds: float | None = None) -> FileFacts:
+def check_file_quick(
+    path: Path, expected_seconds: float | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> FileFacts:
     """What the file holds, when nothing is wrong with its size, boxes, packets, their timestamps, and its duration.
 
     Decodes nothing: a few milliseconds. Made to be called on a download before it is renamed into place.
@@ -58,55 +60,56 @@ def check_file_quick(path: Path, expected_seconds: float | None = None) -> FileF
     Args:
         path: the file; its name's ending does not matter.
         expected_seconds: the duration that the source names, when known. A file may be longer, not shorter.
+        limits: how large and long a video may be.
 
     Raises:
         UnreadableVideoError: something is wrong with it; the message says what, and where in the file or video.
         VideoLimitError: it is larger or longer than the limits allow.
     """
     container = check_structure(path)
-    scan = scan_video(path)
-    for reason in (_find_bad_packets(scan), _find_gap(scan), _find_shortfall(scan, expected_seconds)):
+    walk = walk_packets(path, limits)
+    for reason in (_find_bad_packets(walk), _find_gap(walk), _find_shortfall(walk, expected_seconds)):
         if reason is not None:
             raise UnreadableVideoError(f"{path.name}: {reason}")
     return FileFacts(
         container=container,
-        codec=scan.codec,
-        width=scan.width,
-        height=scan.height,
-        frames=scan.frames,
-        duration_seconds=scan.duration_seconds,
+        codec=walk.codec,
+        width=walk.width,
+        height=walk.height,
+        frames=len(walk.pts_seconds),
+        duration_seconds=walk.duration_seconds,
         size_bytes=path.stat().st_size,
     )
 
 
-def _find_bad_packets(scan: VideoScan) -> str | None:
-    if scan.frames == 0:
+def _find_bad_packets(walk: PacketWalk) -> str | None:
+    if len(walk.pts_seconds) == 0:
         return "holds a video stream without a single frame"
-    if scan.corrupt_packets:
-        return f"{scan.corrupt_packets} of {scan.frames} packets are damaged or cut"
+    if walk.corrupt_packets:
+        return f"{walk.corrupt_packets} of {len(walk.pts_seconds)} packets are damaged or cut"
     return None
 
 
-def _find_gap(scan: VideoScan) -> str | None:
+def _find_gap(walk: PacketWalk) -> str | None:
     """The gaps that lost fragments leave: far longer than the frames' own intervals, and a keyframe comes after.
 
     Both are needed, for a variable frame rate has long intervals too.
     """
-    times = scan.pts_seconds
+    times = walk.pts_seconds
     intervals = np.diff(times)
-    if not len(intervals):
+    if not len(intervals) or not walk.is_timed:
         return None
     usual = float(np.quantile(intervals, 0.95, method="lower"))
     suspects = np.flatnonzero(intervals > max(MIN_GAP_SECONDS, MIN_GAP_INTERVALS * usual))
-    gaps = [at for at in suspects if scan.is_keyframe[at + 1 : at + 1 + MAX_LEADING_FRAMES].any()]
+    gaps = [at for at in suspects if walk.is_keyframe[at + 1 : at + 1 + MAX_LEADING_FRAMES].any()]
     if not gaps:
         return None
-    told = ", ".join(f"{intervals[at]:.1f} s at {times[at] - times[0]:.1f} s" for at in gaps[:3])
+    told = ", ".join(f"{intervals[at]:.1f} s at {times[at]:.1f} s" for at in gaps[:3])
     more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
     return f"fragments are missing: gaps of {told}{more}, where frames are {usual:.2g} s apart"
 
 
-def _find_shortfall(scan: VideoScan, expected_seconds: float | None) -> str | None:
-    if expected_seconds is None or scan.duration_seconds >= expected_seconds - DURATION_TOLERANCE_SECONDS:
+def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | None:
+    if expected_seconds is None or walk.duration_seconds >= expected_seconds - DURATION_TOLERANCE_SECONDS:
         return None
-    return f"shows {scan.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
+    return f"shows {walk.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
