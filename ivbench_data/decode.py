@@ -67,6 +67,10 @@ _FILTERS: dict[Resize, int] = {
 _BT601, _BT709 = int(Colorspace.ITU601), int(Colorspace.ITU709)
 _MATRICES = {1: ("bt709", 1), 4: ("fcc", 4), 5: ("bt601", 5), 6: ("bt601", 5), 7: ("smpte240m", 7), 9: ("bt2020", 9)}
 """AVColorSpace of a frame, to our name and swscale's number."""
+_ENTROPY_CODED = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
+"""Codecs whose packets hold no long zeros: H.264 and HEVC break up every third zero byte (emulation prevention), the
+others' arithmetic coders spread them. MPEG-TS may pad with zeros between units."""
+_ZEROS = bytes(256)
 _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 """Since 17 PyAV scales on all cores unless told not to; here a worker uses one core."""
 
@@ -137,6 +141,8 @@ class PacketWalk:
     """From the first frame's beginning to the last frame's end."""
     corrupt_packets: int
     """Packets that the demuxer found cut off or damaged."""
+    zeroed_packets: int
+    """Packets that hold a run of zeros which entropy coding cannot make: bytes that were never written, or lost."""
 
 
 @dataclass(frozen=True)
@@ -343,14 +349,16 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
     pts: list[int] = []
     keyframes: list[bool] = []
     is_timed = True
-    corrupt_packets = last_duration = 0
+    corrupt_packets = zeroed_packets = last_duration = 0
     with _open(path, limits) as (container, stream):
         time_base = _time_base(stream)
+        has_no_zeros = stream.codec_context.name in _ENTROPY_CODED and container.format.name != "mpegts"
         try:
             for packet in container.demux(stream):
                 if not packet.size or packet.is_discard:
                     continue
                 corrupt_packets += packet.is_corrupt
+                zeroed_packets += has_no_zeros and _holds_zeros(bytes(packet))
                 is_timed &= packet.pts is not None
                 pts.append(len(pts) if packet.pts is None else packet.pts)
                 keyframes.append(packet.is_keyframe)
@@ -374,7 +382,12 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
             is_timed=is_timed,
             duration_seconds=float((int(elapsed[-1]) + lasting) * time_base) if pts else 0.0,
             corrupt_packets=corrupt_packets,
+            zeroed_packets=zeroed_packets,
         )
+
+
+def _holds_zeros(data: bytes) -> bool:
+    return _ZEROS in data or not any(data)
 
 
 def find_indices_at(scan: VideoScan, times_seconds: Sequence[float]) -> list[int]:
