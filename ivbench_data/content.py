@@ -29,8 +29,8 @@ DURATION_TOLERANCE_SECONDS: Final = 0.5
 """Encoders and frame rates move the end by less; a trim of a second must show."""
 OFFSET_SPAN_SECONDS, OFFSET_STEP_SECONDS = 2.0, 0.25
 """Where frames are looked for when they are not at their times."""
-OFFSET_SCAN_FRAMES: Final = 12
-"""Frames at either end that are looked for."""
+OFFSET_SCAN_FRAMES: Final = 8
+"""Frames at either end that are looked for; of a short video, a third of what it has."""
 
 Verdict = Literal["same", "trimmed", "replaced", "different"]
 
@@ -129,30 +129,33 @@ def _find_offsets(
     scan: VideoScan, reference: Fingerprint, bars: Sequence[float], longer: float
 ) -> tuple[float, float] | None:
     """How much later the file shows the reference's beginning and its end; None where either is not found."""
-    with_hash = [number for number, told in enumerate(reference.hashes) if told is not None]
-    ends = with_hash[:OFFSET_SCAN_FRAMES], with_hash[-OFFSET_SCAN_FRAMES:]
     steps = round(OFFSET_SPAN_SECONDS / OFFSET_STEP_SECONDS)
     # first those that explain themselves, so that among equals they are taken: unmoved, moved by the whole difference
     offsets = [0.0, longer, *(step * OFFSET_STEP_SECONDS for step in range(-steps, steps + 1) if step)]
-    wanted = {
-        (number, offset): reference.times_seconds[number] + offset
-        for number in {*ends[0], *ends[1]}
-        for offset in offsets
-        if 0 <= reference.times_seconds[number] + offset < scan.duration_seconds
-    }
-    if not wanted:
+    with_hash = [number for number, told in enumerate(reference.hashes) if told is not None]
+    taken = max(1, min(OFFSET_SCAN_FRAMES, len(with_hash) // 3))
+    start = _choose_offset(scan, reference, bars, with_hash[:taken], offsets)
+    if start is None:
         return None
-    views = view_frames(scan, list(wanted.values()))
-    hashes = [reference.hashes[number] for number, _ in wanted]
-    found = dict(zip(wanted, _measure_distances(views, bars, hashes), strict=True))
-    start, end = (_choose_offset(found, numbers, offsets) for numbers in ends)
-    return None if start is None or end is None else (start, end)
+    end = _choose_offset(scan, reference, bars, with_hash[-taken:], offsets)
+    return None if end is None else (start, end)
 
 
 def _choose_offset(
-    found: dict[tuple[int, float], float], numbers: Sequence[int], offsets: Sequence[float]
+    scan: VideoScan, reference: Fingerprint, bars: Sequence[float], numbers: Sequence[int], offsets: Sequence[float]
 ) -> float | None:
     """The offset at which enough of those frames show the same, and are nearest; earlier ones win by a bit."""
+    times = {
+        (number, offset): reference.times_seconds[number] + offset
+        for offset in offsets
+        for number in numbers
+        if 0 <= reference.times_seconds[number] + offset < scan.duration_seconds
+    }
+    if not times:
+        return None
+    views = view_frames(scan, list(times.values()))
+    measured = _measure_distances(views, bars, [reference.hashes[number] for number, _ in times])
+    found = dict(zip(times, measured, strict=True))
     best, best_distance = None, float("inf")
     for offset in offsets:
         distances = np.array([found[number, offset] for number in numbers if (number, offset) in found])

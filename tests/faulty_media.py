@@ -55,7 +55,7 @@ def write_video(
         for at, picture in enumerate(frames):
             if at == 0:
                 stream.height, stream.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts, frame.time_base = at, 1 / Fraction(fps).limit_denominator(1001)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -99,8 +99,12 @@ def show_at_rate(source: Path, fps: float, height: int) -> Iterator[np.ndarray]:
             while shown is not None and count / fps < frame.time - start - 1e-6:
                 yield shown
                 count += 1
-            width = round(frame.width * height / frame.height / 2) * 2
-            shown = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+            turns = round(frame.rotation / 90) % 4
+            wide, high = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+            size = (round(wide * height / high / 2) * 2, height)
+            width, height_coded = size[::-1] if turns % 2 else size
+            scaled = frame.reformat(width=width, height=height_coded, format="rgb24", interpolation="AREA")
+            shown = np.rot90(scaled.to_ndarray(), turns)
         assert shown is not None
         yield shown
 
