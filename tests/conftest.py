@@ -1,4 +1,4 @@
-"""What all tests share: the real release and footage where they are at hand, and a run of the command line."""
+"""What all tests share: the demo's media, the real release and footage where they are at hand, a run of the CLI."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ import pytest
 from hypothesis import settings
 
 from ivbench_data.cli import run
+from ivbench_data.sources.demo import make_demo
 
 # A deadline measures the machine, and this one may be busy.
 settings.register_profile("ivbench-data", deadline=None)
 settings.load_profile("ivbench-data")
+
+
+@pytest.fixture(scope="session")
+def demo_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the demo's own files under `demo/`, made once a session. To be read, never written to."""
+    root = tmp_path_factory.mktemp("demo_root")
+    for _ in make_demo(root):
+        pass
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,8 @@ HEAVY = {
 # What has no place here yet gets one, where the reader of the journey would look for it.
 ROOMS = (
     "errors", "schema", "timecodes", "workspace", "dataset", "manifests", "sources", "grids", "sample", "bitstream",
-    "decode", "boxes", "fingerprint", "verify", "workers", "fetch", "framefile", "cache", "statistics", "html",
-    "validate", "evaluate", "publish", "exports", "doctor", "cli",
+    "decode", "boxes", "fingerprint", "verify", "workers", "fetch", "framefile", "cache", "torch_dataset", "reader",
+    "plan", "statistics", "html", "validate", "evaluate", "publish", "exports", "doctor", "cli",
 )  # fmt: skip
 OUTSIDE_THE_ORDER = {"__init__", "__main__"}
 """The two faces: one names what is public, the other calls the command line."""
