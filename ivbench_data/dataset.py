@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, JsonValue, NonNegativeInt, ValidationError
@@ -185,7 +186,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) != len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r} is given twice")
+        raise ValueError(f"the key {shorten(repeated)} is given twice")
     return record
 
 
@@ -232,7 +233,7 @@ def explain(error: ValidationError) -> str:
     """A validation error in one line: which field, what is wrong with it, and the value."""
     told = []
     for item in error.errors(include_url=False):
-        place = ".".join(map(str, item["loc"]))
+        place = ".".join(map(str, item["loc"]))[:100]
         message = item["msg"].removeprefix("Value error, ")
         told.append(f"{place}: {message}" if place else message)
     return "; ".join(told[:5]) + (f"; and {len(told) - 5} more" if len(told) > 5 else "")

@@ -44,14 +44,15 @@ def check_safe_name(name: str) -> str:
         ValueError: it is empty, too long, `.` or `..`, holds a separator, a drive letter's colon, a control character,
             NUL, a lone surrogate or a wildcard, ends in a dot or a space, or is a device's name on Windows.
     """
+    size = len(name.encode(errors="surrogatepass"))
+    if size > MAX_NAME_BYTES:
+        raise ValueError(f"{name[:40]!r}… is {size} bytes long; at most {MAX_NAME_BYTES} are allowed")
     if not name or name != name.strip() or name.endswith("."):
         raise ValueError(f"{name!r} cannot be a file name: empty, padded with space, or ending in a dot")
     if _FORBIDDEN_IN_NAMES.search(name) or _WINDOWS_DEVICE.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a file name that stays in its folder on every system")
     if name.startswith("."):
         raise ValueError(f"{name!r} cannot be a file name here: names that begin with a dot are kept for temporaries")
-    if len(name.encode()) > MAX_NAME_BYTES:
-        raise ValueError(f"{name[:40]!r}… is {len(name.encode())} bytes long; at most {MAX_NAME_BYTES} are allowed")
     return name
 
 
