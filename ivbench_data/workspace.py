@@ -15,7 +15,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -139,8 +139,9 @@ def sweep_temporaries(folder: Path) -> int:
     for path in folder.rglob(".tmp-*") if folder.is_dir() else ():
         match = _TEMPORARY.fullmatch(path.name)
         if match and _is_stale(path, match["machine"], int(match["pid"])):
-            path.unlink(missing_ok=True)
-            swept += 1
+            with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
+                path.unlink()
+                swept += 1
     return swept
 
 
@@ -162,7 +163,7 @@ def _is_stale(path: Path, machine: str, pid: int) -> bool:
         return True
     try:
         return time.time() - path.stat().st_mtime > TEMPORARY_MAX_AGE_SECONDS
-    except FileNotFoundError:
+    except OSError:
         return False
 
 
@@ -184,13 +185,14 @@ def _sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut, where the system lets folders be synced."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some network file systems refuse to sync folders; the file itself is safe
-    finally:
-        os.close(descriptor)
+    # some network file systems refuse to sync folders, and a folder may be ours to write and not to read:
+    # the file itself is safe
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 # --- digests ----------------------------------------------------------------------------------------------------
