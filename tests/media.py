@@ -77,7 +77,9 @@ def encode(stream: VideoStream, images: Iterable[Image], pts: Sequence[int] | No
 def _calm(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:
     calm = dict(options or {})
     if codec == "libx265":
-        calm["x265-params"] = ":".join(filter(None, (calm.get("x265-params"), "log-level=none:pools=1:frame-threads=1")))
+        calm["x265-params"] = ":".join(
+            filter(None, (calm.get("x265-params"), "log-level=none:pools=1:frame-threads=1"))
+        )
     if codec == "libsvtav1":
         calm.setdefault("preset", "10")
         calm["svtav1-params"] = ":".join(filter(None, (calm.get("svtav1-params"), "lp=1")))
@@ -177,7 +179,9 @@ def _h264(path: Path) -> None:
 
 
 def _h264_main_long_gop(path: Path) -> None:
-    write_video(path, images=draw_frames(150), options={"preset": "veryfast", "bf": "2", "g": "600", "sc_threshold": "0"})
+    write_video(
+        path, images=draw_frames(150), options={"preset": "veryfast", "bf": "2", "g": "600", "sc_threshold": "0"}
+    )
 
 
 def _h264_open_gop(path: Path) -> None:
@@ -325,7 +329,9 @@ def _hevc(path: Path) -> None:
 
 
 def _hevc_open_gop(path: Path) -> None:
-    write_video(path, "libx265", images=draw_frames(100), options={"preset": "fast", "x265-params": "keyint=20:bframes=4"})
+    write_video(
+        path, "libx265", images=draw_frames(100), options={"preset": "fast", "x265-params": "keyint=20:bframes=4"}
+    )
 
 
 def _hevc_layers(path: Path) -> None:
@@ -361,7 +367,13 @@ def _vp9_layers(path: Path) -> None:
 
 
 def _vp9_444_10bit(path: Path) -> None:
-    write_video(path, "libvpx-vp9", images=draw_frames(30), options={"g": "15", "b": "200k", "profile": "3"}, pix_fmt="yuv444p10le")
+    write_video(
+        path,
+        "libvpx-vp9",
+        images=draw_frames(30),
+        options={"g": "15", "b": "200k", "profile": "3"},
+        pix_fmt="yuv444p10le",
+    )
 
 
 def _vp9_size_change(path: Path) -> None:
