@@ -142,6 +142,16 @@ def patch_edit_start(path: Path, frames: int) -> None:
     path.write_bytes(content)
 
 
+def claim_samples(path: Path, table: bytes, samples: int) -> None:
+    """Let an mp4's `stsz` or `trun` claim as many samples, all of one byte."""
+    content = bytearray(path.read_bytes())
+    at = content.index(table)
+    struct.pack_into(">II", content, at + 8, *((1, samples) if table == b"stsz" else (samples, 0)))
+    if table == b"trun":
+        struct.pack_into(">I", content, at + 4, 0)
+    path.write_bytes(content)
+
+
 def strip_usability(path: Path) -> None:
     """Take the video usability information out of an mp4's H.264 sequence parameter set; zeros fill its place."""
     content = bytearray(path.read_bytes())
@@ -307,7 +317,7 @@ def _h264_two_streams(path: Path) -> None:
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = Fraction(1, RATE)
             streams.append((stream, iter(encode(stream, draw_frames(50, width, height, seed=width)))))
-        streams[0][0].disposition, streams[1][0].disposition = 0, int(Disposition.default)
+        streams[0][0].disposition, streams[1][0].disposition = 0, Disposition.default.value
         packets = [packet for _, iterator in streams for packet in iterator]
         for packet in sorted(packets, key=lambda packet: packet.dts):
             container.mux(packet)
@@ -318,7 +328,7 @@ def _h264_with_cover(path: Path) -> None:
         cover = container.add_stream("mjpeg", rate=1)
         assert isinstance(cover, VideoStream)
         cover.width, cover.height, cover.pix_fmt = 200, 200, "yuvj420p"
-        cover.disposition = int(Disposition.attached_pic)
+        cover.disposition = Disposition.attached_pic.value
         stream = container.add_stream("libx264", rate=RATE, options=_X264)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -528,7 +538,7 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "h264_vfr.mp4": (_h264_vfr, SELECTIVE),
     "h264_vfr.mkv": (_h264_vfr_mkv, SELECTIVE),
     "h264.ts": (_h264_ts, SELECTIVE),
-    "h264.flv": (_h264, SELECTIVE),
+    "h264.flv": (_h264, SEQUENTIAL),
     "h264.avi": (_h264_avi, SELECTIVE),
     "h264_b.avi": (_h264_avi_b, SEQUENTIAL),
     "h264_edit.mp4": (_h264_edit, SELECTIVE),
