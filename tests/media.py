@@ -419,13 +419,25 @@ def _repack(packet: av.Packet, content: bytes) -> av.Packet:
     return packed
 
 
+_VP9_LAYERS = {
+    "ts-parameters": "ts_number_layers=3:ts_target_bitrate=100,150,200:ts_rate_decimator=4,2,1:ts_periodicity=4:"
+    "ts_layer_id=0,2,1,2:ts_layering_mode=3",
+    "lag-in-frames": "0",
+    "deadline": "realtime",
+    "g": "40",
+    "b": "200k",
+    "cpu-used": "6",
+}
+"""Every other frame refreshes no reference slot."""
+
+
 def _vp9_layers(path: Path) -> None:
-    layers = (
-        "ts_number_layers=3:ts_target_bitrate=100,150,200:ts_rate_decimator=4,2,1:ts_periodicity=4:"
-        "ts_layer_id=0,2,1,2:ts_layering_mode=3"
-    )
-    options = {"ts-parameters": layers, "error-resilient": "default", "lag-in-frames": "0", "deadline": "realtime"}
-    write_video(path, "libvpx-vp9", options={**options, "g": "40", "b": "200k", "cpu-used": "6"})
+    write_video(path, "libvpx-vp9", options={**_VP9_LAYERS, "error-resilient": "default"})
+
+
+def _vp9_layers_adapting(path: Path) -> None:
+    """The same, but each frame takes probabilities and motion vectors from the one before."""
+    write_video(path, "libvpx-vp9", options=_VP9_LAYERS)
 
 
 def _vp9_444(path: Path) -> None:
@@ -581,6 +593,7 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "vp9.mp4": (_vp9, SELECTIVE),
     "vp9.ivf": (_vp9, SELECTIVE),
     "vp9_layers.webm": (_vp9_layers, SELECTIVE),
+    "vp9_layers_adapting.webm": (_vp9_layers_adapting, SELECTIVE),
     "vp9_444.webm": (_vp9_444, SELECTIVE),
     "vp9_size_change.webm": (_vp9_size_change, SELECTIVE),
     "av1.mp4": (_av1, SELECTIVE),
