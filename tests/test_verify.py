@@ -384,6 +384,8 @@ def test_verb_reports_and_exits(dataset: Dataset, tmp_path: Path, capsys: pytest
     assert cli.run(["verify", "--quick", *at]) == 0
     assert cli.run(["verify", "--quick", "--strict", *at]) == 1
     capsys.readouterr()
+    assert cli.run(["verify", "--quick", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {"ok": 3, "failed": 0, "missing": 1}
     change(tmp_path / "test/videos/mp4.mp4", lambda content: b"<html>")
     assert cli.run(["verify", "--json", *at]) == 1
     told = json.loads(capsys.readouterr().out)
