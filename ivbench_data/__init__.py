@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ivbench_data.schema import Question as Question
     from ivbench_data.schema import Video as Video
     from ivbench_data.sources import import_dataset as import_dataset
+    from ivbench_data.validate import validate_questions as validate_questions
     from ivbench_data.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ _HOME_OF = {
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "cache",
+    "validate_questions": "validate",
 }
 
 __all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)

@@ -20,6 +20,7 @@ VERBS = {
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the files are whole.",
     "cache": "Extract frames once, for every model.",
+    "validate": "Find the broken questions.",
     "demo": "Make a small benchmark and run the whole journey on it.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
