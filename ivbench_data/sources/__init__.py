@@ -13,23 +13,26 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
-from ivbench_data.sources import ivbench, native
+from ivbench_data.sources import demo, ivbench, native
 from ivbench_data.sources.released import Released, read_fields
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
 SOURCES: dict[str, Callable[[Path], Dataset]] = {
+    "demo": demo.read,
     "ivbench": ivbench.read,
     "native": native.read,
 }
 """Every benchmark that can be imported, by name."""
 
 RELEASE_FILES: dict[str, tuple[str, ...]] = {
+    "demo": demo.RELEASE_FILES,
     "ivbench": ivbench.RELEASE_FILES,
     "native": native.RELEASE_FILES,
 }
 """The names that a source's files have in `raw/`; a single file is stored under the first of them."""
 
 RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
+    "demo": ivbench.read_released,
     "ivbench": ivbench.read_released,
 }
 """How to read the raw record that a source keeps in its questions, by the questions' `source`."""
