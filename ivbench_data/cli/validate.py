@@ -33,6 +33,11 @@ Examples:
 @click.option("--check", "checks", multiple=True, metavar="NAME", help="Run this check only; may be given again.")
 @click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Leave this check out; may be given again.")
 @click.option(
+    "--decode-videos",
+    is_flag=True,
+    help="Look for query images in their videos at 2 frames a second, not in cached frames only: minutes a hundred.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice([*SEVERITIES, "never"]),
     default="error",
@@ -46,6 +51,7 @@ def command(
     as_list: bool,
     checks: tuple[str, ...],
     skipped: tuple[str, ...],
+    decode_videos: bool,
     fail_on: str,
     as_json: bool,
 ) -> int:
@@ -67,7 +73,7 @@ def command(
         return 0
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
-    context = CheckContext(workspace)
+    context = CheckContext(workspace, decodes_videos=decode_videos)
     findings: list[Finding] = []
     for name in track(names, "validating", len(names), quiet=as_json):
         findings.extend(CHECKS[name](loaded, context))

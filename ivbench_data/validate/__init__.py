@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Finding
-from ivbench_data.validate import keys, options, times, wording
+from ivbench_data.validate import keys, leaks, media, options, times, wording
 from ivbench_data.validate.context import CheckContext
 
 Check = Callable[[Dataset, CheckContext], Iterator[Finding]]
@@ -44,6 +44,13 @@ CHECKS: dict[str, Check] = {
     "label_variant": keys.check_label_variant,
     "answer_kind_unexpected": keys.check_answer_kind_unexpected,
     "non_contiguous_ids": keys.check_non_contiguous_ids,
+    "image_missing": media.check_image_missing,
+    "image_unreadable": media.check_image_unreadable,
+    "image_too_small": media.check_image_too_small,
+    "image_too_large": media.check_image_too_large,
+    "near_duplicate_images": media.check_near_duplicate_images,
+    "near_duplicate_videos": media.check_near_duplicate_videos,
+    "image_from_own_video": leaks.check_image_from_own_video,
 }
 """Every check by name, in the order in which they run and are listed; a check's docstring says what it finds."""
 

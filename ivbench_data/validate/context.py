@@ -22,6 +22,8 @@ class CheckContext:
 
     workspace: Workspace | None = None
     """Where images, videos and caches lie; None: nothing is looked for on this machine."""
+    decodes_videos: bool = False
+    """Whether `image_from_own_video` may decode videos, at two frames a second; else it looks at cached frames only."""
     durations_seconds: Mapping[str, float] = field(default_factory=dict)
     """Length of each video that is known better than the dataset's own `duration_seconds`."""
 
