@@ -235,7 +235,7 @@ def _bounded_lines(file: Any) -> Iterator[bytes]:
 
 
 def read_jsonl(path: Path, record: type[RecordT], key: str | None) -> tuple[list[RecordT], list[BadLine]]:
-    """The records of a JSONL file, and the lines that hold none; `key` names the field that is unique among them, if any.
+    """The records of a JSONL file, and the lines that hold none; `key` names their unique field, if any.
 
     Raises:
         UsageError: the file cannot be read.

@@ -17,7 +17,8 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Finding, Question
 from ivbench_data.sources import import_dataset
-from ivbench_data.validate import CHECKS, describe_check, select_checks
+from ivbench_data.validate import CHECKS, CheckContext, describe_check, select_checks
+from ivbench_data.workspace import Workspace
 
 # what the released test_data.jsonl holds, read by hand finding by finding: (errors, warnings, infos)
 RELEASE_COUNTS = {
@@ -118,7 +119,7 @@ def test_the_command_draws_a_table_and_keeps_all_findings(root: Path, capsys: py
     assert "answer_among_distractors" in captured.out
     lines = (root / "ivbench" / "reports" / "findings.jsonl").read_text().splitlines()
     findings = [Finding.model_validate_json(line) for line in lines]
-    assert findings == list(validate_questions(load(root / "ivbench")))
+    assert findings == list(validate_questions(load(root / "ivbench"), CheckContext(Workspace(root, "ivbench"))))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ VERBS = {
     "verify": "Check that the files are whole.",
     "cache": "Extract frames once, for every model.",
     "validate": "Find the broken questions.",
+    "review": "Gather people's verdicts on questions, and how well they agree.",
+    "repair": "Mend questions by a patch that can be read, and undone.",
     "demo": "Make a small benchmark and run the whole journey on it.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
