@@ -25,7 +25,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 Examples:
   ivbench-data validate
   ivbench-data validate --check reversed_range --check malformed_time --fail-on warning
-  ivbench-data validate --list""",
+  ivbench-data validate --report --dataset demo""",
 )
 @dataset_option
 @root_option
@@ -44,6 +44,8 @@ Examples:
     show_default=True,
     help="Exit with 1 when something this bad is found, or worse.",
 )
+@click.option("--report", "with_report", is_flag=True, help="Also write reports/validate.html, to look at.")
+@click.option("--hide-answers", is_flag=True, help="Leave out of the report whatever would give an answer away.")
 @json_option
 def command(
     dataset: str,
@@ -53,6 +55,8 @@ def command(
     skipped: tuple[str, ...],
     decode_videos: bool,
     fail_on: str,
+    with_report: bool,
+    hide_answers: bool,
     as_json: bool,
 ) -> int:
     """Find the broken questions: options, times, wording, keys and media.
@@ -81,6 +85,11 @@ def command(
     write_jsonl(findings_path, findings)
     counts = count_findings(findings, names)
     worst = [finding for finding in findings if fail_on != "never" and _rank(finding) >= SEVERITIES.index(fail_on)]
+    report_path = None
+    if with_report:
+        from ivbench_data.validate.report import write_report
+
+        report_path = write_report(loaded, findings, workspace, hide_answers=hide_answers)
     if as_json:
         print_json(
             {
@@ -89,6 +98,7 @@ def command(
                 "counts": counts,
                 "findings": [finding.model_dump() for finding in findings],
                 "findings_file": str(findings_path),
+                "report_file": str(report_path) if report_path else None,
                 "bad_lines": [line.model_dump() for line in loaded.bad_lines],
             }
         )
@@ -115,6 +125,8 @@ def command(
         say(f"left out at import: {line}", style="yellow")
     say("What each check finds: ivbench-data validate --list")
     say(f"All findings: {findings_path}")
+    if report_path is not None:
+        say(f"Report: {report_path}")
     return 1 if worst else 0
 
 

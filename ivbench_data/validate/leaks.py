@@ -36,6 +36,7 @@ from ivbench_data.validate.likeness import (
     reduce_frames,
 )
 from ivbench_data.validate.media import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -151,6 +152,19 @@ def read_grey_image(path: Path) -> GreyArray | None:
         return None
 
 
+def find_grids(workspace: Workspace, video_id: str) -> list[FrameGrid]:
+    """The grids that the whole video is cached in, the one with most frames first."""
+    grids = []
+    for folder in workspace.cache.iterdir() if workspace.cache.is_dir() else ():
+        try:
+            grid = FrameGrid.parse(folder.name)
+        except ValueError:
+            continue
+        if grid.span is None and workspace.cache_path(grid, video_id).is_file():
+            grids.append(grid)
+    return sorted(grids, key=lambda grid: (-grid.nframes, grid.identity))
+
+
 def _flatten(image: Image.Image) -> Image.Image:
     """The image in grey, on white where it is transparent."""
     from PIL import Image
@@ -172,7 +186,7 @@ def _iterate_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple
         except VideoError:
             return  # `ivbench-data verify` says what is wrong with it
         return
-    for grid in _find_grids(context, video_id):
+    for grid in find_grids(context.workspace, video_id):
         try:
             clip = read_frames(context.workspace.root, video_id, grid, dataset=context.workspace.dataset)
         except CacheError:
@@ -200,21 +214,6 @@ def _decode_grey_frames(scan: VideoScan) -> Iterator[tuple[npt.NDArray[np.float6
             positions = []
     if positions:
         yield times[positions], frames[: len(positions)]
-
-
-def _find_grids(context: CheckContext, video_id: str) -> list[FrameGrid]:
-    """The grids that the video is cached in, the one with most frames first."""
-    if context.workspace is None or not context.workspace.cache.is_dir():
-        return []
-    grids = []
-    for folder in context.workspace.cache.iterdir():
-        try:
-            grid = FrameGrid.parse(folder.name)
-        except ValueError:
-            continue
-        if grid.span is None and context.workspace.cache_path(grid, video_id).is_file():
-            grids.append(grid)
-    return sorted(grids, key=lambda grid: (-grid.nframes, grid.identity))
 
 
 def _to_grey(frames: npt.NDArray[np.uint8]) -> GreyArray:
