@@ -73,6 +73,7 @@ def select_frames(clip: Clip, selection: FrameSelection) -> Clip:
         frames=clip.frames[positions],
         pts_seconds=clip.pts_seconds[positions],
         indices=clip.indices[positions],
+        frames_at=None,
     )
 
 
@@ -183,7 +184,9 @@ class _Stager:
         if self._device.type == "cuda":
             frames = self._stage_on_cuda(clip)
         else:
-            frames = from_numpy(clip.frames.copy()).to(self._device)
+            frames = self._torch.empty(clip.frames.shape, dtype=self._torch.uint8)
+            clip.copy_frames(frames.numpy())
+            frames = frames.to(self._device)
         return TensorClip(
             video_id=video_id,
             frames=frames,
@@ -201,7 +204,7 @@ class _Stager:
         if self._buffers[turn] is None or self._buffers[turn].numel() < size:
             self._buffers[turn] = self._torch.empty(size, dtype=self._torch.uint8, pin_memory=True)
         pinned = self._buffers[turn][:size]
-        np.copyto(pinned.numpy(), clip.frames.reshape(-1))
+        clip.copy_frames(pinned.numpy())
         frames: torch.Tensor = pinned.to(self._device, non_blocking=True).view(clip.frames.shape)
         self._events[turn] = self._torch.cuda.Event()
         self._events[turn].record()
