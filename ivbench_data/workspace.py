@@ -69,6 +69,16 @@ class Workspace:
         """The frame caches, one folder a grid."""
         return self.folder / "cache"
 
+    @property
+    def ledger(self) -> Path:
+        """Append-only records of what was tried and said, one file a process: fetch attempts, reviews."""
+        return self.folder / "ledger"
+
+    @property
+    def reports(self) -> Path:
+        """What people look at: HTML, figures, findings."""
+        return self.folder / "reports"
+
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none."""
         name = self._checked(video_id)

@@ -23,10 +23,13 @@ VERBS = {
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the videos are whole, and show what they should.",
     "cache": "Extract frames once, for every model.",
-    "export": "Write what people and other programs read.",
+    "validate": "Find the broken questions.",
     "coverage": "Does a frame grid show the evidence at all?",
-    "doctor": "What this machine has of what is needed.",
+    "review": "Gather people's verdicts on questions, and how well they agree.",
+    "repair": "Mend questions by a patch that can be read, and undone.",
+    "export": "Write what people and other programs read.",
     "demo": "Make a small benchmark and run the whole journey on it.",
+    "doctor": "What this machine has of what is needed.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
 
