@@ -234,9 +234,11 @@ def test_what_was_read_is_read_again_from_its_canonical_writing(reply: str, opti
         assert parse_answer(LETTERS[first.index], options).index == first.index
 
 
-FORMS = ["{0}", "{0}.", "({0})", "**{0}**", "<answer>{0}</answer>", "\\boxed{{{0}}}", "The answer is {0}.",
-         "Answer: {0}", "The correct answer is ({0}).", "{0}. {1}", "({0}) {1}", "The answer is **{0}**.", "Answer: {0}. {1}",
-         "Option {0} is correct."]  # fmt: skip
+FORMS = [
+    "{0}", "{0}.", "({0})", "**{0}**", "<answer>{0}</answer>", "\\boxed{{{0}}}", "The answer is {0}.", "Answer: {0}",
+    "The correct answer is ({0}).", "{0}. {1}", "({0}) {1}", "The answer is **{0}**.", "Answer: {0}. {1}",
+    "Option {0} is correct.",
+]  # fmt: skip
 
 
 @given(st.integers(0, 25), st.integers(2, 26), st.sampled_from(FORMS))
