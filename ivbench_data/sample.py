@@ -84,7 +84,7 @@ def sample_indices(
     `nframes`, the sampler picks among them.
 
     Raises:
-        ValueError: there is no frame, the span begins after the video ends, or a frame rate is needed and there is none.
+        ValueError: there is no frame, the span begins after the video ends, or a frame rate is needed and missing.
     """
     if not pts:
         raise ValueError("the video shows no frame")

@@ -66,6 +66,7 @@ def print_table(
             justify="right" if numeric[at] else "left",
             footer=Text(show_plain(footer[at])) if footer is not None else "",
             overflow="fold",
+            no_wrap=at == 0,
         )
     for row in body:
         table.add_row(*(Text(show_plain(_written(value))) for value in row))
