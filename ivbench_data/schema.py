@@ -499,8 +499,8 @@ class EvaluationResult(Record):
     rotation: NonNegativeInt = 0
     """By how many places its options were rotated to the left when it was asked."""
     status: Literal["ok", "failed", "missing", "inapplicable"] = "ok"
-    """Answered; failed, which counts as wrong; not asked since its media are not here; not asked since the way of asking
-    makes no sense for it (evidence removed from a question on the whole video)."""
+    """Answered; failed, which counts as wrong; not asked, since its media are not here; not asked, since the way of
+    asking makes no sense for it (as evidence removed from a question on the whole video)."""
     reply: str | None = None
     """What the model said; None when it said nothing."""
     answer_index: NonNegativeInt | None = None
