@@ -20,7 +20,7 @@ from typing import Literal
 LETTERS = string.ascii_uppercase
 """The letters of options, in order."""
 
-Rule = Literal["tag", "phrase", "letter", "leading", "text", "first_hit", "drawn", "none"]
+Rule = Literal["tag", "phrase", "letter", "leading", "text", "first_hit", "drawn", "likelihood", "none"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class ParsedAnswer:
     index: int | None
     """Position among the options as they were shown; None when the reply names none of them."""
     rule: Rule
-    """The rule that decided; `drawn` is a letter drawn by lot, as the reference does where it finds none."""
+    """The rule that decided; `drawn` is a letter drawn by lot, as the reference does where it finds none, and
+    `likelihood` the likeliest letter, where no text was written."""
 
     @property
     def is_parsed(self) -> bool:
@@ -155,6 +156,26 @@ def parse_answer(reply: str | None, options: Sequence[str]) -> ParsedAnswer:
         content = _LATEX.sub(lambda match: match[1] or "", max(explicit)[1])
         return ParsedAnswer(_parse_untagged(content.strip(" \t\n:"), options).index, "tag")
     return _parse_untagged(text, options)
+
+
+def parse_true_false(reply: str | None, options: Sequence[str]) -> ParsedAnswer:
+    """The option that the reply names where options are shown without letters: its text alone, in a tag, or leading."""
+    if reply is None:
+        return NOTHING
+    text = strip_reasoning(reply).translate(_HALF_WIDTH).strip()
+    explicit = [(match.start(), match[2]) for match in _TAG.finditer(text)]
+    explicit += [(match.start(), match[1]) for match in _BOX.finditer(text)]
+    if explicit:
+        text = _LATEX.sub(lambda match: match[1] or "", max(explicit)[1]).strip(" \t\n:")
+    leads = [text[lead.end() :] for lead in _LEAD.finditer(text) if not _is_negated(text, lead.start(), lead.end())]
+    for candidate in (*reversed(leads), text):
+        number = _read_option_text(_first_clause(candidate), options)
+        first_word = re.match(rf"{_OPEN}\s*(\w+)", candidate.strip())
+        if number is None and first_word:
+            number = _read_option_text(first_word[1], options)
+        if number is not None:
+            return ParsedAnswer(number, "tag" if explicit else "text")
+    return NOTHING
 
 
 def _parse_untagged(text: str, options: Sequence[str]) -> ParsedAnswer:
