@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ivbench_data.cache import cache_frames as cache_frames
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
+    from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
@@ -33,6 +34,7 @@ _HOME_OF = {
     "Video": "schema",
     "Workspace": "workspace",
     "cache_frames": "cache",
+    "evaluate_questions": "evaluate.evaluation",
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",
