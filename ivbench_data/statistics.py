@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt
 
 from ivbench_data.errors import MissingDependencyError, UsageError
-from ivbench_data.schema import NonEmpty, Record
+from ivbench_data.schema import NonEmpty, Question, Record
 
 CONFIDENCE = 0.95
 """Coverage of the intervals, unless another is asked for."""
@@ -74,6 +74,15 @@ class PairedComparison(Record):
     """The test on discordant questions, as if questions were independent."""
     clustered_p_value: Probability
     """Two-sided p of the difference with videos as units (t, `clusters - 1` degrees of freedom)."""
+
+
+def cluster_of(question: Question) -> str:
+    """The name of what a question is drawn with: its video, else its group, else its first image, else itself."""
+    if question.video_id is not None:
+        return f"video {question.video_id}"
+    if question.group_id is not None:
+        return f"group {question.group_id}"
+    return f"image {question.image_ids[0]}" if question.image_ids else f"question {question.question_id}"
 
 
 # --- intervals --------------------------------------------------------------------------------------------------
@@ -286,8 +295,37 @@ def compare_pairs(
         mcnemar=compute_mcnemar(
             sum(value > 0 for value in differences), sum(value < 0 for value in differences), method
         ),
-        clustered_p_value=_clustered_p_value(np.asarray(differences), clusters),
+        clustered_p_value=compute_clustered_p_value(differences, clusters),
     )
+
+
+def compute_clustered_p_value(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable],
+    alternative: Literal["two-sided", "greater"] = "two-sided",
+) -> float:
+    """How often chance alone would put the mean of `differences` this far from 0, with clusters as units.
+
+    The t of `estimate_mean` with `G-1` degrees of freedom; where all clusters differ alike, the sign test over them.
+
+    Raises:
+        UsageError: nothing to test, or unequal lengths.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if not len(values) == len(clusters) or not len(values):
+        raise UsageError(f"cannot test {len(values)} differences in {len(clusters)} clusters")
+    of_cluster = _number_clusters(clusters)
+    count = int(of_cluster.max()) + 1
+    mean = float(values.mean())
+    if mean == 0 or count < 2:
+        return 1.0
+    residuals = np.bincount(of_cluster, weights=values - mean, minlength=count)
+    variance = _clustered_variance(residuals, len(values))
+    if variance == 0:
+        tail = 0.5**count if mean > 0 else 1 - 0.5**count
+    else:
+        tail = float(_scipy_stats().t.sf(mean / math.sqrt(variance), count - 1))
+    return tail if alternative == "greater" else 2 * min(tail, 1 - tail)
 
 
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
@@ -381,16 +419,3 @@ def _wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
     centre = (share + square / 2) / (1 + square)
     half = quantile / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _clustered_p_value(differences: np.ndarray, clusters: Sequence[Hashable]) -> float:
-    of_cluster = _number_clusters(clusters)
-    count = int(of_cluster.max()) + 1
-    mean = float(differences.mean())
-    if mean == 0 or count < 2:
-        return 1.0
-    residuals = np.bincount(of_cluster, weights=differences - mean, minlength=count)
-    variance = _clustered_variance(residuals, len(differences))
-    if variance == 0:
-        return float(2.0 ** (1 - count))  # every cluster differs alike: the sign test over clusters
-    return float(2 * _scipy_stats().t.sf(abs(mean) / math.sqrt(variance), count - 1))

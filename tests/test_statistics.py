@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ivbench_data import statistics as stat
 from ivbench_data.errors import UsageError
+from ivbench_data.schema import Question
 
 hits_in_clusters = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60)
 
@@ -173,6 +174,23 @@ def test_equal_answers_are_no_proof_of_equality() -> None:
     assert comparison.mcnemar.p_value == comparison.clustered_p_value == 1
     assert comparison.difference.low < -0.3
     assert comparison.difference.high > 0.3
+
+
+def test_clustered_p_value_by_hand() -> None:
+    # four videos, one question each: mean 0.25, variance 4/3 * (3 * 0.0625 + 0.5625) / 16, t = 1 with 3 degrees
+    assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd") == pytest.approx(0.3910022189557707)
+    assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd", "greater") == pytest.approx(0.3910022189557707 / 2)
+    assert stat.compute_clustered_p_value([0, 0, 0, -1], "abcd", "greater") == pytest.approx(1 - 0.3910022189557707 / 2)
+    assert stat.compute_clustered_p_value([1, 1, 1], "abc") == pytest.approx(0.25)
+    assert stat.compute_clustered_p_value([1, 1, 1], "aaa") == 1
+
+
+def test_questions_cluster_by_video_else_group_else_image() -> None:
+    base = {"question_id": "q", "question": "?", "question_type": "open", "answer": "x", "task": "t", "source": "s"}
+    assert stat.cluster_of(Question(**base, video_id="v", group_id="g")) == "video v"
+    assert stat.cluster_of(Question(**base, image_ids=("i",), group_id="g")) == "group g"
+    assert stat.cluster_of(Question(**base, image_ids=("i", "j"))) == "image i"
+    assert stat.cluster_of(Question(**base)) == "question q"
 
 
 def test_holm_by_hand() -> None:
