@@ -20,6 +20,8 @@ VERBS = {
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the files are whole.",
     "cache": "Extract frames once, for every model.",
+    "evaluate": "Ask a model the questions, and keep every answer.",
+    "score": "Figures from answers: tables, intervals, comparisons.",
     "demo": "Make a small benchmark and run the whole journey on it.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""

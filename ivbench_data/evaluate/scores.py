@@ -162,7 +162,7 @@ def score_results(dataset: Dataset, results: Results, workspace: Workspace | Non
     """
     if results.configuration.dataset != dataset.name:
         raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
-    manifest = load_manifest(dataset.name) if dataset.name in manifest_names() else None
+    manifest = find_manifest(dataset)
     judged = judge(dataset, results)
     found = dict.fromkeys(item.question.task for item in judged)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
@@ -196,6 +196,11 @@ def score_results(dataset: Dataset, results: Results, workspace: Workspace | Non
         denominators=_count(dataset, judged, manifest, workspace),
         bad_lines=len(results.bad_lines),
     )
+
+
+def find_manifest(dataset: Dataset) -> Manifest | None:
+    """The manifest of the dataset's benchmark, or None where there is none."""
+    return load_manifest(dataset.name) if dataset.name in manifest_names() else None
 
 
 def score(name: str, judged: Sequence[Judged]) -> Score:
@@ -280,7 +285,7 @@ def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | N
         return most, None, None
     firsts = [items[0] for items in rotated]
     hits = [all(item.is_correct for item in items) for items in rotated]
-    right_in_all = score("right in all rotations", firsts).model_copy(
+    right_in_all = score(f"right in all {most} rotations", firsts).model_copy(
         update={
             "accuracy": _estimate(firsts, hits),
             "correct": sum(hits),

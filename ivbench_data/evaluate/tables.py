@@ -96,7 +96,7 @@ def make_detail_table(card: Scorecard) -> Table:
     parts += [("task", one) for one in card.tasks.values()]
     parts += [(kind, one) for kind, members in card.slices.items() for one in members.values()]
     if card.right_in_all is not None:
-        parts.append((f"{card.rotations} rotations", card.right_in_all))
+        parts.append(("all", card.right_in_all))
     return Table(columns, tuple(_detail(kind, one) for kind, one in parts))
 
 
