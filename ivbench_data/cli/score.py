@@ -188,22 +188,13 @@ def _show_comparison(comparison: Comparison) -> None:
                 f"{task.holm_p_value:.3g}",
             )
         )
-    columns = (
-        "",
-        "questions",
-        "first",
-        "second",
-        "difference, 95 % by video",
-        "only right in",
-        "McNemar p",
-        "by video p",
-    )
-    print_table("The same questions in both", columns, rows)
+    title = "The same questions in both, with 95 % intervals and p by video"
+    print_table(title, ("", "n", "first", "second", "difference", "p"), rows)
     mcnemar = comparison.overall.paired.mcnemar
     say(f"First: {comparison.first}. Second: {comparison.second}. The tasks' p are adjusted by Holm.")
     say(
-        f"Right in the first alone: {mcnemar.only_first:,}; in the second alone: {mcnemar.only_second:,}. McNemar's test, "
-        f"as if questions were independent: p = {mcnemar.p_value:.3g}."
+        f"Right in the first alone: {mcnemar.only_first:,}; in the second alone: {mcnemar.only_second:,}. McNemar's "
+        f"test, as if questions were independent: p = {mcnemar.p_value:.3g}."
     )
     if comparison.only_first or comparison.only_second:
         say(

@@ -36,7 +36,9 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
     columns = [(name, ones) for name, ones in columns if any(one and one.accuracy for one in ones)]
     if not columns:
         raise UsageError("nothing was evaluated: there is nothing to draw")
-    figure, axes = _make_axes(max(7.0, 1.2 + len(columns) * (0.35 + 0.3 * len(cards))), 4.8)
+    figure, axes = _make_axes(
+        max(7.0, min(15.0, 1.2 + len(columns) * (0.35 + 0.3 * len(cards)))), 4.6 + 0.2 * len(cards)
+    )
     width = 0.8 / len(cards)
     for at, card in enumerate(cards):
         places, values, below, above = [], [], [], []
@@ -64,11 +66,11 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
                 linestyle=(0, (3, 2)),
                 zorder=4,
             )
-    axes.plot([], [], color=INK, linewidth=1, linestyle=DASHES, label="chance")
+    axes.plot([], [], color=INK, linewidth=1, linestyle=DASHES, label="chance; bars: 95 % intervals by video")
     axes.set_xticks(range(len(columns)), [name for name, _ in columns], rotation=35, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(columns) - 0.4)
     axes.set_ylim(0, 100)
-    axes.set_ylabel("accuracy in %, with 95 % intervals by video")
+    axes.set_ylabel("accuracy in %")
     _finish(figure, axes)
     return figure
 
@@ -97,8 +99,8 @@ def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, Score]]]], axis: 
     axes.set_xticks(range(len(labels)), labels, rotation=20, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.4, len(labels) - 0.6)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(axis)
-    axes.set_ylabel("accuracy in %, with 95 % intervals by video")
+    axes.set_xlabel(f"{axis}; bars: 95 % intervals by video")
+    axes.set_ylabel("accuracy in %")
     _finish(figure, axes)
     return figure
 
