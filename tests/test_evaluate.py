@@ -18,6 +18,7 @@ import pytest
 from evaluation_dataset import GRID, cache_video, make_dataset, make_media
 
 from ivbench_data.cli import run
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.asker import AskOptions
@@ -29,7 +30,7 @@ from ivbench_data.evaluate.requests import Reply, Request
 from ivbench_data.evaluate.results import read_results
 from ivbench_data.evaluate.sweeps import name_token_rule, plan_sweep
 from ivbench_data.grids import count_visual_tokens
-from ivbench_data.schema import EvaluationResult, FrameGrid
+from ivbench_data.schema import EvaluationResult, FrameGrid, Question
 from ivbench_data.workspace import Workspace
 
 OPTIONS = AskOptions(grid=GRID)
@@ -259,10 +260,30 @@ def test_random_answers_are_even(root: Path) -> None:
     assert min(counts) > 430
 
 
+def test_the_text_baseline_finds_what_the_texts_give_away() -> None:
+    """The answer is the one option that stands in no other question: learnt from the other videos' questions."""
+    questions = [
+        Question(
+            question_id=f"v{video}_{number}", video_id=f"v{video}", question="?", task="Counting", source="test",
+            options=(*(f"it is thing {at}" for at in range(3)), "an answer much longer than all of the others"),
+            answer_index=3, answer="an answer much longer than all of the others",
+        )
+        for video in range(5)
+        for number in range(3)
+    ]  # fmt: skip
+    requests = [Request(q.question_id, turn, "text_only", (), tuple("ABCD"), "") for q in questions for turn in (0, 1)]
+    replies = list(open_model("baseline:text", dataset=Dataset(name="tiny", questions=tuple(questions)))(requests))
+    assert {(reply.key[1], reply.text) for reply in replies} == {(0, "D"), (1, "C")}
+    with pytest.raises(UsageError, match="too few videos"):
+        open_model("baseline:text", dataset=make_dataset())
+    with pytest.raises(UsageError, match="needs the dataset"):
+        open_model("baseline:text")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("baseline:clever", "no baseline named 'clever'; there are: random"),
+        ("baseline:clever", "no baseline named 'clever'; there are: random, text"),
         ("python:json", "python:module:function"),
         ("python:no_such_module:f", "cannot import 'no_such_module'"),
         ("python:json:no_such", "has no 'no_such'"),
@@ -385,12 +406,16 @@ def test_the_verb_refuses_what_cannot_be_meant(
 SLOW_MODEL = """
 import time
 def answer(request):
-    time.sleep(0.03)
+    time.sleep(0.02)
     return request.letters[len(request.question_id) % len(request.letters)]
 """
 
 
-def test_killed_and_gone_on_with_gives_the_same_scores(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_and_gone_on_with_gives_the_same_scores(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (root / "slow_model.py").write_text(SLOW_MODEL)
     arguments = ["evaluate", "--dataset", "tiny", "--root", str(root), "--nframes", "8", "--res", "16", "--json"]
     arguments += ["--model", "python:slow_model:answer", "--rotations", "all"]
@@ -405,11 +430,12 @@ def test_killed_and_gone_on_with_gives_the_same_scores(root: Path, capsys: pytes
     (path,) = results.glob("*.jsonl")
     answered = len(read_results(path).rows)
     assert 0 < answered < 74
-    finished = subprocess.run(command, cwd=root, capture_output=True, check=True)
-    resumed = json.loads(finished.stdout)
+    assert run(arguments) == 0
+    resumed = json.loads(capsys.readouterr().out)
     assert len(read_results(path).rows) == 74
     path.unlink()
-    whole = json.loads(subprocess.run(command, cwd=root, capture_output=True, check=True).stdout)
+    assert run(arguments) == 0
+    whole = json.loads(capsys.readouterr().out)
     for document in (resumed, whole):
         for score in document["scores"]:
             score["seconds"] = None

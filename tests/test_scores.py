@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -415,6 +416,26 @@ def test_the_page_shows_what_was_wrong_and_nothing_acts(tmp_path: Path) -> None:
     assert "default-src 'none'" in made
     assert "Which thing is it, number 1?" in made
     assert "Which thing is it, number 2?" not in made
+
+
+# --- the release ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif("IVBENCH_TEST_RELEASE" not in os.environ, reason="IVBENCH_TEST_RELEASE is not set")
+def test_random_answers_to_the_release_are_at_chance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ["--root", str(tmp_path)]
+    assert run(["import", "ivbench", os.environ["IVBENCH_TEST_RELEASE"], *at]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", "--model", "baseline:random", "--pattern", "text_only", *at, "--json"]) == 0
+    (card,) = json.loads(capsys.readouterr().out)["scores"]
+    overall = card["overall"]
+    assert overall["evaluated"] == card["denominators"]["released"] == 1686
+    assert card["denominators"]["fetched"] == 0
+    assert overall["accuracy"]["low"] < overall["chance"] < overall["accuracy"]["high"]
+    assert overall["chance"] > 0.1  # some questions have fewer than ten options
+    assert card["groups"]["perception"]["evaluated"] + card["groups"]["reasoning"]["evaluated"] == 1686
+    assert run(["score", *at, "--markdown", str(tmp_path / "table.md")]) == 0
+    assert "1,686 of 1,686" in (tmp_path / "table.md").read_text()
 
 
 # --- the verb ---------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def command(
     points = [SweepPoint("", options)]
     if sweep is not None:
         points = plan_sweep(sweep, options, name_token_rule(model), token_budget or DEFAULT_TOKEN_BUDGET)
-    opened = open_model(model, model_options)
+    opened = open_model(model, model_options, loaded)
     run = _Run(loaded, workspace, model, opened, model_options, quiet=as_json)
     return run.evaluate(points, sweep, figure)
 

@@ -47,7 +47,7 @@ def evaluate_questions(
     options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     if isinstance(model, str):
-        name, answer = model_name or model, open_model(model, model_options)
+        name, answer = model_name or model, open_model(model, model_options, dataset)
     else:
         name, answer = model_name or _name_of(model), model
     configuration = Configuration(

@@ -90,7 +90,8 @@ def find_missing_caches(dataset: Dataset, workspace: Workspace, points: Sequence
     """
     here = [video.video_id for video in dataset.videos if workspace.find_video(video.video_id) is not None]
     lacking: dict[str, int] = {}
-    for grid in dict.fromkeys(point.options.grid for point in points):
+    shown = [point.options for point in points if "video" in PATTERNS[point.options.pattern].visuals]
+    for grid in dict.fromkeys(options.grid for options in shown):
         missing = sum(not workspace.cache_path(grid, video_id).is_file() for video_id in here)
         if missing:
             lacking[write_grid_options(grid)] = missing
