@@ -247,7 +247,7 @@ def test_random_answers_follow_from_the_question_ids(root: Path) -> None:
     rows = _run(root, open_model("baseline:random"))
     for row in rows:
         count = 4 if row.question_id == "beta_4" else 10
-        drawn = int.from_bytes(hashlib.sha256(row.question_id.encode()).digest()) % count
+        drawn = int.from_bytes(hashlib.sha256(f"{row.question_id}\0random".encode()).digest()) % count
         assert row.answer_index == drawn
     assert _run(root, open_model("baseline:random"), AskOptions(grid=GRID, profile="paper"))[0].reply in "abcdefghij"
 
