@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.comparison import Comparison, Signature
     from ivbench_data.evaluate.scores import Scorecard
 
-WIDTH_OF_THE_PAPERS_TABLE = 170
+WIDTH_OF_THE_PAPERS_TABLE = 225
 """Columns of the terminal from which on the paper's table fits as it is."""
 
 
