@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ivbench_data.cache import cache_frames as cache_frames
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
+    from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import CacheReader as CacheReader
@@ -38,10 +40,12 @@ _HOME_OF = {
     "Video": "schema",
     "Workspace": "workspace",
     "cache_frames": "cache",
+    "evaluate_questions": "evaluate.evaluation",
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "reader",
+    "score_results": "evaluate.scores",
     "validate_questions": "validate",
     "verify_videos": "verify",
     "write_fingerprints": "fingerprint",

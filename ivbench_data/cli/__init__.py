@@ -27,6 +27,8 @@ VERBS = {
     "coverage": "Does a frame grid show the evidence at all?",
     "review": "Gather people's verdicts on questions, and how well they agree.",
     "repair": "Mend questions by a patch that can be read, and undone.",
+    "evaluate": "Ask a model the questions, and keep every answer.",
+    "score": "Figures from answers: tables, intervals, comparisons.",
     "export": "Write what people and other programs read.",
     "demo": "Make a small benchmark and run the whole journey on it.",
     "doctor": "What this machine has of what is needed.",
