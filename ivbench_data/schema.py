@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -446,8 +447,8 @@ class FetchResult(Record):
     """Where it was asked for: `origin`, or a mirror as named, without secrets; `local` when it was there already."""
     attempts: NonNegativeInt = 0
     """How often the source was asked in this run."""
-    when: str | None = None
-    """When it was decided: ISO 8601, UTC."""
+    when: AwareDatetime | None = None
+    """When it was decided."""
     file_name: SafeName | None = None
     """Name of the file in `videos/`, when it is there."""
     format: str | None = None
