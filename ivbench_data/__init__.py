@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ivbench_data.cache import cache_frames as cache_frames
-    from ivbench_data.cache import read_frames as read_frames
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
     from ivbench_data.manifests import load_manifest as load_manifest
+    from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
     from ivbench_data.schema import FrameSelection as FrameSelection
     from ivbench_data.schema import QueryImage as QueryImage
@@ -36,7 +36,7 @@ _HOME_OF = {
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",
-    "read_frames": "cache",
+    "read_frames": "reader",
 }
 
 __all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)

@@ -463,6 +463,9 @@ class FetchResult(Record):
     """What the source says of the video: duration, licence, channel, language, age limit, categories, captions."""
 
 
+CacheStatus = Literal["done", "skipped", "missing", "failed"]
+
+
 class CacheResult(Record):
     """What became of one video in one grid."""
 
@@ -470,7 +473,7 @@ class CacheResult(Record):
     """The video."""
     grid: NonEmpty
     """The grid's identity."""
-    status: Literal["done", "skipped", "missing", "failed"]
+    status: CacheStatus
     """Written now, there already, no video file, or not possible."""
     reason: str | None = None
     """Why, when it is `missing` or `failed`."""
@@ -484,6 +487,10 @@ class CacheResult(Record):
     """Packets that were given to the decoder, for all grids of the video together."""
     upscaled: bool = False
     """Whether the source is smaller than the grid."""
+    seconds: Seconds = 0.0
+    """Time that the video took, for all its grids together."""
+    peak_memory_bytes: NonNegativeInt = 0
+    """Most memory that the worker has held so far."""
 
 
 class VerifyResult(Record):

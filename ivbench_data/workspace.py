@@ -101,7 +101,7 @@ def default_root() -> Path:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A binary file to write `path` with: it appears whole when the block ends, and not at all when it raises.
+    """A binary file to write `path` with, and read back: it appears whole when the block ends, or not at all.
 
     Raises:
         StorageError: the disk is full, read-only, or not ours to write.
@@ -110,7 +110,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
+            with temporary.open("x+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -233,10 +233,18 @@ def _sync_folder(folder: Path) -> None:
 # --- digests ----------------------------------------------------------------------------------------------------
 
 
+def digest_stream(file: BinaryIO) -> str:
+    """SHA-256 of the rest of an open file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def digest_file(path: Path) -> str:
     """SHA-256 of the file's bytes, as 64 hexadecimal digits."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return digest_stream(file)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error

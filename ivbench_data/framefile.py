@@ -1,0 +1,221 @@
+"""One file of a frame cache: a plain safetensors file that describes itself and finds any flipped bit.
+
+Tensors: `pts_seconds` float64 `[T]`, `indices` int64 `[T]`, `frames` uint8 `[T, 3, H, W]` RGB. The metadata (strings)
+say how the frames were made; `frames_digest` is the SHA-256 of the frames' bytes, `content_digest` that of all other
+bytes of the file with itself as zeros. The header is padded so that the frames begin on a page: they can be
+memory-mapped at raw speed, and be written one by one while they are decoded, in bounded memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError
+from ivbench_data.workspace import digest_stream, write_atomically
+
+FORMAT_VERSION = "1"
+_PAGE = 4096
+_ROOM_FOR_LATE_METADATA = 1024
+_NO_DIGEST = "0" * 64
+_MAX_HEADER_BYTES = 1 << 20
+_CONTENT_DIGEST = re.compile(rb'("content_digest":")[0-9a-f]{64}(")')
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of one video in one grid, memory-mapped: bytes are read when they are touched, and never copied."""
+
+    frames: NDArray[np.uint8]
+    """uint8 `[T, 3, H, W]` RGB, read-only."""
+    pts_seconds: NDArray[np.float64]
+    """float64 `[T]`, when each frame is shown, in seconds after the video's first frame."""
+    indices: NDArray[np.int64]
+    """int64 `[T]`, presentation index of each frame in the video."""
+    metadata: Mapping[str, str]
+    """How the frames were made."""
+    path: Path
+    """The file."""
+
+    @property
+    def frames_digest(self) -> str:
+        """SHA-256 of the frames' bytes, as the file says."""
+        return self.metadata["frames_digest"]
+
+
+class FrameFileWriter:
+    """Puts frames into a file that is being written; any order, every position once."""
+
+    def __init__(self, file: BinaryIO, frames_at: int, shape: tuple[int, int, int, int]) -> None:
+        self._file = file
+        self._frames_at = frames_at
+        self._frame_bytes = shape[1] * shape[2] * shape[3]
+        self._missing = set(range(shape[0]))
+        self.late_metadata: dict[str, str] = {}
+        """Metadata that are known only once the frames are decoded."""
+
+    def put(self, position: int, frame: NDArray[np.uint8]) -> None:
+        """Write the frame, uint8 `[3, H, W]`, at its position."""
+        assert frame.nbytes == self._frame_bytes
+        self._file.seek(self._frames_at + position * self._frame_bytes)
+        self._file.write(frame.data if frame.flags.c_contiguous else frame.tobytes())
+        self._missing.discard(position)
+
+    def check_complete(self) -> None:
+        """Refuse to finish a file with holes."""
+        assert not self._missing, f"positions {sorted(self._missing)[:5]} were never written"
+
+
+@contextmanager
+def write_frame_file(
+    path: Path,
+    size: tuple[int, int],
+    pts_seconds: NDArray[np.float64],
+    indices: NDArray[np.int64],
+    metadata: Mapping[str, str],
+) -> Iterator[FrameFileWriter]:
+    """A writer for the file's frames, of `size` (width, height); the file appears, whole, when the block ends.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    shape = (len(indices), 3, size[1], size[0])
+    with write_atomically(path) as file:
+        draft = _make_header(shape, {**metadata, "frames_digest": _NO_DIGEST, "content_digest": _NO_DIGEST})
+        small = 16 * shape[0]
+        header_bytes = -(-(8 + len(draft) + _ROOM_FOR_LATE_METADATA + small) // _PAGE) * _PAGE - small
+        file.truncate(header_bytes + small + int(np.prod(shape, dtype=np.int64)))
+        file.seek(header_bytes)
+        file.write(np.ascontiguousarray(pts_seconds, np.float64).tobytes())
+        file.write(np.ascontiguousarray(indices, np.int64).tobytes())
+        writer = FrameFileWriter(file, header_bytes + small, shape)
+        yield writer
+        writer.check_complete()
+        file.flush()
+        file.seek(header_bytes + small)
+        complete = {
+            **metadata,
+            **writer.late_metadata,
+            "frames_digest": digest_stream(file),
+            "content_digest": _NO_DIGEST,
+        }
+        header = _pad_header(_make_header(shape, complete), header_bytes)
+        file.seek(header_bytes)
+        digest = hashlib.sha256(header + file.read(small)).hexdigest()
+        file.seek(0)
+        file.write(_CONTENT_DIGEST.sub(rb"\g<1>" + digest.encode() + rb"\g<2>", header))
+
+
+def read_frame_file(path: Path, check: bool = False) -> Clip:
+    """The file's frames, memory-mapped; with `check`, every byte is compared with the digests.
+
+    Raises:
+        CacheNotFoundError: there is no such file.
+        CacheCorruptError: it is not a frame file, or is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise CacheNotFoundError(f"there is no cache file {path}") from None
+    except (OSError, ValueError) as error:
+        raise CacheCorruptError(f"{path} cannot be read: {error}") from error
+    try:
+        clip, header_bytes = _parse(path, content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CacheCorruptError(f"{path} is not a whole frame file: {error}") from error
+    if check:
+        _check_digests(clip, memoryview(content), header_bytes)
+    return clip
+
+
+def read_metadata(path: Path) -> dict[str, str] | None:
+    """The metadata alone; None when the file is absent or damaged at first sight (a cheap test, not a check)."""
+    try:
+        return dict(read_frame_file(path).metadata)
+    except (CacheNotFoundError, CacheCorruptError):
+        return None
+
+
+def _parse(path: Path, content: mmap.mmap) -> tuple[Clip, int]:
+    length = int.from_bytes(content[:8], "little")
+    if not 0 < length <= min(_MAX_HEADER_BYTES, len(content) - 8):
+        raise ValueError(f"a header of {length} bytes")
+    header = json.loads(content[8 : 8 + length])
+    arrays: dict[str, NDArray[np.generic]] = {}
+    expected_at = 0
+    for name, kind, dtype in (("pts_seconds", "F64", "<f8"), ("indices", "I64", "<i8"), ("frames", "U8", "u1")):
+        entry = header[name]
+        start, end = entry["data_offsets"]
+        shape = tuple(entry["shape"])
+        count = 1
+        for side in shape:
+            if type(side) is not int or side < 1:
+                raise ValueError(f"{name} has the shape {shape}")
+            count *= side
+        width = np.dtype(dtype).itemsize
+        if entry["dtype"] != kind or start != expected_at or end - start != count * width:
+            raise ValueError(f"{name} is not where it should be")
+        if 8 + length + end > len(content):
+            raise ValueError("it is cut off")
+        arrays[name] = np.frombuffer(content, dtype, count, 8 + length + start).reshape(shape)
+        expected_at = end
+    if 8 + length + expected_at != len(content):
+        raise ValueError("it has bytes too many")
+    frames = cast("NDArray[np.uint8]", arrays["frames"])
+    if frames.ndim != 4 or frames.shape[1] != 3:
+        raise ValueError(f"frames have the shape {frames.shape}")
+    if not arrays["pts_seconds"].shape == arrays["indices"].shape == (len(frames),):
+        raise ValueError("there is not one timestamp and index a frame")
+    metadata = header["__metadata__"]
+    if metadata["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"its format is {metadata['format_version']}, not {FORMAT_VERSION}")
+    if not {"frames_digest", "content_digest", "grid", "source_sha256"} <= metadata.keys():
+        raise ValueError("its metadata are incomplete")
+    clip = Clip(
+        frames=frames,
+        pts_seconds=cast("NDArray[np.float64]", arrays["pts_seconds"]),
+        indices=cast("NDArray[np.int64]", arrays["indices"]),
+        metadata=metadata,
+        path=path,
+    )
+    return clip, 8 + length
+
+
+def _check_digests(clip: Clip, content: memoryview, header_bytes: int) -> None:
+    small = 16 * len(clip.frames)
+    header = bytes(content[:header_bytes])
+    zeroed, found = _CONTENT_DIGEST.subn(rb"\g<1>" + _NO_DIGEST.encode() + rb"\g<2>", header)
+    digest = hashlib.sha256(zeroed + bytes(content[header_bytes : header_bytes + small])).hexdigest()
+    if found != 1 or digest != clip.metadata["content_digest"]:
+        raise CacheCorruptError(f"{clip.path} is damaged: its header or timestamps are not what they were written with")
+    if hashlib.sha256(content[header_bytes + small :]).hexdigest() != clip.frames_digest:
+        raise CacheCorruptError(f"{clip.path} is damaged: its frames are not what they were written with")
+
+
+def _make_header(shape: tuple[int, int, int, int], metadata: Mapping[str, str]) -> bytes:
+    nframes = shape[0]
+    ends = (8 * nframes, 16 * nframes, 16 * nframes + int(np.prod(shape, dtype=np.int64)))
+    header = {
+        "__metadata__": {"format_version": FORMAT_VERSION, **metadata},
+        "pts_seconds": {"dtype": "F64", "shape": [nframes], "data_offsets": [0, ends[0]]},
+        "indices": {"dtype": "I64", "shape": [nframes], "data_offsets": [ends[0], ends[1]]},
+        "frames": {"dtype": "U8", "shape": list(shape), "data_offsets": [ends[1], ends[2]]},
+    }
+    return json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _pad_header(header: bytes, total_bytes: int) -> bytes:
+    length = total_bytes - 8
+    assert len(header) <= length
+    return length.to_bytes(8, "little") + header.ljust(length)

@@ -1,0 +1,180 @@
+"""Work in child processes that may die, hang or be killed without taking the run with them.
+
+One task a time in each of a few children; each child is a fresh interpreter that is told by pipe which function to
+call. A child that dies or outlives its deadline costs that one task and is replaced. A pool from the standard library
+would be broken by a dying worker, and would import the caller's main module in each child.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+from ivbench_data.errors import EnvironmentProblemError
+
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[TaskT, ResultT]):
+    """What became of one task: its result, or why there is none."""
+
+    task: TaskT
+    result: ResultT | None = None
+    failure: str | None = None
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_in_workers(
+    function: Callable[[TaskT], ResultT], tasks: Iterable[TaskT], workers: int, timeout_seconds: float
+) -> Iterator[Outcome[TaskT, ResultT]]:
+    """The outcomes of `function` on each task, as they are finished, from `workers` child processes.
+
+    `function` must be importable by name; tasks and results must pickle. Leaving the generator early, by an exception
+    or by closing it, ends the children.
+
+    Raises:
+        EnvironmentProblemError: raised in a child: the disk is full, say; the run makes no sense any more.
+    """
+    pending = iter(tasks)
+    lock = threading.Lock()
+    outcomes: queue.SimpleQueue[Outcome[TaskT, ResultT] | BaseException | None] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def serve() -> None:
+        child: _Child[TaskT, ResultT] | None = None
+        try:
+            while not stop.is_set():
+                with lock:
+                    try:
+                        task = next(pending)
+                    except StopIteration:
+                        return
+                if child is None or not child.is_alive():
+                    child = _Child(function)
+                outcomes.put(child.run(task, timeout_seconds, stop))
+        except BaseException as error:  # noqa: BLE001  (whatever ends a thread is raised again in the caller's)
+            outcomes.put(error)
+        finally:
+            if child is not None:
+                child.end()
+            outcomes.put(None)
+
+    threads = [threading.Thread(target=serve, daemon=True) for _ in range(max(1, workers))]
+    for thread in threads:
+        thread.start()
+    try:
+        running = len(threads)
+        while running:
+            outcome = outcomes.get()
+            if outcome is None:
+                running -= 1
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                yield outcome
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(2 * _GRACE_SECONDS)
+
+
+class _Child(Generic[TaskT, ResultT]):
+    """One child process and the pipe to it."""
+
+    def __init__(self, function: Callable[[TaskT], ResultT]) -> None:
+        our_read, their_write = os.pipe()
+        their_read, our_write = os.pipe()
+        command = [sys.executable, "-m", "ivbench_data.workers", str(their_read), str(their_write)]
+        # its own session: Ctrl-C reaches us alone, and we end the children
+        self._process = subprocess.Popen(
+            command, pass_fds=(their_read, their_write), stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        os.close(their_read)
+        os.close(their_write)
+        self._replies = Connection(our_read, writable=False)
+        self._requests = Connection(our_write, readable=False)
+        self._requests.send((function.__module__, function.__qualname__))
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, task: TaskT, timeout_seconds: float, stop: threading.Event) -> Outcome[TaskT, ResultT]:
+        try:
+            self._requests.send(task)
+            waited = 0.0
+            while not self._replies.poll(_POLL_SECONDS):
+                waited += _POLL_SECONDS
+                if stop.is_set():
+                    self._process.terminate()
+                    return Outcome(task, failure="the run was stopped")
+                if waited >= timeout_seconds:
+                    self._process.kill()
+                    self._process.wait()
+                    return Outcome(task, failure=f"gave up after {timeout_seconds:g} s")
+            reply = self._replies.recv()
+        except (EOFError, OSError):
+            return Outcome(task, failure=f"its worker {self._last_words()}")
+        if isinstance(reply, EnvironmentProblemError):
+            raise reply
+        if isinstance(reply, Exception):
+            return Outcome(task, failure=f"{type(reply).__name__}: {reply}")
+        return Outcome(task, result=reply)
+
+    def end(self) -> None:
+        """End the child: it goes when its pipe closes, or, stopped, once it has removed what it was writing."""
+        self._requests.close()
+        try:
+            self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._replies.close()
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _serve_tasks(requests: Connection, replies: Connection) -> None:
+    """The child's loop: a function's name first, then tasks, until the pipe closes."""
+    from importlib import import_module
+
+    module, name = requests.recv()
+    function = getattr(import_module(module), name)
+    while True:
+        try:
+            task = requests.recv()
+        except EOFError:
+            return
+        try:
+            reply = function(task)
+        except Exception as error:  # noqa: BLE001  (sent to the parent, which names the task and goes on)
+            reply = error
+        try:
+            replies.send(reply)
+        except BrokenPipeError:
+            return
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    _serve_tasks(Connection(int(sys.argv[1]), writable=False), Connection(int(sys.argv[2]), readable=False))
