@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ivbench_data.cache import cache_frames as cache_frames
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
+    from ivbench_data.fetch.options import FetchOptions as FetchOptions
+    from ivbench_data.fetch.videos import fetch_videos as fetch_videos
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 
 _HOME_OF = {
     "Dataset": "dataset",
+    "FetchOptions": "fetch.options",
     "FrameGrid": "schema",
     "FrameSelection": "schema",
     "QueryImage": "schema",
@@ -33,6 +36,7 @@ _HOME_OF = {
     "Video": "schema",
     "Workspace": "workspace",
     "cache_frames": "cache",
+    "fetch_videos": "fetch.videos",
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",

@@ -16,6 +16,7 @@ from ivbench_data import __version__
 from ivbench_data.errors import IvbenchError
 
 VERBS = {
+    "fetch": "Get annotations, images and videos.",
     "import": "Bring a local release in.",
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the files are whole.",

@@ -1,4 +1,4 @@
-"""What the sources say of the videos, brought from the ledger into `videos.jsonl`, with the date when they were asked."""
+"""What the sources say of the videos, brought from the ledger into `videos.jsonl` with the date when they said it."""
 
 from __future__ import annotations
 
