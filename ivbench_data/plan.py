@@ -1,7 +1,7 @@
 """What a cache will cost before it is built: bytes, time, disk space, visual tokens.
 
-Sizes are measured on a sample of the videos, spread over the dataset; time on one of them, really decoded here. What is not
-on this machine is not guessed at, but counted apart.
+Sizes are measured on a sample of the videos, spread over the dataset; time on one of them, really decoded here. What
+is not on this machine is not guessed at, but counted apart.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -138,7 +137,8 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     started = time.monotonic()
     total = sum(options.takes(position) for position in range(len(dataset.videos))) * len(grids)
     rows: list[CacheResult] = []
-    for row in track(_collect(cache_frames(dataset, root, grids, options), rows), "Caching", total, as_json):
+    for row in track(cache_frames(dataset, root, grids, options), "Caching", total, as_json):
+        rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id} {row.grid}: {row.reason}", style="red")
     seconds = time.monotonic() - started
@@ -147,12 +147,6 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     else:
         _show_result(dataset, root, rows, seconds)
     return 1 if any(row.status == "failed" for row in rows) else 0
-
-
-def _collect(rows: Iterator[CacheResult], into: list[CacheResult]) -> Iterator[CacheResult]:
-    for row in rows:
-        into.append(row)
-        yield row
 
 
 def _show_result(dataset: Dataset, root: Path, rows: list[CacheResult], seconds: float) -> None:

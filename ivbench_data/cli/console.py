@@ -66,6 +66,7 @@ def print_table(
             justify="right" if numeric[at] else "left",
             footer=Text(show_plain(footer[at])) if footer is not None else "",
             overflow="fold",
+            no_wrap=at == 0,
         )
     for row in body:
         table.add_row(*(Text(show_plain(_written(value))) for value in row))
@@ -87,7 +88,7 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def track(rows: Iterable[RowT], description: str, total: int, quiet: bool = False) -> Iterator[RowT]:
+def track(rows: Iterable[RowT], description: str, total: int | None, quiet: bool = False) -> Iterator[RowT]:
     """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar."""
     console = stderr()
     with Progress(

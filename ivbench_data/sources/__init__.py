@@ -12,16 +12,18 @@ from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.sources import ivbench, native
+from ivbench_data.sources import demo, ivbench, native
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
 SOURCES: dict[str, Callable[[Path], Dataset]] = {
+    "demo": demo.read,
     "ivbench": ivbench.read,
     "native": native.read,
 }
 """Every benchmark that can be imported, by name."""
 
 RELEASE_FILES: dict[str, tuple[str, ...]] = {
+    "demo": demo.RELEASE_FILES,
     "ivbench": ivbench.RELEASE_FILES,
     "native": native.RELEASE_FILES,
 }

@@ -42,8 +42,15 @@ def read(raw_dir: Path) -> Dataset:
     Raises:
         UsageError: the file cannot be read, or no line of it is a question.
     """
-    path = raw_dir / RELEASE_FILES[0] if raw_dir.is_dir() else raw_dir
-    manifest = load_manifest("ivbench")
+    return read_release(raw_dir / RELEASE_FILES[0] if raw_dir.is_dir() else raw_dir, load_manifest("ivbench"))
+
+
+def read_release(path: Path, manifest: Manifest) -> Dataset:
+    """The dataset of a release file in IV-Bench's form, with the labels, task names and dataset name of a manifest.
+
+    Raises:
+        UsageError: the file cannot be read, or no line of it is a question.
+    """
     bad: list[BadLine] = []
     videos: dict[str, Video] = {}
     images: dict[str, QueryImage] = {}
@@ -67,16 +74,18 @@ def read(raw_dir: Path) -> Dataset:
         questions.extend(made)
     if not questions:
         told = f"; the first trouble is {bad[0]}" if bad else ""
-        raise UsageError(f"{path} holds no IV-Bench question{told}")
+        raise UsageError(f"{path} holds no {manifest.title} question{told}")
     rebuilt = rebuild_release(questions)
     content = path.read_bytes()
     provenance: dict[str, JsonValue] = {
-        "source": "ivbench",
+        "source": manifest.name,
         "file": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "rebuilds_byte_for_byte": rebuilt == content,
     }
-    return Dataset("ivbench", tuple(videos.values()), tuple(images.values()), tuple(questions), tuple(bad), provenance)
+    return Dataset(
+        manifest.name, tuple(videos.values()), tuple(images.values()), tuple(questions), tuple(bad), provenance
+    )
 
 
 def rebuild_release(questions: Iterable[Question]) -> bytes:
@@ -131,7 +140,7 @@ def _read_question(video_id: str, record: JsonValue, manifest: Manifest) -> Ques
         raise ValueError(f"the field 'distractors' holds something that is not text: {distractors!r}")
     task = manifest.task_of_label().get(texts["question_type"])
     if task is None:
-        raise ValueError(f"question_type {texts['question_type']!r} is not a task of IV-Bench")
+        raise ValueError(f"question_type {texts['question_type']!r} is not a task of {manifest.title}")
     question_id = f"{video_id}_{record['data_id']}"
     answer = texts["answer"]
     options = order_options(question_id, [answer, *(text for text in cast("list[str]", distractors) if text.strip())])
@@ -147,7 +156,7 @@ def _read_question(video_id: str, record: JsonValue, manifest: Manifest) -> Ques
         task=task,
         granularity=manifest.granularity_of_label().get(texts["granularity"]),
         evidence=() if evidence is None else (evidence,),
-        source="ivbench",
+        source=manifest.name,
         raw=record,
     )
 

@@ -1,0 +1,93 @@
+# Everything here sets up what it needs in a project-local environment, once, and again when the requirements change.
+# Needs Python >= 3.11 and make. Another Python: make PYTHON=python3.13 VENV=.venv-3.13 test
+
+PYTHON ?= python3
+VENV ?= .venv
+VENV_FULL ?= $(VENV)-full
+PYTEST_ARGS ?=
+
+TEST_EXTRAS := dev,fetch,validate
+FULL_EXTRAS := dev,all
+REQUIREMENTS := pyproject.toml constraints.txt
+
+PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full lint format types schemas benchmark chromium clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+demo: $(VENV)/core.stamp  ## make a small benchmark and run the whole journey on it
+	@$(VENV)/bin/ivbench-data demo
+
+test: $(VENV)/test.stamp  ## run the tests
+	@$(VENV)/bin/python -m pytest -m 'not full and not gpu' $(PYTEST_ARGS)
+
+# pytest's exit code 5 says that no test is marked so
+test-full: $(VENV_FULL)/full.stamp chromium  ## run the slower tests: torch, a browser, built wheels
+	@$(VENV_FULL)/bin/python -m pytest -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+
+lint: $(VENV)/test.stamp  ## check style and form
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+
+format: $(VENV)/test.stamp  ## mend style and form
+	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff format
+
+types: $(VENV)/test.stamp  ## check the types
+	@$(VENV)/bin/mypy
+
+schemas: $(VENV)/core.stamp  ## write schemas/ from ivbench_data/schema.py
+	@$(VENV)/bin/python -c "from pathlib import Path; from ivbench_data.schema import json_schemas; \
+	from ivbench_data.workspace import write_json; \
+	[write_json(Path('schemas') / name, schema) for name, schema in json_schemas()]"
+
+benchmark: $(VENV)/core.stamp  ## measure start-up and import
+	@$(VENV)/bin/python benchmarks/startup.py
+
+clean:  ## remove the environments and what tools leave
+	rm -rf $(VENV) $(VENV_FULL) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- environments ---------------------------------------------------------------------------------------------------
+# A stamp is touched last: an interrupted set-up leaves none, and is done again.
+
+%/python.stamp:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Name a Python >= 3.11: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ivbench-data needs Python >= 3.11, and\
+	 $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up $* with $$($(PYTHON) -V) …"
+	@$(PYTHON) -m venv --clear $*
+	@touch $@
+
+$(VENV)/core.stamp: $(VENV)/python.stamp $(REQUIREMENTS)
+	@echo "Installing ivbench-data into $(VENV) …"
+	@$(VENV)/bin/python $(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/core.stamp
+	@echo "Installing what the tests need into $(VENV) …"
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[$(TEST_EXTRAS)]'
+	@touch $@
+
+# torch comes first, so that nothing else's requirements choose its build
+$(VENV_FULL)/full.stamp: $(VENV_FULL)/python.stamp $(REQUIREMENTS)
+	@echo "Installing what the slower tests need into $(VENV_FULL); torch is large …"
+	@$(VENV_FULL)/bin/python $(PIP_INSTALL) torch
+	@$(VENV_FULL)/bin/python $(PIP_INSTALL) -e '.[$(FULL_EXTRAS)]'
+	@touch $@
+
+.PRECIOUS: %/python.stamp
+
+# Tests that need a browser skip, and say so, where there is none.
+chromium:
+	@if command -v chromium >/dev/null; then :; \
+	elif ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo "No chromium, and not root on Debian: the tests that need a browser will be skipped."; \
+	else \
+	  echo "Installing Debian's chromium …"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } </dev/null >/dev/null 2>&1 || \
+	  echo "apt-get could not install chromium: the tests that need a browser will be skipped."; \
+	fi
