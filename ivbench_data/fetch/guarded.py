@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 # This module is only about yt-dlp, and is imported only when a video is to be fetched with it.
 from yt_dlp import YoutubeDL  # noqa: TID253
@@ -20,7 +21,7 @@ from yt_dlp.networking._helper import _socket_connect, create_connection  # noqa
 from yt_dlp.networking._urllib import HTTPHandler, ProxyHandler, RedirectHandler, UrllibRH  # noqa: TID253
 
 from ivbench_data.fetch.limits import Watchdog
-from ivbench_data.fetch.network import AddressGuard
+from ivbench_data.fetch.network import AddressGuard, AddressRefusedError
 
 MAX_PAGE_BYTES = 64 * 2**20
 """A page, playlist or fragment that is read whole may have this many bytes; video files are read in blocks."""
@@ -95,6 +96,19 @@ class GuardedHTTPHandler(HTTPHandler):  # type: ignore[misc]  # yt-dlp has no ty
         return connection
 
 
+class GuardedRedirectHandler(RedirectHandler):  # type: ignore[misc]  # yt-dlp has no types
+    """Says which redirect it does not follow; where http leads, the HTTP handler looks at the address."""
+
+    def http_error_302(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any) -> Any:
+        """Follow a redirect to http or https."""
+        scheme = urlsplit(headers.get("Location") or "").scheme.lower()
+        if scheme not in ("", "http", "https"):
+            raise AddressRefusedError(f"refused redirect: to {scheme}:, and only http and https are followed")
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
     """yt-dlp's own request handler, less ftp, files and data, with the guarded connections."""
 
@@ -120,7 +134,7 @@ class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
             urllib.request.UnknownHandler(),
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPErrorProcessor(),
-            RedirectHandler(),
+            GuardedRedirectHandler(),
         ):
             opener.add_handler(handler)
         return opener

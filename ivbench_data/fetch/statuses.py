@@ -69,6 +69,7 @@ connection refused                    network         this run      no
 remote end closed                     network         this run      no
 more expected                         network         this run      no
 content too short                     network         this run      no
+downloaded * bytes, expected          network         this run      no
 name resolution                       network         this run      no
 name or service not known             network         this run      no
 nodename nor servname                 network         this run      no
@@ -161,7 +162,7 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
     Meaning(("http error 404", "http error 410"), "removed", "when asked"),
     Meaning(("http error 401", "http error 402", "login required"), "needs_cookies", "next run", False, COOKIES),
     Meaning(("http error 5*", "timed out", "timeout", "connection reset", "connection aborted", "connection refused",
-             "remote end closed", "more expected", "content too short", "name resolution", "name or service not known",
+             "remote end closed", "more expected", "content too short", "downloaded * bytes, expected", "name resolution", "name or service not known",
              "nodename nor servname", "no address associated", "network is unreachable", "no route to host",
              "broken pipe", "eof occurred", "[ssl:", "too slow", "took longer than"), "network", "this run"),
     # what may mean anything

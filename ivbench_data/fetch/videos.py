@@ -47,6 +47,10 @@ SCRATCH_FOLDER = ".fetching"
 """Where unfinished downloads lie, beside `videos/`: a folder for each video and source, going on after a kill."""
 
 
+MAX_ATTEMPTS = 50
+"""A download that gets a little further each time is given up after so many attempts, and goes on in the next run."""
+
+
 @dataclass(frozen=True)
 class Clock:
     """The time, a pause, and chance; tests bring their own."""
@@ -186,9 +190,7 @@ class _Run:
             row, meaning = self._ask(source, video, history)
             self._learn(source, row, meaning)
             if source.label in self.closed:
-                row = row.model_copy(
-                    update={"reason": f"{row.reason}. The queue stops here: {self.closed[source.label]}"}
-                )
+                row = row.model_copy(update={"reason": f"{row.reason}. {self.closed[source.label]}"})
             yield row
             if row.status == "ok":
                 return
@@ -204,8 +206,10 @@ class _Run:
         of_video = self.workspace.folder / SCRATCH_FOLDER / f"{video.video_id}.{digest}"
         scratch = claim_scratch_folder(of_video)
         keep = True
+        in_vain = 0
         try:
-            for attempt in range(1, self.options.attempts + 1):
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                size_before = _size_of(scratch)
                 try:
                     row = self._accept(source.bring(video, scratch), video)
                     keep = False
@@ -214,9 +218,12 @@ class _Run:
                     message, told = str(failure), failure
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
+                # a long download over a bad line ends, as long as each attempt brings it further
+                went_on = _size_of(scratch) - size_before >= self.options.limits.min_bytes_per_stall
+                in_vain = 1 if went_on else in_vain + 1
                 if meaning.status == "corrupt":
                     _empty(scratch)
-                pause = self._choose_pause(meaning, attempt, told.retry_after_seconds)
+                pause = self._choose_pause(meaning, in_vain, told.retry_after_seconds)
                 if pause is None:
                     break
                 self.clock.sleep(pause)
@@ -265,12 +272,12 @@ class _Run:
             source_metadata=metadata,
         )
 
-    def _choose_pause(self, meaning: Meaning, attempt: int, retry_after: float | None) -> float | None:
+    def _choose_pause(self, meaning: Meaning, in_vain: int, retry_after: float | None) -> float | None:
         """Seconds to wait before the next attempt, or None when there is to be none in this run."""
         most = {"this run": self.options.attempts, "once more": min(2, self.options.attempts)}.get(meaning.again, 1)
-        if attempt >= most:
+        if in_vain >= most:
             return None
-        longest = min(self.options.max_backoff_seconds, self.options.backoff_seconds * 2 ** (attempt - 1))
+        longest = min(self.options.max_backoff_seconds, self.options.backoff_seconds * 2 ** (in_vain - 1))
         pause = max(longest * self.clock.chance(), retry_after or 0)
         return pause if pause <= self.options.max_backoff_seconds else None
 
@@ -317,11 +324,20 @@ class _Run:
         failures = self.network_failures.get(source.label, 0) + 1 if row.status == "network" else 0
         self.network_failures[source.label] = failures
         if meaning is not None and meaning.stops_queue:
-            self.closed[source.label] = meaning.advice
+            self.closed[source.label] = "The queue stops here"
         elif failures >= self.options.max_network_failures:
-            self.closed[source.label] = f"{failures} videos in a row failed for the network's sake"
+            self.closed[source.label] = (
+                f"The queue stops here: {failures} videos in a row failed for the network's sake"
+            )
+
+
+def _size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

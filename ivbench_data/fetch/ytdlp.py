@@ -68,6 +68,7 @@ class Attempt:
         self._extractors = extractors
         self._metadata: dict[str, JsonValue] = {}
         self._announced: dict[str, int] = {}
+        self._is_fragmented = False
 
     def run(self, url: str, is_file: bool) -> Download:
         """What the URL brings: a page that an extractor reads, or, when `is_file`, the video file itself.
@@ -117,9 +118,9 @@ class Attempt:
             "noplaylist": True,
             "updatetime": False,
             "socket_timeout": options.limits.socket_seconds,
-            "retries": 3,
-            "fragment_retries": 3,
-            "retry_sleep_functions": dict.fromkeys(("http", "fragment", "file_access"), lambda n: 0.2 * 2**n),
+            # trying again is the caller's, who waits as long as the server asks, and goes on by Range
+            "retries": 0,
+            "fragment_retries": 0,
             # by default a missing fragment is left out, and the video called complete
             "skip_unavailable_fragments": False,
             "sleep_interval_requests": options.request_pause_seconds,
@@ -151,6 +152,7 @@ class Attempt:
             protocol = str(chosen.get("protocol") or chosen.get("url", "").partition(":")[0])
             if not set(protocol.split("+")) <= FOLLOWED_PROTOCOLS:
                 self._cut(f"refused protocol: {protocol}")
+            self._is_fragmented |= not set(protocol.split("+")) <= {"http", "https"}
         self._watchdog.begin_download()
 
     def _watch_progress(self, status: dict[str, Any]) -> None:
@@ -181,6 +183,10 @@ class Attempt:
 
     def _explain(self, error: BaseException) -> AttemptFailedError | StorageError:
         message = self._watchdog.reason or _clean_message(str(error), self._video_id) or type(error).__name__
+        if self._is_fragmented and re.search(r"HTTP Error 4(04|10)", message):
+            message = f"a fragment is not found: {message}"  # the video is there: this is no "removed"
+        if "did not get any data blocks" in message.lower() and (came := _size_of_parts(self._folder)):
+            message = f"content too short: {came} bytes are here, and no more came"
         if isinstance(error, _SLIPS) and self._watchdog.reason is None:
             message = f"yt-dlp stumbled: {type(error).__name__}: {message}"
         found = re.search(r"\[Errno (\d+)\]", message)
@@ -211,6 +217,10 @@ def find_ffmpeg() -> str | None:
         return str(get_ffmpeg_exe())
     except (ImportError, RuntimeError):
         return None
+
+
+def _size_of_parts(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.part"))
 
 
 def _read_cookies(path: Path) -> str:
