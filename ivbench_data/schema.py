@@ -510,6 +510,10 @@ class VerifyResult(Record):
     """Frames that a full decode shows, when they were counted."""
     duration_seconds: Seconds | None = None
     """Length of what the file shows, when it was measured."""
+    content: Literal["same", "trimmed", "replaced", "different"] | None = None
+    """How its content compares with the video's fingerprint; None when there is none, or the file is damaged."""
+    sha256: Sha256 | None = None
+    """Digest of the file, when it was made."""
 
 
 class EvaluationResult(Record):
