@@ -4,87 +4,88 @@ A message is lower-cased, its curly apostrophes made straight, and held against 
 words stand in it decides (`*` stands for anything). A message that no row knows is `unknown`, and tried again on the
 next run.
 
-====================================  ==============  ============  ================
-message                               status          tried again?  stops the queue?
-====================================  ==============  ============  ================
-confirm you're not a bot              needs_cookies   next run      yes
-captcha                               needs_cookies   next run      yes
-confirm your age                      age_restricted  next run      no
-private video                         private         when asked    no
-video is private                      private         when asked    no
-members-only                          members_only    when asked    no
-join this channel                     members_only    when asked    no
-this channel's members                members_only    when asked    no
-requires payment                      members_only    when asked    no
-try again later                       rate_limited    next run      yes
-rate-limited                          rate_limited    next run      yes
-not made * available in your country  geo_blocked     when asked    no
-not available in your country         geo_blocked     when asked    no
-blocked it in your country            geo_blocked     when asked    no
-copyright claim                       removed         when asked    no
-copyright grounds                     removed         when asked    no
-terminated                            removed         when asked    no
-removed                               removed         when asked    no
-no longer available                   removed         when asked    no
-premieres in                          not_yet         next run      no
-live event will begin                 not_yet         next run      no
-is live now                           not_yet         next run      no
-fragment * not found                  corrupt         once more     no
-fragment * giving up                  corrupt         once more     no
-requested format is not available     configuration   next run      no
-ffmpeg is not installed               configuration   next run      yes
-ffmpeg could not be found             configuration   next run      yes
-unable to connect to proxy            configuration   next run      yes
-tunnel connection failed              configuration   next run      yes
-proxy authentication                  configuration   next run      yes
-certificate_verify_failed             configuration   next run      yes
-certificate verify failed             configuration   next run      yes
-refused address                       unsupported     when asked    no
-refused redirect                      unsupported     when asked    no
-unsupported url scheme                unsupported     when asked    no
-http error 3*                         unsupported     when asked    no
-unsupported url                       unsupported     when asked    no
-is not a valid url                    unsupported     when asked    no
-drm protected                         unsupported     when asked    no
-no suitable extractor                 unsupported     when asked    no
-refused protocol                      unsupported     when asked    no
-over the limit of                     over_limit      when asked    no
-http error 429                        rate_limited    this run      yes
-too many requests                     rate_limited    this run      yes
-http error 403                        unknown         once more     no
-file is empty                         corrupt         once more     no
-did not get any data blocks           corrupt         once more     no
-not whole:                            corrupt         once more     no
-http error 404                        removed         when asked    no
-http error 410                        removed         when asked    no
-http error 401                        needs_cookies   next run      no
-http error 402                        needs_cookies   next run      no
-login required                        needs_cookies   next run      no
-http error 5*                         network         this run      no
-timed out                             network         this run      no
-timeout                               network         this run      no
-connection reset                      network         this run      no
-connection aborted                    network         this run      no
-connection refused                    network         this run      no
-remote end closed                     network         this run      no
-more expected                         network         this run      no
-content too short                     network         this run      no
-downloaded * bytes, expected          network         this run      no
-name resolution                       network         this run      no
-name or service not known             network         this run      no
-nodename nor servname                 network         this run      no
-no address associated                 network         this run      no
-network is unreachable                network         this run      no
-no route to host                      network         this run      no
-broken pipe                           network         this run      no
-eof occurred                          network         this run      no
-[ssl:                                 network         this run      no
-too slow                              network         this run      no
-took longer than                      network         this run      no
-video unavailable                     unknown         after a day   no
-this video is not available           unknown         after a day   no
-(anything else)                       unknown         next run      no
-====================================  ==============  ============  ================
+====================================  ================  ============  ================
+message                               status            tried again?  stops the queue?
+====================================  ================  ============  ================
+not whole:                            corrupt           once more     no
+content mismatch:                     content_mismatch  next run      no
+confirm you're not a bot              needs_cookies     next run      yes
+captcha                               needs_cookies     next run      yes
+confirm your age                      age_restricted    next run      no
+private video                         private           when asked    no
+video is private                      private           when asked    no
+members-only                          members_only      when asked    no
+join this channel                     members_only      when asked    no
+this channel's members                members_only      when asked    no
+requires payment                      members_only      when asked    no
+try again later                       rate_limited      next run      yes
+rate-limited                          rate_limited      next run      yes
+not made * available in your country  geo_blocked       when asked    no
+not available in your country         geo_blocked       when asked    no
+blocked it in your country            geo_blocked       when asked    no
+copyright claim                       removed           when asked    no
+copyright grounds                     removed           when asked    no
+terminated                            removed           when asked    no
+removed                               removed           when asked    no
+no longer available                   removed           when asked    no
+premieres in                          not_yet           next run      no
+live event will begin                 not_yet           next run      no
+is live now                           not_yet           next run      no
+fragment * not found                  corrupt           once more     no
+fragment * giving up                  corrupt           once more     no
+requested format is not available     configuration     next run      no
+ffmpeg is not installed               configuration     next run      yes
+ffmpeg could not be found             configuration     next run      yes
+unable to connect to proxy            configuration     next run      yes
+tunnel connection failed              configuration     next run      yes
+proxy authentication                  configuration     next run      yes
+certificate_verify_failed             configuration     next run      yes
+certificate verify failed             configuration     next run      yes
+refused address                       unsupported       when asked    no
+refused redirect                      unsupported       when asked    no
+unsupported url scheme                unsupported       when asked    no
+http error 3*                         unsupported       when asked    no
+unsupported url                       unsupported       when asked    no
+is not a valid url                    unsupported       when asked    no
+drm protected                         unsupported       when asked    no
+no suitable extractor                 unsupported       when asked    no
+refused protocol                      unsupported       when asked    no
+over the limit of                     over_limit        when asked    no
+http error 429                        rate_limited      this run      yes
+too many requests                     rate_limited      this run      yes
+http error 403                        unknown           once more     no
+file is empty                         corrupt           once more     no
+did not get any data blocks           corrupt           once more     no
+http error 404                        removed           when asked    no
+http error 410                        removed           when asked    no
+http error 401                        needs_cookies     next run      no
+http error 402                        needs_cookies     next run      no
+login required                        needs_cookies     next run      no
+http error 5*                         network           this run      no
+timed out                             network           this run      no
+timeout                               network           this run      no
+connection reset                      network           this run      no
+connection aborted                    network           this run      no
+connection refused                    network           this run      no
+remote end closed                     network           this run      no
+more expected                         network           this run      no
+content too short                     network           this run      no
+downloaded * bytes, expected          network           this run      no
+name resolution                       network           this run      no
+name or service not known             network           this run      no
+nodename nor servname                 network           this run      no
+no address associated                 network           this run      no
+network is unreachable                network           this run      no
+no route to host                      network           this run      no
+broken pipe                           network           this run      no
+eof occurred                          network           this run      no
+[ssl:                                 network           this run      no
+too slow                              network           this run      no
+took longer than                      network           this run      no
+video unavailable                     unknown           after a day   no
+this video is not available           unknown           after a day   no
+(anything else)                       unknown           next run      no
+====================================  ================  ============  ================
 """
 
 from __future__ import annotations
@@ -125,6 +126,10 @@ COOKIES = (
 WAIT = "wait some hours, then run the same command again; a larger --sleep keeps it from happening"
 
 MEANINGS: Final[tuple[Meaning, ...]] = (
+    # what this package found, whose words quote others
+    Meaning(("not whole:",), "corrupt", "once more"),
+    Meaning(("content mismatch:",), "content_mismatch", "next run", False,
+            "the source shows another video, or another cut of it: compare with ivbench-data verify"),
     # what the sites say of themselves, before anything of the video
     Meaning(("confirm you're not a bot", "captcha"), "needs_cookies", "next run", True, f"{WAIT}; or {COOKIES}"),
     Meaning(("confirm your age",), "age_restricted", "next run", False, COOKIES),
@@ -158,11 +163,12 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
     # what the protocol says
     Meaning(("http error 429", "too many requests"), "rate_limited", "this run", True, WAIT),
     Meaning(("http error 403",), "unknown", "once more"),
-    Meaning(("file is empty", "did not get any data blocks", "not whole:"), "corrupt", "once more"),
+    Meaning(("file is empty", "did not get any data blocks"), "corrupt", "once more"),
     Meaning(("http error 404", "http error 410"), "removed", "when asked"),
     Meaning(("http error 401", "http error 402", "login required"), "needs_cookies", "next run", False, COOKIES),
     Meaning(("http error 5*", "timed out", "timeout", "connection reset", "connection aborted", "connection refused",
-             "remote end closed", "more expected", "content too short", "downloaded * bytes, expected", "name resolution", "name or service not known",
+             "remote end closed", "more expected", "content too short",
+             "downloaded * bytes, expected", "name resolution", "name or service not known",
              "nodename nor servname", "no address associated", "network is unreachable", "no route to host",
              "broken pipe", "eof occurred", "[ssl:", "too slow", "took longer than"), "network", "this run"),
     # what may mean anything

@@ -1,31 +1,64 @@
-"""The look at a file before it is let into `videos/`: the one place that decides what counts as whole."""
+"""The look at a file before it is let into `videos/`: the one place that decides what counts as whole, and as right."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_EBML, _MPEG_TS_SYNC, _MPEG_TS_PACKET_BYTES = b"\x1a\x45\xdf\xa3", 0x47, 188
+from ivbench_data.dataset import read_jsonl
+from ivbench_data.errors import UnreadableVideoError, VideoLimitError
+from ivbench_data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ivbench_data.fingerprint import Fingerprint
+
+_SUFFIXES = {"mp4": ".mp4", "avi": ".avi", "mpegts": ".ts"}
 
 
-def find_suffix(path: Path) -> str | None:
-    """The ending that fits what the file holds, whatever it is called; None when it is no video file that we know."""
-    with path.open("rb") as file:
-        head = file.read(4 * _MPEG_TS_PACKET_BYTES)
-    if head[4:8] in (b"ftyp", b"moov", b"moof", b"styp", b"mdat", b"wide", b"free"):
-        return ".mov" if head[4:12] == b"ftypqt  " else ".mp4"
-    if head.startswith(_EBML):
-        return ".webm" if b"webm" in head[:64] else ".mkv"
-    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
-        return ".avi"
-    if len(head) == 4 * _MPEG_TS_PACKET_BYTES and set(head[::_MPEG_TS_PACKET_BYTES]) == {_MPEG_TS_SYNC}:
-        return ".ts"
+def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
+    """What is wrong with the file, in the words of the table of messages; None when it is whole, as packets tell.
+
+    Decodes nothing: a few milliseconds. `expected_seconds` is the length that the source names.
+    """
+    from ivbench_data.verify import check_file_quick
+
+    try:
+        check_file_quick(path, expected_seconds)
+    except VideoLimitError as error:
+        return f"over the limit of what is decoded: {error}"
+    except UnreadableVideoError as error:
+        return f"not whole: {error}"
     return None
 
 
-def find_fault(path: Path) -> str | None:
-    """What is wrong with the file, or None when it is a whole video as far as a quick check tells."""
-    if path.stat().st_size == 0:
-        return "the file is empty"
-    if find_suffix(path) is None:
-        return "it is not a video file (a web page with an error, perhaps)"
-    return None
+def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
+    """How the file's content differs from its fingerprint's, in the words of the table; None when it does not."""
+    from ivbench_data.fingerprint import compare_content
+
+    if fingerprint is None:
+        return None
+    comparison = compare_content(path, fingerprint)
+    return None if comparison.verdict == "same" else f"content mismatch: {comparison.verdict}: {comparison.reason}"
+
+
+def read_fingerprints(workspace: Workspace) -> Mapping[str, Fingerprint]:
+    """The fingerprints that the dataset's folder holds, by video; none when there is no file of them."""
+    path = workspace.folder / "fingerprints.jsonl"
+    if not path.is_file():
+        return {}
+    from ivbench_data.fingerprint import Fingerprint
+
+    fingerprints, _ = read_jsonl(path, Fingerprint, "video_id")
+    return {fingerprint.video_id: fingerprint for fingerprint in fingerprints}
+
+
+def choose_suffix(path: Path) -> str:
+    """The ending that fits what the file holds, whatever it is called: sites name MPEG-TS `.mp4`, mirrors anything."""
+    from ivbench_data.boxes import check_structure
+
+    container = check_structure(path)
+    if container == "matroska":
+        with path.open("rb") as file:
+            return ".webm" if b"webm" in file.read(64) else ".mkv"
+    return _SUFFIXES[container]

@@ -10,11 +10,12 @@ import hashlib
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -32,7 +33,7 @@ from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.source_metadata import record_source_metadata
 from ivbench_data.fetch.sources import Source, open_sources
 from ivbench_data.fetch.statuses import Meaning, explain_message
-from ivbench_data.fetch.verification import find_fault, find_suffix
+from ivbench_data.fetch.verification import choose_suffix, find_fault, find_mismatch, read_fingerprints
 from ivbench_data.schema import FetchResult, FetchStatus, Video, check_safe_name
 from ivbench_data.workspace import (
     VIDEO_SUFFIXES,
@@ -42,6 +43,9 @@ from ivbench_data.workspace import (
     digest_file,
     move_into_place,
 )
+
+if TYPE_CHECKING:
+    from ivbench_data.fingerprint import Fingerprint
 
 SCRATCH_FOLDER = ".fetching"
 """Where unfinished downloads lie, beside `videos/`: a folder for each video and source, going on after a kill."""
@@ -93,7 +97,7 @@ def fetch_videos(
     videos = _select_videos(dataset, video_ids)
     sources = open_sources(dataset, options, extractors)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
-    return _Run(workspace, options, sources, clock or Clock()).fetch(videos, limit)
+    return _Run(workspace, options, sources, clock or Clock(), read_fingerprints(workspace)).fetch(videos, limit)
 
 
 def _select_videos(dataset: Dataset, video_ids: Iterable[str] | None) -> list[Video]:
@@ -114,6 +118,8 @@ class _Run:
     options: FetchOptions
     sources: list[Source]
     clock: Clock
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    """What trusted copies show; a file that shows something else is not let in."""
     closed: dict[str, str] = field(default_factory=dict)
     """Sources to be left alone for the rest of the run, and why."""
     network_failures: dict[str, int] = field(default_factory=dict)
@@ -219,10 +225,11 @@ class _Run:
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
                 # a long download over a bad line ends, as long as each attempt brings it further
-                went_on = _size_of(scratch) - size_before >= self.options.limits.min_bytes_per_stall
+                came = _size_of(scratch) - size_before
+                went_on = meaning.again == "this run" and came >= self.options.limits.min_bytes_per_stall
                 in_vain = 1 if went_on else in_vain + 1
-                if meaning.status == "corrupt":
-                    _empty(scratch)
+                if message.startswith("not whole:"):
+                    _empty(scratch)  # a finished file that is broken would be taken for done again
                 pause = self._choose_pause(meaning, in_vain, told.retry_after_seconds)
                 if pause is None:
                     break
@@ -238,11 +245,13 @@ class _Run:
     def _accept(self, download: Download, video: Video) -> FetchResult:
         """Look at the file, and let it appear in `videos/`."""
         file = download.file
-        fault = find_fault(file)
-        suffix = find_suffix(file)
-        if fault is not None or suffix is None:
-            raise AttemptFailedError(f"not whole: {fault}", source_metadata=download.source_metadata)
         metadata: dict[str, JsonValue] = dict(download.source_metadata)
+        told = metadata.get("duration")
+        expected_seconds = float(told) if isinstance(told, int | float) else video.duration_seconds
+        fault = find_fault(file, expected_seconds) or find_mismatch(file, self.fingerprints.get(video.video_id))
+        if fault is not None:
+            raise AttemptFailedError(fault, source_metadata=metadata)
+        suffix = choose_suffix(file)
         size_bytes, digest = file.stat().st_size, digest_file(file)
         names: dict[str, JsonValue] = {}
         for language, track in download.subtitles.items():

@@ -275,6 +275,7 @@ def _clean_message(message: str, video_id: str) -> str:
     text = message.replace(video_id, "…") if len(video_id) > 5 else message
     text = re.sub(r"^\s*ERROR:\s*", "", text)
     text = re.sub(r"^\[[\w:.+-]+\]\s*(\S+:\s+)?", "", text)
+    text = re.sub(r"^(\[download\] )?(Got error|unable to download video data):\s*", "", text)
     return re.split(r"[;.] please report this issue on", text)[0].strip()
 
 
