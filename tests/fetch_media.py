@@ -23,6 +23,32 @@ def make_video(shade: int = 0, seconds: int = 4) -> bytes:
 
 
 @cache
+def make_long_video() -> bytes:
+    """A video of 400 kB: longer than what is held back before it is written to disk."""
+    filling = 400_000
+    return make_video() + filling.to_bytes(4, "big") + b"free" + b"\0" * (filling - 8)
+
+
+@cache
+def make_patterned_video(seed: int) -> bytes:
+    """Four seconds of patches that change: as different from another seed's as two videos are."""
+    random = np.random.default_rng(seed)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "video.mp4"
+        with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
+            video = out.add_stream("libx264", rate=RATE)
+            video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+            for second in range(4):
+                pixels = random.integers(0, 256, (6, 8, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+                for index in range(RATE):
+                    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                    frame.pts, frame.time_base = second * RATE + index, Fraction(1, RATE)
+                    out.mux(video.encode(frame))
+            out.mux(video.encode())
+        return path.read_bytes()
+
+
+@cache
 def make_hls() -> dict[str, bytes]:
     """A playlist and its fragments of one second, by file name."""
     return _make_parts("video.m3u8", "hls", {"hls_time": "1", "hls_list_size": "0"}, with_audio=False)

@@ -19,6 +19,7 @@ from yt_dlp import YoutubeDL  # noqa: TID253
 from yt_dlp.networking import RequestDirector  # noqa: TID253
 from yt_dlp.networking._helper import _socket_connect, create_connection  # noqa: TID253
 from yt_dlp.networking._urllib import HTTPHandler, ProxyHandler, RedirectHandler, UrllibRH  # noqa: TID253
+from yt_dlp.networking.exceptions import HTTPError  # noqa: TID253
 
 from ivbench_data.fetch.limits import Watchdog
 from ivbench_data.fetch.network import AddressGuard, AddressRefusedError
@@ -118,6 +119,14 @@ class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
         super().__init__(**kwargs)
         self._guard = guard
         self._watchdog = watchdog
+
+    def _send(self, request: Any) -> Any:
+        try:
+            return super()._send(request)
+        except HTTPError as error:
+            # yt-dlp's downloader forgets the answer when it reports the error
+            self._watchdog.retry_after = error.response.headers.get("Retry-After")
+            raise
 
     def _create_instance(self, proxies: Any, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:
         opener = urllib.request.OpenerDirector()

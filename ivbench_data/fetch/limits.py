@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -10,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
-from weakref import WeakSet
 
 from pydantic import Field, PositiveInt
 
@@ -48,10 +48,13 @@ class Watchdog:
         self._started = monotonic()
         self._phase: Literal["extraction", "download", "finishing"] = "extraction"
         self._window: tuple[float, int] = (self._started, 0)
-        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
         self._over = threading.Event()
         self.reason: str | None = None
         """Why the attempt was cut; None while it was not."""
+        self.retry_after: str | None = None
+        """How long the last refusal asked us to wait, as the server wrote it."""
 
     def __enter__(self) -> Watchdog:
         poll = max(0.02, min(0.5, self._limits.stall_seconds / 8, self._limits.max_seconds / 8))
@@ -64,10 +67,17 @@ class Watchdog:
     ) -> None:
         self._over.set()
         self._thread.join()
+        for connection in self._open_connections():
+            _cut(connection)
+            # failed answers are not closed by those who read them, and wait for the garbage collector
+            with suppress(OSError):
+                os.close(connection.detach())
 
     def hold(self, connection: socket.socket) -> None:
         """Take note of a connection, to cut it when a cap is passed."""
-        self._sockets.add(connection)
+        with self._lock:
+            self._sockets = [held for held in self._sockets if held.fileno() != -1]
+            self._sockets.append(connection)
         if self.reason is not None:
             _cut(connection)
 
@@ -112,8 +122,12 @@ class Watchdog:
     def _watch(self, poll: float) -> None:
         while not self._over.wait(poll):
             if self.check() is not None:
-                for connection in list(self._sockets):
+                for connection in self._open_connections():
                     _cut(connection)
+
+    def _open_connections(self) -> list[socket.socket]:
+        with self._lock:
+            return [connection for connection in self._sockets if connection.fileno() != -1]
 
 
 def _cut(connection: socket.socket) -> None:

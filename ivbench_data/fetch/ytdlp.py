@@ -25,7 +25,6 @@ from urllib.parse import unquote, urlsplit
 from pydantic import JsonValue
 
 # This module is only about yt-dlp, and is imported only when a video is to be fetched with it.
-from yt_dlp.networking.exceptions import HTTPError  # noqa: TID253
 from yt_dlp.utils import DownloadCancelled, YoutubeDLError  # noqa: TID253
 
 from ivbench_data.errors import StorageError, UsageError
@@ -192,7 +191,9 @@ class Attempt:
         found = re.search(r"\[Errno (\d+)\]", message)
         if found and int(found[1]) in _DISK_ERRNOS:
             return StorageError.from_os_error(OSError(int(found[1]), os.strerror(int(found[1]))), self._folder)
-        return AttemptFailedError(self._redact.shorten(message), _find_retry_after(error), self._metadata)
+        return AttemptFailedError(
+            self._redact.shorten(message), _read_retry_after(self._watchdog.retry_after), self._metadata
+        )
 
 
 class _RedactingLogger:
@@ -279,19 +280,8 @@ def _clean_message(message: str, video_id: str) -> str:
     return re.split(r"[;.] please report this issue on", text)[0].strip()
 
 
-def _find_retry_after(error: BaseException | None) -> float | None:
-    """Seconds that the answer asked us to wait, from its Retry-After (RFC 9110, section 10.2.3)."""
-    for _ in range(8):
-        if error is None:
-            return None
-        if isinstance(error, HTTPError):
-            return _read_retry_after(error.response.headers.get("Retry-After"))
-        inner = getattr(error, "exc_info", None)
-        error = getattr(error, "cause", None) or (inner[1] if inner and inner[1] is not error else error.__cause__)
-    return None
-
-
 def _read_retry_after(value: str | None) -> float | None:
+    """Seconds that an answer asks us to wait, from its Retry-After (RFC 9110, section 10.2.3)."""
     if value is None:
         return None
     if value.strip().isdigit():
