@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -671,14 +672,16 @@ def test_many_videos_bounded_memory_no_leftovers_ledger_equals_folder(
     dataset = Dataset("set", tuple(Video(video_id=video_id) for video_id in ids))
     options = FetchOptions(sources=(server.template,), limits=LIMITS)
     threads_before = threading.active_count()
-    peaks = []
+    sizes = []
     tracemalloc.start()
     for number, row in enumerate(fetch_videos(dataset, tmp_path, options)):
         assert row.status == ("removed" if number % 20 == 0 else "ok")
-        if number in (count // 4, count - 1):
-            peaks.append(tracemalloc.get_traced_memory()[0])
+        if number in (count // 2, count - 1):
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 3_000 * count, "memory grows with the videos by more than a row of the ledger each"
+    # what a run remembers of a video is its row: less than the video itself, however small these are
+    assert sizes[1] - sizes[0] < 5_000 * count / 2 + 200_000
     assert threading.active_count() <= threads_before + 1  # the server's own, ending
     good = {row.video_id for row in map(_last, read_ledger(Workspace(tmp_path, "set")).values()) if row.status == "ok"}
     assert {f"{video_id}.mp4" for video_id in good} == here(tmp_path)

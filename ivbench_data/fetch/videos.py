@@ -60,7 +60,7 @@ class Clock:
     """The time, a pause, and chance; tests bring their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
     chance: Callable[[], float] = random.random
     """A number from 0 to 1."""
 
