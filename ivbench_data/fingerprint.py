@@ -4,44 +4,37 @@ A fingerprint is a 64-bit perceptual hash (pHash: Zauner, "Implementation and be
 functions", 2010, as `imagehash.phash` does it) of the frame on screen at fixed times, at least every 5 s and at least
 16 of them, with the black bars trimmed that all of those frames share. It is small enough to publish, and another lab
 compares its own file with it: their frames are taken at the same times.
-
-The thresholds are measured, over 1,085 pairs of videos and 20 re-encodes (scale, bitrate, codec, frame rate, bars):
-the median distance of the same content was at most 2 bits, of different content at least 24.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from ivbench_data.dataset import Dataset, read_jsonl, write_jsonl
 from ivbench_data.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
-from ivbench_data.errors import DatasetError
-from ivbench_data.schema import Record, SafeName, Seconds, Sha256
-from ivbench_data.workspace import digest_file
+from ivbench_data.errors import VideoError
+from ivbench_data.schema import BadLine, Record, SafeName, Seconds, Sha256, VerifyResult
+from ivbench_data.workers import available_cores, run_in_workers
+from ivbench_data.workspace import Workspace, default_root, digest_file
 
 MAX_STEP_SECONDS: Final = 5.0
 MIN_FRAMES: Final = 16
 MIN_STEP_SECONDS: Final = 5 / 128
 """About one frame; a video so short that this is reached has fewer than `MIN_FRAMES`."""
 
-SAME_FRAME_DISTANCE: Final = 12
-"""Bits; a frame as near as this shows the same."""
-SAME_CONTENT_SHARE: Final = 0.75
-"""Share of the frames that must show the same."""
-OTHER_FRAME_DISTANCE: Final = 16
-"""Bits; two frames in a row beyond this are a replaced segment. One alone may be a cut that falls between the times."""
-DURATION_TOLERANCE_SECONDS: Final = 0.5
-"""Encoders and frame rates move the end by less; a trim of a second must show."""
-OFFSET_SPAN_SECONDS, OFFSET_STEP_SECONDS = 2.0, 0.25
-"""Where frames are looked for when they are not at their times."""
-OFFSET_SCAN_FRAMES: Final = 12
-"""Frames at either end that are looked for."""
+FILE_NAME: Final = "fingerprints.jsonl"
+SAVED_EVERY: Final = 16
+"""Videos between two writes of the file: a killed run loses no more than these."""
+TIMEOUT_SECONDS: Final = 3600.0
+"""Time that one video may take."""
 
 _SHORT_SIDE = 160
 """Pixels that frames are reduced to before bars are found; pHash itself sees 32×32."""
@@ -58,7 +51,7 @@ class Fingerprint(Record):
 
     video_id: SafeName
     """The video."""
-    method: Literal["phash64-1"] = "phash64-1"
+    method: Literal["phash64-1"]
     """How it was made; another number is not comparable."""
     duration_seconds: Seconds
     """Length of the file it was made from, first frame's beginning to last frame's end."""
@@ -71,27 +64,13 @@ class Fingerprint(Record):
     sha256: Sha256 | None = None
     """Digest of the file it was made from; a file with the same one needs no comparison."""
 
-
-Verdict = Literal["same", "trimmed", "replaced", "different"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How a file's content differs from a fingerprint's."""
-
-    verdict: Verdict
-    reason: str
-    """The verdict in a sentence, with the figures it rests on."""
-    median_distance: float
-    """Bits, of 64, at unchanged times; 0 when no frame has contrast."""
-    share_same: float
-    """Share of frames that show the same at unchanged times."""
-    duration_difference_seconds: float
-    """How much longer the file is."""
-    offset_seconds: tuple[float, float] = (0.0, 0.0)
-    """How much later the file shows the content of its beginning, and of its end."""
-    replaced_seconds: tuple[tuple[float, float], ...] = ()
-    """Spans that show something else, each bound within half a step."""
+    @model_validator(mode="after")
+    def _a_hash_a_time(self) -> Self:
+        if not self.times_seconds or len(self.hashes) != len(self.times_seconds):
+            raise ValueError(f"{len(self.hashes)} hashes for {len(self.times_seconds)} times")
+        if any(later <= earlier for earlier, later in pairwise(self.times_seconds)):
+            raise ValueError("the times do not ascend")
+        return self
 
 
 # --- making -----------------------------------------------------------------------------------------------------
@@ -117,19 +96,20 @@ def make_fingerprint(path: Path, video_id: str) -> Fingerprint:
     """
     scan = scan_video(path)
     times = sample_times(scan.duration_seconds)
-    views = _view_frames(scan, times)
-    bars = _find_bars(views)
+    views = view_frames(scan, times)
+    bars = find_bars(views)
     return Fingerprint(
         video_id=video_id,
+        method="phash64-1",
         duration_seconds=round(scan.duration_seconds, 6),
         times_seconds=tuple(times),
-        hashes=tuple(None if _is_flat(view, bars) else f"{_hash_view(view, bars):016x}" for view in views),
+        hashes=tuple(None if is_flat(view, bars) else f"{hash_view(view, bars):016x}" for view in views),
         bars=bars,
         sha256=digest_file(path),
     )
 
 
-def _view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
+def view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
     """The frames on screen at those times, small and grey: uint8 `[H, W]`."""
     from PIL import Image
 
@@ -144,7 +124,7 @@ def _view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.ND
     return [grey[index] for index in indices]
 
 
-def _find_bars(views: Sequence[npt.NDArray[np.uint8]]) -> tuple[float, float, float, float]:
+def find_bars(views: Sequence[npt.NDArray[np.uint8]]) -> tuple[float, float, float, float]:
     """Shares of height and width that are black in all frames, at the top, bottom, left and right."""
     height, width = views[0].shape
     top, bottom, left, right = 0, 0, 0, 0
@@ -159,7 +139,10 @@ def _find_bars(views: Sequence[npt.NDArray[np.uint8]]) -> tuple[float, float, fl
 def _measure_brightness(views: Sequence[npt.NDArray[np.uint8]], axis: int) -> npt.NDArray[np.uint8]:
     """How bright each row or column ever becomes, its brightest fiftieth (specks, noise) left aside."""
     place = round(_BAR_QUANTILE * (views[0].shape[axis] - 1))
-    return np.max([np.partition(view, place, axis=axis).take(place, axis=axis) for view in views], axis=0)
+    brightest: npt.NDArray[np.uint8] = np.max(
+        [np.partition(view, place, axis=axis).take(place, axis=axis) for view in views], axis=0
+    )
+    return brightest
 
 
 def _count_dark(brightness: npt.NDArray[np.uint8]) -> int:
@@ -178,147 +161,118 @@ def _trim(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> npt.NDArray[np.
     ]
 
 
-def _is_flat(view: npt.NDArray[np.uint8], bars: Sequence[float], times: float = 1.0) -> bool:
+def is_flat(view: npt.NDArray[np.uint8], bars: Sequence[float], times: float = 1.0) -> bool:
+    """Whether the view without its bars has next to no contrast; `times` for some factor more of it."""
     return float(_trim(view, bars).std()) < _FLAT_DEVIATION * times
 
 
-def _hash_view(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> int:
+def hash_view(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> int:
+    """The 64-bit pHash of the view without its bars."""
     import imagehash
     from PIL import Image
 
     return int(str(imagehash.phash(Image.fromarray(_trim(view, bars)))), 16)
 
 
-# --- comparing --------------------------------------------------------------------------------------------------
+# --- of a dataset -----------------------------------------------------------------------------------------------
 
 
-def compare_content(path: Path, reference: Fingerprint) -> Comparison:
-    """How the file's content differs from that of the fingerprint.
+@dataclass(frozen=True)
+class FingerprintTask:
+    """The work on one video; picklable, so that any engine can run `fingerprint_video` on it."""
+
+    workspace: Workspace
+    video_id: str
+    there: Fingerprint | None = None
+    """Its fingerprint so far; kept when it was made from the same bytes."""
+
+
+def fingerprint_video(task: FingerprintTask) -> tuple[VerifyResult, Fingerprint | None]:
+    """The row to report of one video, and its fingerprint; None when there is no file, or it is damaged."""
+    path = task.workspace.find_video(task.video_id)
+    if path is None:
+        reason = f"there is no video file in {task.workspace.videos}"
+        return VerifyResult(video_id=task.video_id, status="missing", depth="fingerprint", reason=reason), task.there
+    made: Fingerprint | None = None
+    fault: str | None = None
+    try:
+        is_made = task.there is not None and task.there.sha256 == digest_file(path)
+        made = task.there if is_made else make_fingerprint(path, task.video_id)
+    except VideoError as error:
+        fault = str(error)
+    row = VerifyResult(
+        video_id=task.video_id,
+        status="failed" if made is None else "ok",
+        depth="fingerprint",
+        reason=fault,
+        file_name=path.relative_to(task.workspace.folder).as_posix(),
+        duration_seconds=made.duration_seconds if made else None,
+        sha256=made.sha256 if made else None,
+    )
+    return row, made
+
+
+def write_fingerprints(
+    dataset: Dataset, root: Path | str | None = None, workers: int | None = None
+) -> Iterator[VerifyResult]:
+    """A row for each video, as its fingerprint is made; all of them are kept in the dataset's `fingerprints.jsonl`.
+
+    The fingerprint of a file that has not changed is kept, and so is that of a video whose file is not here. The file
+    is written every few videos and when the generator ends, however it ends.
+
+    Args:
+        dataset: whose videos.
+        root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        workers: worker processes; None for as many as the cores this process may use, 0 for none.
 
     Raises:
-        DatasetError: the fingerprint holds no frames, or not a hash for each time.
-        UnreadableVideoError: the file is damaged, or no video.
-        VideoLimitError: it is larger or longer than the limits allow.
+        StorageError: the file cannot be written.
     """
-    if not reference.times_seconds or len(reference.times_seconds) != len(reference.hashes):
-        raise DatasetError(f"the fingerprint of {reference.video_id} does not hold a hash for each of its times")
-    return _compare(scan_video(path), reference)
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    path = workspace.folder / FILE_NAME
+    there, _ = read_fingerprints(path)
+    made = dict(there)
+    tasks = [FingerprintTask(workspace, video.video_id, there.get(video.video_id)) for video in dataset.videos]
+
+    def save() -> None:
+        in_order = [made[video.video_id] for video in dataset.videos if video.video_id in made]
+        write_jsonl(path, in_order)
+
+    unsaved = 0
+    try:
+        for row, fingerprint in _run(tasks, workers):
+            if fingerprint is not None and made.get(row.video_id) != fingerprint:
+                made[row.video_id] = fingerprint
+                unsaved += 1
+            if unsaved >= SAVED_EVERY:
+                save()
+                unsaved = 0
+            yield row
+    finally:
+        if unsaved:
+            save()
 
 
-def _compare(scan: VideoScan, reference: Fingerprint) -> Comparison:
-    views = _view_frames(scan, reference.times_seconds)
-    bars = _find_bars(views)
-    distances = _measure_distances(views, bars, reference.hashes)
-    known = distances[~np.isnan(distances)]
-    share = float((known <= SAME_FRAME_DISTANCE).mean()) if len(known) else 1.0
-    median = float(np.median(known)) if len(known) else 0.0
-    longer = scan.duration_seconds - reference.duration_seconds
-    is_as_long = abs(longer) <= DURATION_TOLERANCE_SECONDS
-    replaced = _find_replaced(np.array(reference.times_seconds), distances)
-    figures = f"median distance {median:g} of 64 bits, {share:.0%} of {len(known)} frames alike"
-
-    def judge(verdict: Verdict, reason: str, offsets: tuple[float, float] = (0.0, 0.0)) -> Comparison:
-        spans = replaced if verdict == "replaced" else ()
-        return Comparison(verdict, f"{reason} ({figures})", median, share, longer, offsets, spans)
-
-    if is_as_long and share >= SAME_CONTENT_SHARE and not replaced:
-        return judge("same", "the same content")
-    told_replaced = "shows something else at " + ", ".join(f"{start:.1f}–{end:.1f} s" for start, end in replaced)
-    if is_as_long and replaced and median <= SAME_FRAME_DISTANCE:
-        return judge("replaced", told_replaced)
-    offsets = _find_offsets(scan, reference, bars, longer)
-    if offsets is not None and (offsets != (0.0, 0.0) or not is_as_long):
-        return judge("trimmed", _tell_trim(longer, *offsets), offsets)
-    if replaced and median <= SAME_FRAME_DISTANCE:
-        return judge("replaced", f"{told_replaced}, and is {_tell_length(longer)}")
-    return judge("different", "other content")
+def _run(tasks: list[FingerprintTask], workers: int | None) -> Iterator[tuple[VerifyResult, Fingerprint | None]]:
+    workers = min(available_cores(), len(tasks)) if workers is None else workers
+    if workers == 0:
+        yield from map(fingerprint_video, tasks)
+        return
+    for outcome in run_in_workers(fingerprint_video, tasks, workers, TIMEOUT_SECONDS):
+        if outcome.result is not None:
+            yield outcome.result
+        else:
+            video_id = outcome.task.video_id
+            yield VerifyResult(video_id=video_id, status="failed", depth="fingerprint", reason=outcome.failure), None
 
 
-def _measure_distances(
-    views: Sequence[npt.NDArray[np.uint8]], bars: Sequence[float], hashes: Sequence[str | None]
-) -> npt.NDArray[np.float64]:
-    """Bits in which each frame differs from its hash, 0 to 64; NaN where neither contrast nor its lack tells."""
-    return np.array([_measure_distance(view, bars, told) for view, told in zip(views, hashes, strict=True)])
+def read_fingerprints(path: Path) -> tuple[dict[str, Fingerprint], list[BadLine]]:
+    """The fingerprints of a file by video, and the lines that hold none; nothing of either when there is no file.
 
-
-def _measure_distance(view: npt.NDArray[np.uint8], bars: Sequence[float], told: str | None) -> float:
-    if told is not None:
-        return (_hash_view(view, bars) ^ int(told, 16)).bit_count()
-    if _is_flat(view, bars):
-        return 0
-    return float("nan") if _is_flat(view, bars, times=3) else 64
-
-
-def _find_replaced(
-    times: npt.NDArray[np.float64], distances: npt.NDArray[np.float64]
-) -> tuple[tuple[float, float], ...]:
-    """Spans of two or more frames in a row that show something else; a bound lies half-way to the next good frame."""
-    half = float(times[1] - times[0]) / 2 if len(times) > 1 else 0.0
-    spans: list[tuple[float, float]] = []
-    run: list[float] = []
-    for time, distance in [*zip(times, distances, strict=True), (0.0, 0.0)]:
-        if distance > OTHER_FRAME_DISTANCE:
-            run.append(float(time))
-            continue
-        if len(run) >= 2:
-            spans.append((run[0] - half, run[-1] + half))
-        run = []
-    return tuple(spans)
-
-
-def _find_offsets(
-    scan: VideoScan, reference: Fingerprint, bars: Sequence[float], longer: float
-) -> tuple[float, float] | None:
-    """How much later the file shows the reference's beginning and its end; None where either is not found."""
-    with_hash = [number for number, told in enumerate(reference.hashes) if told is not None]
-    ends = with_hash[:OFFSET_SCAN_FRAMES], with_hash[-OFFSET_SCAN_FRAMES:]
-    steps = round(OFFSET_SPAN_SECONDS / OFFSET_STEP_SECONDS)
-    # first those that explain themselves, so that among equals they are taken: unmoved, moved by the whole difference
-    offsets = [0.0, longer, *(step * OFFSET_STEP_SECONDS for step in range(-steps, steps + 1) if step)]
-    wanted = {
-        (number, offset): reference.times_seconds[number] + offset
-        for number in {*ends[0], *ends[1]}
-        for offset in offsets
-        if 0 <= reference.times_seconds[number] + offset < scan.duration_seconds
-    }
-    if not wanted:
-        return None
-    views = _view_frames(scan, list(wanted.values()))
-    hashes = [reference.hashes[number] for number, _ in wanted]
-    found = dict(zip(wanted, _measure_distances(views, bars, hashes), strict=True))
-    start, end = (_choose_offset(found, numbers, offsets) for numbers in ends)
-    return None if start is None or end is None else (start, end)
-
-
-def _choose_offset(
-    found: dict[tuple[int, float], float], numbers: Sequence[int], offsets: Sequence[float]
-) -> float | None:
-    """The offset at which enough of those frames show the same, and are nearest; earlier ones win by a bit."""
-    best, best_distance = None, float("inf")
-    for offset in offsets:
-        distances = np.array([found[number, offset] for number in numbers if (number, offset) in found])
-        if len(distances) < max(1, len(numbers) / 2):
-            continue
-        mean = float(distances.mean())
-        if (distances <= SAME_FRAME_DISTANCE).mean() >= SAME_CONTENT_SHARE and mean < best_distance - 1:
-            best, best_distance = offset, mean
-    return best
-
-
-def _tell_trim(longer: float, start: float, end: float) -> str:
-    if abs(longer) <= DURATION_TOLERANCE_SECONDS:
-        return f"the same content, shown {abs(start or end):.1f} s {'later' if (start or end) > 0 else 'earlier'}"
-    what = "missing" if longer < 0 else "added"
-    if start == end == 0:
-        where = "at the end"
-    elif abs(start - longer) <= OFFSET_STEP_SECONDS:
-        where = "at the beginning"
-    elif abs(start) <= OFFSET_STEP_SECONDS:
-        where = "in between"
-    else:
-        where = f"{abs(start):.1f} s of them before what its beginning shows"
-    return f"the same content, but {_tell_length(longer)}: {abs(longer):.1f} s {what} {where}"
-
-
-def _tell_length(longer: float) -> str:
-    return f"{abs(longer):.1f} s {'longer' if longer > 0 else 'shorter'}"
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if not path.exists():
+        return {}, []
+    fingerprints, bad = read_jsonl(path, Fingerprint, "video_id")
+    return {fingerprint.video_id: fingerprint for fingerprint in fingerprints}, bad

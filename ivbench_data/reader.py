@@ -73,6 +73,7 @@ def select_frames(clip: Clip, selection: FrameSelection) -> Clip:
         frames=clip.frames[positions],
         pts_seconds=clip.pts_seconds[positions],
         indices=clip.indices[positions],
+        frames_at=None,
     )
 
 
@@ -183,7 +184,7 @@ class _Stager:
         if self._device.type == "cuda":
             frames = self._stage_on_cuda(clip)
         else:
-            frames = from_numpy(clip.frames.copy()).to(self._device)
+            frames = copy_to_tensor(self._torch, clip).to(self._device)
         return TensorClip(
             video_id=video_id,
             frames=frames,
@@ -201,7 +202,7 @@ class _Stager:
         if self._buffers[turn] is None or self._buffers[turn].numel() < size:
             self._buffers[turn] = self._torch.empty(size, dtype=self._torch.uint8, pin_memory=True)
         pinned = self._buffers[turn][:size]
-        np.copyto(pinned.numpy(), clip.frames.reshape(-1))
+        clip.copy_frames(pinned.numpy())
         frames: torch.Tensor = pinned.to(self._device, non_blocking=True).view(clip.frames.shape)
         self._events[turn] = self._torch.cuda.Event()
         self._events[turn].record()
@@ -221,6 +222,13 @@ def open_torch_dataset(
     from ivbench_data.torch_dataset import ClipDataset
 
     return ClipDataset(Workspace(Path(root), dataset), _to_grid(grid), tuple(video_ids), check)
+
+
+def copy_to_tensor(torch: Any, clip: Clip) -> torch.Tensor:
+    """The clip's frames in a tensor of their own, uint8 `[T, 3, H, W]`, on the CPU."""
+    frames: torch.Tensor = torch.empty(clip.frames.shape, dtype=torch.uint8)
+    clip.copy_frames(frames.numpy())
+    return frames
 
 
 def import_torch() -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import torch  # noqa: TID253  (reached only through `reader.open_torch_dataset`, which says what is missing)
 
 from ivbench_data.framefile import read_frame_file
+from ivbench_data.reader import copy_to_tensor
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 
@@ -29,7 +30,7 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         clip = read_frame_file(self.workspace.cache_path(self.grid, video_id), self.check)
         return {
             "video_id": video_id,
-            "frames": torch.from_numpy(clip.frames.copy()),
+            "frames": copy_to_tensor(torch, clip),
             "pts_seconds": torch.from_numpy(clip.pts_seconds.copy()),
             "indices": torch.from_numpy(clip.indices.copy()),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +15,7 @@ FPS = 24
 WIDTH, HEIGHT = 320, 180
 
 
-def draw_scenes(seconds: float, seed: int = 0, scene_seconds: float = 3.0) -> Iterable[np.ndarray]:
+def draw_scenes(seconds: float, seed: int = 0, scene_seconds: float = 3.0) -> Iterator[np.ndarray]:
     """Frames uint8 [HEIGHT, WIDTH, 3]: textures that drift, another one every few seconds, with a little grain."""
     rng = np.random.default_rng(seed)
     frames_a_scene = round(scene_seconds * FPS)
@@ -34,7 +34,7 @@ def write_video(
     path: Path,
     frames: Iterable[np.ndarray],
     codec: str = "libx264",
-    fps: int = FPS,
+    fps: float = FPS,
     gop: int = 48,
     movflags: str = "+faststart",
     codec_options: dict[str, str] | None = None,
@@ -46,15 +46,17 @@ def write_video(
     }[codec]
     options = {"movflags": movflags} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=fps, options={**fastest, **(codec_options or {})})
+        stream = container.add_stream(
+            codec, rate=Fraction(fps).limit_denominator(1001), options={**fastest, **(codec_options or {})}
+        )
         assert isinstance(stream, av.VideoStream)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = gop
         for at, picture in enumerate(frames):
             if at == 0:
                 stream.height, stream.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = at, Fraction(1, fps)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame.pts, frame.time_base = at, 1 / Fraction(fps).limit_denominator(1001)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
@@ -83,6 +85,35 @@ def remux(source: Path, target: Path, movflags: str = "+faststart") -> Path:
                 packet.stream = stream
                 written.mux(packet)
     return target
+
+
+def show_at_rate(source: Path, fps: float, height: int) -> Iterator[np.ndarray]:
+    """What the video shows at every 1/fps of a second: uint8 `[height, W, 3]`, the aspect kept."""
+    with av.open(str(source)) as container:
+        stream = container.streams.best("video")
+        assert isinstance(stream, av.VideoStream)
+        start: float | None = None
+        shown, count = None, 0
+        for frame in container.decode(stream):
+            start = frame.time if start is None else start
+            while shown is not None and count / fps < frame.time - start - 1e-6:
+                yield shown
+                count += 1
+            turns = round(frame.rotation / 90) % 4
+            wide, high = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+            size = (round(wide * height / high / 2) * 2, height)
+            width, height_coded = size[::-1] if turns % 2 else size
+            scaled = frame.reformat(width=width, height=height_coded, format="rgb24", interpolation="AREA")
+            shown = np.rot90(scaled.to_ndarray(), turns)
+        assert shown is not None
+        yield shown
+
+
+def letterbox(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The pictures with black bars above and below, a third of their height each."""
+    for picture in frames:
+        bar = picture.shape[0] // 6 * 2
+        yield np.pad(picture, ((bar, bar), (0, 0), (0, 0)))
 
 
 # --- faults -----------------------------------------------------------------------------------------------------
@@ -124,6 +155,13 @@ def punch_hole(content: bytes, size_bytes: int, at_share: float = 0.5) -> bytes:
     return content[:at] + bytes(size_bytes) + content[at + size_bytes :]
 
 
+def overwrite(content: bytes, size_bytes: int, at_share: float = 0.5) -> bytes:
+    """Other bytes where there was data, and nothing about them that stands out."""
+    start, end = find_media(content)
+    at = start + round((end - start) * at_share)
+    return content[:at] + np.random.default_rng(0).bytes(size_bytes) + content[at + size_bytes :]
+
+
 def zero_tail(content: bytes, share: float = 0.2) -> bytes:
     kept = round(len(content) * (1 - share))
     return content[:kept] + bytes(len(content) - kept)
@@ -144,11 +182,13 @@ FAULTS_OF_A_FILE: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "all zeros": ("quick", lambda content: bytes(len(content))),
     "a web page": ("quick", lambda content: b"<!DOCTYPE html><html><body>Sign in</body></html>" * 200),
     "a playlist": ("quick", lambda content: b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/hostname\n"),
-    "last 20% zeroed": ("default", zero_tail),
-    "a hole of a fifth": ("default", lambda content: punch_hole(content, len(content) // 5)),
-    "a 64 kB hole": ("deep", lambda content: punch_hole(content, 65_536)),
-    "a 4 kB hole": ("deep", lambda content: punch_hole(content, 4_096)),
+    "last 20% zeroed": ("quick", zero_tail),
+    "a hole of a fifth": ("quick", lambda content: punch_hole(content, len(content) // 5)),
+    "a 64 kB hole": ("quick", lambda content: punch_hole(content, 65_536)),
+    "a 4 kB hole": ("quick", lambda content: punch_hole(content, 4_096)),
+    "a fifth overwritten": ("default", lambda content: overwrite(content, len(content) // 5)),
+    "64 kB overwritten": ("deep", lambda content: overwrite(content, 65_536)),
     "20 bits flipped": ("deep", lambda content: flip_bits(content, 20)),
     "1 bit flipped": ("deep", lambda content: flip_bits(content, 1)),
 }
-"""Every fault that bytes alone can make, and the depth that is promised to find it."""
+"""Every fault that bytes alone can make, and the depth that is promised to find it in H.264."""

