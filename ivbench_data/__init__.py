@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import load as load
     from ivbench_data.fetch.options import FetchOptions as FetchOptions
     from ivbench_data.fetch.videos import fetch_videos as fetch_videos
+    from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ivbench_data.schema import Question as Question
     from ivbench_data.schema import Video as Video
     from ivbench_data.sources import import_dataset as import_dataset
+    from ivbench_data.verify import verify_videos as verify_videos
     from ivbench_data.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
@@ -41,6 +43,8 @@ _HOME_OF = {
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "reader",
+    "verify_videos": "verify",
+    "write_fingerprints": "fingerprint",
 }
 
 __all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)

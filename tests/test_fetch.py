@@ -41,7 +41,7 @@ import ivbench_data as iv
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError, UsageError
 from ivbench_data.fetch import FetchLimits, FetchOptions, fetch_videos, report_fetch
-from ivbench_data.fetch.ledger import read_ledger
+from ivbench_data.fetch.history import read_histories
 from ivbench_data.fetch.verification import find_fault
 from ivbench_data.fetch.videos import SCRATCH_FOLDER, Clock
 from ivbench_data.schema import FetchResult, Question, Video
@@ -442,7 +442,7 @@ def test_sources_are_asked_in_order_until_one_brings_it(tmp_path: Path, server: 
         ("unknown", str(mirror)),  # of two failures the one that a re-run could mend: a file may be put there
     ]
     assert server.counts["/a.mp4"] == 0
-    assert read_ledger(Workspace(tmp_path, "set"))["c"].last_by_source[server.template].status == "removed"
+    assert read_histories(Workspace(tmp_path, "set"))["c"].last_by_source[server.template].status == "removed"
 
 
 @pytest.mark.parametrize(
@@ -565,7 +565,7 @@ def test_a_file_that_was_put_there_by_hand_counts(tmp_path: Path) -> None:
     (mirror := tmp_path / "empty").mkdir()
     (row,) = fetch(tmp_path, ["a"], str(mirror))
     assert (row.status, row.source, row.attempts) == ("ok", "local", 0)
-    assert read_ledger(Workspace(tmp_path, "set"))["a"].last is not None
+    assert read_histories(Workspace(tmp_path, "set"))["a"].last is not None
 
 
 def test_a_torn_line_in_the_ledger_is_passed_over(tmp_path: Path, server: Loopback) -> None:
@@ -683,7 +683,9 @@ def test_many_videos_bounded_memory_no_leftovers_ledger_equals_folder(
     # what a run remembers of a video is its row: less than the video itself, however small these are
     assert sizes[1] - sizes[0] < 5_000 * count / 2 + 200_000
     assert threading.active_count() <= threads_before + 1  # the server's own, ending
-    good = {row.video_id for row in map(_last, read_ledger(Workspace(tmp_path, "set")).values()) if row.status == "ok"}
+    good = {
+        row.video_id for row in map(_last, read_histories(Workspace(tmp_path, "set")).values()) if row.status == "ok"
+    }
     assert {f"{video_id}.mp4" for video_id in good} == here(tmp_path)
     assert len(good) == count - len(ids[::20])
     assert {path.name for path in (tmp_path / "set").iterdir()} == {"videos", "ledger"}

@@ -20,9 +20,10 @@ VERBS = {
     "fetch": "Get annotations, images and videos.",
     "import": "Bring a local release in.",
     "info": "What a dataset holds, against what its benchmark promises.",
-    "verify": "Check that the files are whole.",
+    "verify": "Check that the videos are whole, and show what they should.",
     "cache": "Extract frames once, for every model.",
     "coverage": "Does a frame grid show the evidence at all?",
+    "doctor": "What this machine has of what is needed.",
     "demo": "Make a small benchmark and run the whole journey on it.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""

@@ -114,14 +114,10 @@ def _report(
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id}: {row.reason}", style="red")
-    count = Counter(row.status for row in rows)
+    count: Counter[str] = Counter(row.status for row in rows)
     if as_json:
-        print_json(
-            {
-                "counts": {str(status): number for status, number in count.items()},
-                "rows": [row.model_dump() for row in rows],
-            }
-        )
+        counts = {status: count[status] for status in ("ok", "failed", "missing")}
+        print_json({"counts": counts, "rows": [row.model_dump() for row in rows]})
     else:
         _show_counts(dataset, root, rows)
         if writes and count["ok"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import NonNegativeInt
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.fetch.ledger import read_ledger
+from ivbench_data.fetch.history import read_histories
 from ivbench_data.schema import Record
 from ivbench_data.workspace import Workspace
 
@@ -48,7 +48,7 @@ class FetchReport(Record):
 def report_fetch(dataset: Dataset, root: Path) -> FetchReport:
     """What is here of the dataset under the root, and why the rest is not."""
     workspace = Workspace(root, dataset.name)
-    histories = read_ledger(workspace)
+    histories = read_histories(workspace)
     statuses: Counter[str] = Counter()
     here: set[str] = set()
     for video in dataset.videos:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from ivbench_data.dataset import read_jsonl, write_jsonl
-from ivbench_data.fetch.ledger import VideoHistory
+from ivbench_data.fetch.history import VideoHistory
 from ivbench_data.schema import Subtitle, Video
 from ivbench_data.workspace import Workspace
 

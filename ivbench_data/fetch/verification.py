@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivbench_data.dataset import read_jsonl
 from ivbench_data.errors import UnreadableVideoError, VideoLimitError
-from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:
     from ivbench_data.fingerprint import Fingerprint
@@ -34,23 +31,12 @@ def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
 
 def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
     """How the file's content differs from its fingerprint's, in the words of the table; None when it does not."""
-    from ivbench_data.fingerprint import compare_content
+    from ivbench_data.content import compare_content
 
     if fingerprint is None:
         return None
     comparison = compare_content(path, fingerprint)
     return None if comparison.verdict == "same" else f"content mismatch: {comparison.verdict}: {comparison.reason}"
-
-
-def read_fingerprints(workspace: Workspace) -> Mapping[str, Fingerprint]:
-    """The fingerprints that the dataset's folder holds, by video; none when there is no file of them."""
-    path = workspace.folder / "fingerprints.jsonl"
-    if not path.is_file():
-        return {}
-    from ivbench_data.fingerprint import Fingerprint
-
-    fingerprints, _ = read_jsonl(path, Fingerprint, "video_id")
-    return {fingerprint.video_id: fingerprint for fingerprint in fingerprints}
 
 
 def choose_suffix(path: Path) -> str:

@@ -15,25 +15,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.fetch.ledger import (
+from ivbench_data.fetch.history import (
+    LEDGER_KIND,
     UNAVAILABLE_APART,
-    LedgerWriter,
     VideoHistory,
     choose_telling,
-    read_ledger,
+    read_histories,
 )
 from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.source_metadata import record_source_metadata
 from ivbench_data.fetch.sources import Source, open_sources
 from ivbench_data.fetch.statuses import Meaning, explain_message
-from ivbench_data.fetch.verification import choose_suffix, find_fault, find_mismatch, read_fingerprints
+from ivbench_data.fetch.verification import choose_suffix, find_fault, find_mismatch
+from ivbench_data.fingerprint import FILE_NAME as FINGERPRINTS
+from ivbench_data.fingerprint import Fingerprint, read_fingerprints
+from ivbench_data.ledger import LedgerWriter
 from ivbench_data.schema import FetchResult, FetchStatus, Video, check_safe_name
 from ivbench_data.workspace import (
     VIDEO_SUFFIXES,
@@ -43,9 +45,6 @@ from ivbench_data.workspace import (
     digest_file,
     move_into_place,
 )
-
-if TYPE_CHECKING:
-    from ivbench_data.fingerprint import Fingerprint
 
 SCRATCH_FOLDER = ".fetching"
 """Where unfinished downloads lie, beside `videos/`: a folder for each video and source, going on after a kill."""
@@ -60,7 +59,7 @@ class Clock:
     """The time, a pause, and chance; tests bring their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
+    sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
     chance: Callable[[], float] = random.random
     """A number from 0 to 1."""
 
@@ -97,7 +96,8 @@ def fetch_videos(
     videos = _select_videos(dataset, video_ids)
     sources = open_sources(dataset, options, extractors)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
-    return _Run(workspace, options, sources, clock or Clock(), read_fingerprints(workspace)).fetch(videos, limit)
+    fingerprints, _ = read_fingerprints(workspace.folder / FINGERPRINTS)
+    return _Run(workspace, options, sources, clock or Clock(), fingerprints).fetch(videos, limit)
 
 
 def _select_videos(dataset: Dataset, video_ids: Iterable[str] | None) -> list[Video]:
@@ -127,8 +127,8 @@ class _Run:
     asked_politely: bool = False
 
     def fetch(self, videos: list[Video], limit: int | None) -> Iterator[FetchResult]:
-        histories = read_ledger(self.workspace)
-        ledger = LedgerWriter(self.workspace)
+        histories = read_histories(self.workspace)
+        ledger = LedgerWriter(self.workspace, LEDGER_KIND)
         asked = 0
         try:
             for video in videos:

@@ -14,7 +14,6 @@ import logging
 import math
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -34,6 +33,7 @@ from ivbench_data.fetch.network import AddressGuard
 from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.wholedecode import find_ffmpeg
 
 FOLLOWED_PROTOCOLS = frozenset(
     {"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"}
@@ -131,7 +131,8 @@ class Attempt:
             "external_downloader": {"default": "native"},
             "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "file,crypto,data"]},
             "hls_prefer_native": True,
-            "ffmpeg_location": find_ffmpeg(),
+            # without one, the ffmpeg on the path is taken
+            "ffmpeg_location": str(ffmpeg) if (ffmpeg := find_ffmpeg()) else None,
             "writesubtitles": options.with_subtitles,
             "writeautomaticsub": options.with_subtitles,
             "subtitleslangs": ["all"],
@@ -206,18 +207,6 @@ class _RedactingLogger:
         _LOG.debug("%s", self._redact(message))
 
     info = warning = error = debug
-
-
-def find_ffmpeg() -> str | None:
-    """The ffmpeg on the path, or the one that the extra `fetch` brings; None when there is neither."""
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        return str(get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        return None
 
 
 def _size_of_parts(folder: Path) -> int:

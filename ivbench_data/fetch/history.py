@@ -1,52 +1,23 @@
-"""The ledger: one row for each time that a source was asked for a video, kept for good.
-
-Every process appends to a file of its own, `ledger/fetch-{uuid}.jsonl`, and all of them are read together: nothing is
-locked, and a kill can at most tear the last line of one file, which is then passed over.
-"""
+"""What the ledger says of each video: every row of kind `fetch` is one source that was asked for one video."""
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
-from ivbench_data.dataset import iterate_jsonl
-from ivbench_data.errors import StorageError
 from ivbench_data.fetch.statuses import LOST, explain_message, is_bare_unavailable
-from ivbench_data.schema import BadLine, FetchResult
+from ivbench_data.ledger import read_ledger
+from ivbench_data.schema import FetchResult
 from ivbench_data.workspace import Workspace
+
+LEDGER_KIND = "fetch"
 
 UNAVAILABLE_APART = timedelta(hours=24)
 """How long a bare "Video unavailable" must stand before the video counts as removed: some come back within hours."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-class LedgerWriter:
-    """Appends rows to this process's file, each synced before the next video is begun; made with the first row."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.path = workspace.folder / "ledger" / f"fetch-{uuid.uuid4()}.jsonl"
-
-    def append(self, row: FetchResult) -> None:
-        """Write one row.
-
-        Raises:
-            StorageError: the disk is full, read-only, or not ours to write.
-        """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
-                file.write(row.model_dump_json(exclude_defaults=True).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StorageError.from_os_error(error, self.path) from error
 
 
 @dataclass
@@ -101,20 +72,9 @@ def is_final(row: FetchResult) -> bool:
     return row.status in LOST or explain_message(row.message or "").again == "when asked"
 
 
-def read_ledger(workspace: Workspace) -> dict[str, VideoHistory]:
+def read_histories(workspace: Workspace) -> dict[str, VideoHistory]:
     """What the ledger says of each video that was ever asked for."""
     histories: dict[str, VideoHistory] = {}
-    for row in sorted(_read_rows(workspace.folder / "ledger"), key=lambda row: row.when or _LONG_AGO):
+    for row in sorted(read_ledger(workspace, LEDGER_KIND, FetchResult), key=lambda row: row.when or _LONG_AGO):
         histories.setdefault(row.video_id, VideoHistory()).add(row)
     return histories
-
-
-def _read_rows(folder: Path) -> Iterator[FetchResult]:
-    for path in sorted(folder.glob("fetch-*.jsonl")) if folder.is_dir() else ():
-        for _, line, value in iterate_jsonl(path):
-            if isinstance(value, BadLine):
-                continue  # torn by a kill; the row before it, or the folder, tells what is true
-            try:
-                yield FetchResult.model_validate_json(line)
-            except ValidationError:
-                continue  # written by a version that knew more; what it fetched is still in the folder
