@@ -33,6 +33,7 @@ live event will begin                 not_yet           next run      no
 is live now                           not_yet           next run      no
 fragment * not found                  corrupt           once more     no
 fragment * giving up                  corrupt           once more     no
+no address is known                   configuration     next run      no
 requested format is not available     configuration     next run      no
 ffmpeg is not installed               configuration     next run      yes
 ffmpeg could not be found             configuration     next run      yes
@@ -82,6 +83,7 @@ eof occurred                          network           this run      no
 [ssl:                                 network           this run      no
 too slow                              network           this run      no
 took longer than                      network           this run      no
+cannot be reached                     network           this run      no
 video unavailable                     unknown           after a day   no
 this video is not available           unknown           after a day   no
 (anything else)                       unknown           next run      no
@@ -145,6 +147,8 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
     Meaning(("premieres in", "live event will begin", "is live now"), "not_yet", "next run"),
     Meaning(("fragment * not found", "fragment * giving up"), "corrupt", "once more"),
     # what this machine lacks
+    Meaning(("no address is known",), "configuration", "next run", False,
+            "name a --source, or give the videos addresses of their own in videos.jsonl"),
     Meaning(("requested format is not available",), "configuration", "next run", False,
             "try another --max-height; an old yt-dlp or a missing JavaScript runtime also hides formats: see "
             "ivbench-data doctor"),
@@ -170,7 +174,8 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
              "remote end closed", "more expected", "content too short",
              "downloaded * bytes, expected", "name resolution", "name or service not known",
              "nodename nor servname", "no address associated", "network is unreachable", "no route to host",
-             "broken pipe", "eof occurred", "[ssl:", "too slow", "took longer than"), "network", "this run"),
+             "broken pipe", "eof occurred", "[ssl:", "too slow", "took longer than",
+             "cannot be reached"), "network", "this run"),
     # what may mean anything
     Meaning(("video unavailable", "this video is not available"), "unknown", "after a day"),
 )  # fmt: skip
