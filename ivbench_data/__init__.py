@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import load as load
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
     from ivbench_data.evaluate.scores import score_results as score_results
+    from ivbench_data.fetch.options import FetchOptions as FetchOptions
+    from ivbench_data.fetch.videos import fetch_videos as fetch_videos
     from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import CacheReader as CacheReader
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "CacheReader": "reader",
     "Dataset": "dataset",
+    "FetchOptions": "fetch.options",
     "FrameGrid": "schema",
     "FrameSelection": "schema",
     "QueryImage": "schema",
@@ -41,6 +44,7 @@ _HOME_OF = {
     "Workspace": "workspace",
     "cache_frames": "cache",
     "evaluate_questions": "evaluate.evaluation",
+    "fetch_videos": "fetch.videos",
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",

@@ -31,6 +31,7 @@ TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
 """A temporary is stale after a day, whoever wrote it: another machine cannot be asked whether its writer lives."""
 
 _TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
+_SCRATCH = re.compile(r"(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,50 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
 def write_json(path: Path, value: object) -> None:
     """Write one JSON document atomically: indented, keys in the order given, ending in a newline."""
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode())
+
+
+def move_into_place(file: Path, target: Path) -> None:
+    """Let a finished file of the same file system appear as `target`, synced first, replacing what was there.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as content:
+            os.fsync(content.fileno())
+        file.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise StorageError.from_os_error(error, target) from error
+
+
+def claim_scratch_folder(parent: Path) -> Path:
+    """A folder under `parent` that is this process's alone: what an ended run left, with all in it, or a new one.
+
+    Taking over is one rename, so that of two processes only one succeeds; what a living process uses is left alone.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    own = parent / f"{_machine()}-{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
+            match = _SCRATCH.fullmatch(left.name)
+            if match and (
+                (match["machine"] == _machine() and int(match["pid"]) == os.getpid())
+                or _is_stale(left, match["machine"], int(match["pid"]))
+            ):
+                try:
+                    left.rename(own)
+                except FileNotFoundError:
+                    continue  # another process was faster
+                return own
+        own.mkdir()
+    except OSError as error:
+        raise StorageError.from_os_error(error, parent) from error
+    return own
 
 
 def sweep_temporaries(folder: Path) -> int:

@@ -19,6 +19,7 @@ from ivbench_data.cli.plain import show_plain
 from ivbench_data.errors import IvbenchError
 
 VERBS = {
+    "fetch": "Get annotations, images and videos.",
     "import": "Bring a local release in.",
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the videos are whole, and show what they should.",
