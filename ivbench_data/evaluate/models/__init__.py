@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.models import baselines, function
+from ivbench_data.evaluate.models import baselines, function, transformers
 from ivbench_data.evaluate.requests import Model
 from ivbench_data.schema import Record
 
@@ -57,6 +57,7 @@ OpenModel = Callable[[str, ModelOptions], Model]
 MODELS: dict[str, OpenModel] = {
     "baseline": lambda name, options: baselines.open_model(name),
     "python": lambda name, options: function.open_model(name),
+    "transformers": transformers.open_model,
 }
 """Every backend, by name."""
 
