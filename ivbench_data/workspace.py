@@ -181,7 +181,7 @@ def move_into_place(file: Path, target: Path) -> None:
         with file.open("rb") as content:
             os.fsync(content.fileno())
         file.replace(target)
-        _sync_folder(target.parent)
+        _sync(target.parent)
     except OSError as error:
         raise StorageError.from_os_error(error, target) from error
 

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.models import baselines, function
+from ivbench_data.evaluate.models import baselines, function, transformers
 from ivbench_data.evaluate.requests import Model
 from ivbench_data.schema import Record
 
@@ -59,6 +59,7 @@ OpenModel = Callable[[str, ModelOptions, Dataset | None], Model]
 MODELS: dict[str, OpenModel] = {
     "baseline": lambda name, options, dataset: baselines.open_model(name, dataset),
     "python": lambda name, options, dataset: function.open_model(name),
+    "transformers": lambda name, options, dataset: transformers.open_model(name, options),
 }
 """Every backend, by name."""
 
