@@ -184,7 +184,9 @@ class _Stager:
         if self._device.type == "cuda":
             frames = self._stage_on_cuda(clip)
         else:
-            frames = copy_to_tensor(self._torch, clip).to(self._device)
+            frames = self._torch.empty(clip.frames.shape, dtype=self._torch.uint8)
+            clip.copy_frames(frames.numpy())
+            frames = frames.to(self._device)
         return TensorClip(
             video_id=video_id,
             frames=frames,
@@ -222,13 +224,6 @@ def open_torch_dataset(
     from ivbench_data.torch_dataset import ClipDataset
 
     return ClipDataset(Workspace(Path(root), dataset), _to_grid(grid), tuple(video_ids), check)
-
-
-def copy_to_tensor(torch: Any, clip: Clip) -> torch.Tensor:
-    """The clip's frames in a tensor of their own, uint8 `[T, 3, H, W]`, on the CPU."""
-    frames: torch.Tensor = torch.empty(clip.frames.shape, dtype=torch.uint8)
-    clip.copy_frames(frames.numpy())
-    return frames
 
 
 def import_torch() -> Any:
