@@ -30,6 +30,7 @@ from loopback import (
     fail_with,
     make_extractor,
     never_end,
+    pause_before,
     redirect_to,
     serve,
     stall_after,
@@ -445,6 +446,16 @@ def test_sources_are_asked_in_order_until_one_brings_it(tmp_path: Path, server: 
     assert read_histories(Workspace(tmp_path, "set"))["c"].last_by_source[server.template].status == "removed"
 
 
+def test_what_one_source_began_goes_when_another_brings_it(tmp_path: Path, server: Loopback) -> None:
+    server.add("/a.mp4", make_video(), drop_after(4000, times=99))
+    server.add("/second/a.mp4", make_video())
+    (row,) = fetch(tmp_path, ["a"], server.template, attempts=1)
+    assert scratch(tmp_path) != []
+    (row,) = fetch(tmp_path, ["a"], server.template, server.url + "/second/{video_id}.mp4", attempts=1)
+    assert row.status == "ok"
+    assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
+
+
 @pytest.mark.parametrize(
     ("source", "told"),
     [
@@ -642,6 +653,29 @@ def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(
     assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
 
 
+@pytest.mark.full
+def test_kills_at_any_moment_never_show_and_the_last_run_completes(tmp_path: Path, server: Loopback) -> None:
+    names = [f"v{number}" for number in range(12)]
+    for name in names:
+        server.add(f"/{name}.mp4", make_video(), pause_before(0.05))
+    moments = random.Random(7)
+    for _ in range(8):
+        process = start_fetch(tmp_path, server, *names)
+        time.sleep(0.4 + 0.6 * moments.random())
+        process.kill()
+        process.communicate(timeout=20)
+        here(tmp_path)
+        if len(here(tmp_path)) == len(names):
+            break
+    process = start_fetch(tmp_path, server, *names)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert here(tmp_path) == {f"{name}.mp4" for name in names}
+    histories = read_histories(Workspace(tmp_path, "set"))
+    assert {name for name in names if _last(histories[name]).status == "ok"} == set(names)
+    assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
+
+
 def test_a_full_disk_is_an_error_of_the_machine(
     tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -658,7 +692,7 @@ def test_a_full_disk_is_an_error_of_the_machine(
 # --- many, and the report ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.full)])
 def test_many_videos_bounded_memory_no_leftovers_ledger_equals_folder(
     tmp_path: Path, server: Loopback, count: int
 ) -> None:
