@@ -50,12 +50,15 @@ from ivbench_data.workspace import Workspace, claim_scratch_folder
 
 LIMITS = FetchLimits(
     max_bytes=2_000_000,
-    max_seconds=8,
-    extraction_seconds=3,
-    stall_seconds=0.6,
+    max_seconds=20,
+    extraction_seconds=10,
+    stall_seconds=8,
     min_bytes_per_stall=500,
-    socket_seconds=0.5,
+    socket_seconds=8,
 )
+"""Wide enough for a machine that is busy with other things."""
+SHORT_LIMITS = LIMITS.model_copy(update={"max_seconds": 10, "stall_seconds": 0.6, "socket_seconds": 0.5})
+"""For sources that fall silent, where each attempt lasts as long as the limits let it."""
 DAY = timedelta(days=1)
 
 
@@ -147,9 +150,10 @@ FAULTS: dict[str, tuple[Fault | None, str, int]] = {
 def test_each_fault_ends_in_its_status_within_the_limits(tmp_path: Path, server: Loopback, name: str) -> None:
     fault, status, attempts = FAULTS[name]
     server.add("/video.mp4", make_video(), fault)
+    limits = SHORT_LIMITS if name in ("stall", "drip") else LIMITS
     started = time.monotonic()
-    (row,) = fetch(tmp_path, ["video"], server.template)
-    assert time.monotonic() - started < LIMITS.max_seconds
+    (row,) = fetch(tmp_path, ["video"], server.template, limits=limits)
+    assert time.monotonic() - started < limits.max_seconds
     assert (row.status, row.attempts) == (status, attempts), row.reason
     assert here(tmp_path) == ({"video.mp4"} if status == "ok" else set())
     assert row.reason is not None or status == "ok"
@@ -371,6 +375,15 @@ def test_a_dead_network_ends_the_queue(tmp_path: Path, server: Loopback) -> None
     rows = fetch(tmp_path, ids, server.template, attempts=1, max_network_failures=3)
     assert [row.status for row in rows] == ["network"] * 3
     assert "3 videos in a row" in str(rows[-1].reason)
+
+
+def test_a_bad_line_is_borne_as_long_as_it_gets_further(tmp_path: Path, server: Loopback) -> None:
+    content = make_video()
+    server.add("/a.mp4", content, lambda request: request.answer_fully(until=(request.range_start or 0) + 700))
+    (row,) = fetch(tmp_path, ["a"], server.template)
+    assert row.status == "ok", row.reason
+    assert row.attempts == -(-len(content) // 700) > 4
+    assert (tmp_path / "set" / "videos" / "a.mp4").read_bytes() == content
 
 
 def test_public_sources_are_asked_slowly_and_local_ones_are_not(tmp_path: Path, server: Loopback) -> None:

@@ -228,10 +228,9 @@ class _Run:
         of_video = self._scratch_of(video, source)
         scratch = claim_scratch_folder(of_video)
         keep = True
-        in_vain = 0
+        in_vain, farthest = 0, _size_of(scratch)
         try:
             for attempt in range(1, MAX_ATTEMPTS + 1):
-                size_before = _size_of(scratch)
                 try:
                     row = self._accept(source.bring(video, scratch), video)
                     keep = False
@@ -240,9 +239,10 @@ class _Run:
                     message, told = str(failure), failure
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
-                # a long download over a bad line ends, as long as each attempt brings it further
-                came = _size_of(scratch) - size_before
-                went_on = meaning.again == "this run" and came >= self.options.limits.min_bytes_per_stall
+                # a long download over a bad line ends, as long as each attempt brings it further than any before
+                size = _size_of(scratch)
+                went_on = meaning.again == "this run" and size - farthest >= self.options.limits.min_bytes_per_stall
+                farthest = max(farthest, size)
                 in_vain = 1 if went_on else in_vain + 1
                 if message.startswith("not whole:"):
                     _empty(scratch)  # a finished file that is broken would be taken for done again
