@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,9 @@ def test_no_secret_is_told_or_kept(
     options = FetchOptions(sources=(server.site, source), cookies=cookies, attempts=1)
     rows = list(fetch_videos(dataset, root, options, extractors=[make_extractor()]))
     out, err = capsys.readouterr()
-    told = "\n".join([out, err, caplog.text, repr(rows), repr(options), str(raised.value), raised.exconly()])
+    told = "\n".join(
+        [out, err, caplog.text, repr(rows), repr(options), str(raised.value), *traceback.format_exception(raised.value)]
+    )
     kept = "\n".join(path.read_text() for path in root.rglob("*.jsonl"))
     for canary in CANARIES:
         assert canary not in told
