@@ -532,14 +532,19 @@ class EvaluationResult(Record):
 
     question_id: NonEmpty
     """The question."""
+    rotation: NonNegativeInt = 0
+    """By how many places its options were rotated to the left when it was asked."""
+    status: Literal["ok", "failed", "missing", "inapplicable"] = "ok"
+    """Answered; failed, which counts as wrong; not asked, since its media are not here; not asked, since the way of
+    asking makes no sense for it (as evidence removed from a question on the whole video)."""
     reply: str | None = None
     """What the model said; None when it said nothing."""
     answer_index: NonNegativeInt | None = None
-    """The option that the reply names; None when it names none, which counts as wrong."""
+    """The option that the reply names, in stored order; None when it names none, which counts as wrong."""
     correct: bool = False
     """Whether that option is right."""
     error: str | None = None
-    """Why there is no reply; counts as wrong."""
+    """Why there is no reply, when the status is not `ok`."""
     prompt_digest: Sha256 | None = None
     """Digest of the prompt, visuals aside."""
     frames_digest: Sha256 | None = None

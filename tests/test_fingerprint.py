@@ -113,7 +113,7 @@ def test_the_same_content_is_known_in_another_encoding(
 
 
 def test_other_content_is_never_taken_for_the_same(sources: list[Path], demo_media: Path) -> None:
-    for videos in (sources, sorted((demo_media / "demo/videos").iterdir())):
+    for videos in (sources, sorted((demo_media / "demo/videos").iterdir())[::2]):
         fingerprints = {path: make_fingerprint(path, "x") for path in videos}
         for path, other in permutations(videos, 2):
             assert compare_content(path, fingerprints[other]).verdict == "different", (path, other)

@@ -32,8 +32,8 @@ HEAVY = {
 # The rooms in the order in which data flows (DESIGN); a module imports only what stands above it, or in its own room.
 # What has no place here yet gets one, where the reader of the journey would look for it.
 ROOMS = (
-    "errors", "schema", "timecodes", "workspace", "dataset", "ledger", "manifests", "sources", "grids", "sample",
-    "bitstream", "decode", "boxes", "workers", "fingerprint", "content", "wholedecode", "verify", "fetch", "framefile",
+    "errors", "schema", "timecodes", "workspace", "dataset", "manifests", "sources", "workers", "ledger", "grids",
+    "sample", "bitstream", "boxes", "decode", "fingerprint", "content", "wholedecode", "verify", "fetch", "framefile",
     "cache", "torch_dataset", "reader", "plan", "statistics", "html", "validate", "evaluate", "publish", "exports",
     "doctor", "cli",
 )  # fmt: skip
