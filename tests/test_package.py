@@ -33,7 +33,7 @@ HEAVY = {
 # What has no place here yet gets one, where the reader of the journey would look for it.
 ROOMS = (
     "errors", "schema", "timecodes", "workspace", "dataset", "manifests", "sources", "workers", "ledger", "grids",
-    "sample", "bitstream", "decode", "boxes", "fingerprint", "content", "wholedecode", "verify", "fetch", "framefile",
+    "sample", "bitstream", "boxes", "decode", "fingerprint", "content", "wholedecode", "verify", "fetch", "framefile",
     "cache", "torch_dataset", "reader", "plan", "statistics", "html", "validate", "evaluate", "publish", "exports",
     "doctor", "cli",
 )  # fmt: skip

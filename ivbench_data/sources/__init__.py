@@ -74,6 +74,10 @@ def _release_files(source: str, path: Path) -> dict[str, Path]:
     """The release's files, by the names they get in `raw/`."""
     expected = RELEASE_FILES[source]
     if path.is_file():
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the name of {path} is not Unicode, and cannot be recorded: rename the file") from None
         return {expected[0]: path}
     if path.is_dir():
         found = {name: path / name for name in expected if (path / name).is_file()}
