@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
@@ -39,6 +40,7 @@ _HOME_OF = {
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "reader",
+    "score_results": "evaluate.scores",
 }
 
 __all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, JsonValue, NonNegativeInt, ValidationError
 
 from ivbench_data.errors import DatasetError, DatasetNotFoundError, UsageError
 from ivbench_data.schema import BadLine, QueryImage, Question, Record, SafeName, Video
-from ivbench_data.workspace import Workspace, default_root, write_atomically, write_json
+from ivbench_data.workspace import Workspace, default_root, write_atomically
 
 FORMAT_VERSION: Final = 1
 MAX_NESTING = 32
@@ -59,11 +63,14 @@ class Dataset:
     """Where it came from: source, file names and digests, and whether it rebuilds byte for byte."""
 
     def save(self, root: Path | None = None) -> Workspace:
-        """Write the dataset's files under `root/name`; each appears whole. The marker `dataset.json` comes last."""
+        """Write the dataset's files under `root/name`, the marker `dataset.json` last.
+
+        All are written before the first appears, so that a full disk leaves an earlier dataset as it was.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
         workspace = Workspace(root or default_root(), self.name)
-        write_jsonl(workspace.folder / "videos.jsonl", self.videos)
-        write_jsonl(workspace.folder / "images.jsonl", self.images)
-        write_jsonl(workspace.folder / "questions.jsonl", self.questions)
         header = DatasetHeader(
             format_version=FORMAT_VERSION,
             name=self.name,
@@ -73,7 +80,18 @@ class Dataset:
             bad_lines=self.bad_lines,
             provenance=self.provenance,
         )
-        write_json(workspace.folder / "dataset.json", header.model_dump())
+        contents = {
+            "dataset.json": [header.model_dump_json(indent=2).encode() + b"\n"],
+            "questions.jsonl": _encode_lines(self.questions),
+            "images.jsonl": _encode_lines(self.images),
+            "videos.jsonl": _encode_lines(self.videos),
+        }
+        with ExitStack() as stack:  # left in reverse, so that the marker is renamed into place last
+            files = [stack.enter_context(write_atomically(workspace.folder / name)) for name in contents]
+            for file, content in zip(files, contents.values(), strict=True):
+                file.writelines(content)
+                file.flush()
+                os.fsync(file.fileno())
         return workspace
 
 
@@ -84,7 +102,7 @@ def load(folder: Path | str) -> Dataset:
 
     Raises:
         DatasetNotFoundError: there is no dataset there.
-        DatasetError: its `dataset.json` is not one.
+        DatasetError: its `dataset.json` is not one, or another of its files cannot be read.
     """
     folder = Path(folder)
     marker = folder / "dataset.json"
@@ -101,9 +119,9 @@ def load(folder: Path | str) -> Dataset:
         raise DatasetError(f"{marker} is not a dataset of format {FORMAT_VERSION}: {explain(error)}") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{marker} cannot be read: {error}") from error
-    videos, bad_videos = read_jsonl(folder / "videos.jsonl", Video, "video_id")
-    images, bad_images = read_jsonl(folder / "images.jsonl", QueryImage, "image_id")
-    questions, bad_questions = read_jsonl(folder / "questions.jsonl", Question, "question_id")
+    videos, bad_videos = _read_part(folder / "videos.jsonl", Video, "video_id", header.videos)
+    images, bad_images = _read_part(folder / "images.jsonl", QueryImage, "image_id", header.images)
+    questions, bad_questions = _read_part(folder / "questions.jsonl", Question, "question_id", header.questions)
     return Dataset(
         name=header.name,
         videos=tuple(videos),
@@ -112,6 +130,19 @@ def load(folder: Path | str) -> Dataset:
         bad_lines=(*header.bad_lines, *bad_videos, *bad_images, *bad_questions),
         provenance=header.provenance,
     )
+
+
+def _read_part(path: Path, record: type[RecordT], key: str, promised: int) -> tuple[list[RecordT], list[BadLine]]:
+    """The records of one of a dataset's files; lines that were cut off its end are named as well."""
+    try:
+        records, bad = read_jsonl(path, record, key)
+    except UsageError as error:
+        raise DatasetError(f"{error}; import the release again") from error
+    lines = len(records) + len(bad)
+    if lines < promised:
+        reason = f"the file ends before this line, and dataset.json promises {promised} lines; import the release again"
+        bad.append(BadLine(file=path.name, line=lines + 1, reason=reason))
+    return records, bad
 
 
 # --- JSON, strictly ---------------------------------------------------------------------------------------------
@@ -134,7 +165,11 @@ def parse_json(content: bytes) -> JsonValue:
         raise ValueError("begins with a byte-order mark; save it as plain UTF-8")
     try:
         value: JsonValue = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite_float
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+            parse_int=_bounded_int,
         )
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_NESTING} levels") from None
@@ -151,7 +186,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) != len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r} is given twice")
+        raise ValueError(f"the key {shorten(repeated)} is given twice")
     return record
 
 
@@ -164,6 +199,12 @@ def _finite_float(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"the number {text[:20]} is too large")
     return value
+
+
+def _bounded_int(text: str) -> int:
+    if len(text) > sys.float_info.max_10_exp:
+        raise ValueError(f"the number {text[:20]}… of {len(text)} digits is too large")
+    return int(text)
 
 
 def _check_depth(value: JsonValue) -> None:
@@ -192,7 +233,7 @@ def explain(error: ValidationError) -> str:
     """A validation error in one line: which field, what is wrong with it, and the value."""
     told = []
     for item in error.errors(include_url=False):
-        place = ".".join(map(str, item["loc"]))
+        place = ".".join(map(str, item["loc"]))[:100]
         message = item["msg"].removeprefix("Value error, ")
         told.append(f"{place}: {message}" if place else message)
     return "; ".join(told[:5]) + (f"; and {len(told) - 5} more" if len(told) > 5 else "")
@@ -265,5 +306,8 @@ def read_jsonl(path: Path, record: type[RecordT], key: str) -> tuple[list[Record
 def write_jsonl(path: Path, records: Iterable[Record]) -> None:
     """Write the records atomically, a line each: UTF-8, keys in the schema's order, defaults left out."""
     with write_atomically(path) as file:
-        for record in records:
-            file.write(record.model_dump_json(exclude_defaults=True).encode() + b"\n")
+        file.writelines(_encode_lines(records))
+
+
+def _encode_lines(records: Iterable[Record]) -> Iterator[bytes]:
+    return (record.model_dump_json(exclude_defaults=True).encode() + b"\n" for record in records)

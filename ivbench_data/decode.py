@@ -67,6 +67,10 @@ _FILTERS: dict[Resize, int] = {
 _BT601, _BT709 = int(Colorspace.ITU601), int(Colorspace.ITU709)
 _MATRICES = {1: ("bt709", 1), 4: ("fcc", 4), 5: ("bt601", 5), 6: ("bt601", 5), 7: ("smpte240m", 7), 9: ("bt2020", 9)}
 """AVColorSpace of a frame, to our name and swscale's number."""
+_ENTROPY_CODED = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
+"""Codecs whose packets hold no long zeros: H.264 and HEVC break up every third zero byte (emulation prevention), the
+others' arithmetic coders spread them. MPEG-TS may pad with zeros between units."""
+_ZEROS = bytes(256)
 _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 """Since 17 PyAV scales on all cores unless told not to; here a worker uses one core."""
 
@@ -115,6 +119,30 @@ class VideoScan:
     def displayed_size(self) -> tuple[int, int]:
         """Width and height after rotation."""
         return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
+
+
+@dataclass(frozen=True)
+class PacketWalk:
+    """What the container alone says of a video's packets: a few milliseconds, whatever the codec."""
+
+    codec: str
+    """FFmpeg's name of the codec."""
+    width: int
+    """Pixels as coded, before rotation."""
+    height: int
+    """Pixels as coded, before rotation."""
+    pts_seconds: NDArray[np.float64]
+    """When each packet's frame is shown, ascending, in seconds after the first; float64 `[packets]`."""
+    is_keyframe: NDArray[np.bool_]
+    """Whether the container calls it a keyframe; bool `[packets]`, in the same order."""
+    is_timed: bool
+    """Whether the container gives timestamps; if not, `pts_seconds` follow from the order of the packets."""
+    duration_seconds: float
+    """From the first frame's beginning to the last frame's end."""
+    corrupt_packets: int
+    """Packets that the demuxer found cut off or damaged."""
+    zeroed_packets: int
+    """Packets that hold a run of zeros which entropy coding cannot make: bytes that were never written, or lost."""
 
 
 @dataclass(frozen=True)
@@ -307,6 +335,59 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
         )
+
+
+def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWalk:
+    """What the container says of the video's packets; nothing is decoded, no bitstream is read.
+
+    Packets that an edit list discards are left out. It may be empty, and damaged packets are counted, not refused.
+
+    Raises:
+        UnreadableVideoError: not a video that can be opened, or none in it.
+        VideoLimitError: larger or longer than `limits` allow.
+    """
+    pts: list[int] = []
+    keyframes: list[bool] = []
+    is_timed = True
+    corrupt_packets = zeroed_packets = last_duration = 0
+    with _open(path, limits) as (container, stream):
+        time_base = _time_base(stream)
+        has_no_zeros = stream.codec_context.name in _ENTROPY_CODED and container.format.name != "mpegts"
+        try:
+            for packet in container.demux(stream):
+                if not packet.size or packet.is_discard:
+                    continue
+                corrupt_packets += packet.is_corrupt
+                zeroed_packets += has_no_zeros and _holds_zeros(bytes(packet))
+                is_timed &= packet.pts is not None
+                pts.append(len(pts) if packet.pts is None else packet.pts)
+                keyframes.append(packet.is_keyframe)
+                last_duration = packet.duration or last_duration
+                _check_length(path, len(pts), pts[-1] - pts[0] if is_timed else 0, time_base, limits)
+        except av.error.FFmpegError as error:
+            raise UnreadableVideoError(f"{path.name}: its packets cannot be read: {_words(error)}") from error
+        if not is_timed:
+            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            pts, time_base, last_duration = list(range(len(pts))), 1 / Fraction(rate), 1
+        times = np.array(pts, dtype=np.int64)
+        order = np.argsort(times, kind="stable")
+        elapsed = times[order] - (times.min() if pts else 0)
+        lasting = _frame_duration(stream, elapsed, last_duration) if pts else 0
+        return PacketWalk(
+            codec=stream.codec_context.name,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            pts_seconds=np.asarray(elapsed * time_base.numerator / time_base.denominator, dtype=np.float64),
+            is_keyframe=np.array(keyframes, dtype=np.bool_)[order],
+            is_timed=is_timed,
+            duration_seconds=float((int(elapsed[-1]) + lasting) * time_base) if pts else 0.0,
+            corrupt_packets=corrupt_packets,
+            zeroed_packets=zeroed_packets,
+        )
+
+
+def _holds_zeros(data: bytes) -> bool:
+    return _ZEROS in data or not any(data)
 
 
 def find_indices_at(scan: VideoScan, times_seconds: Sequence[float]) -> list[int]:

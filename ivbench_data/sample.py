@@ -98,12 +98,12 @@ def sample_indices(
         start = Fraction(str(grid.span[0])) if grid.span else Fraction(0)
         end = Fraction(str(grid.span[1])) if grid.span else (pts[-1] - pts[0]) * time_base
         end = min(end, (pts[-1] - pts[0]) * time_base)
-        step = 1 / Fraction(str(grid.fps))
-        count = max(0, int((end - start) / step)) + 1
+        rate = Fraction(str(grid.fps))
+        count = max(0, int((end - start) * rate)) + 1
         if count <= grid.nframes:
-            return [_index_at(pts, time_base, start + index * step) for index in range(count)]
-        chosen = _apply(grid, count, average_rate)
-        return [_index_at(pts, time_base, start + index * step) for index in chosen]
+            return [_index_at(pts, time_base, start + index / rate) for index in range(count)]
+        chosen = _apply(grid, count, rate)  # it is moments that are picked from, and these come at `fps`
+        return [_index_at(pts, time_base, start + index / rate) for index in chosen]
     return [first + index for index in _apply(grid, last - first + 1, average_rate)]
 
 

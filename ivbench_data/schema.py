@@ -33,7 +33,7 @@ MAX_NAME_BYTES = 200
 MIN_OPTIONS, MAX_OPTIONS = 2, 26
 """A multiple-choice question has two options at least, and no more than there are letters."""
 
-_FORBIDDEN_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
+_FORBIDDEN_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff]')
 _WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
@@ -44,14 +44,15 @@ def check_safe_name(name: str) -> str:
         ValueError: it is empty, too long, `.` or `..`, holds a separator, a drive letter's colon, a control character,
             NUL, a lone surrogate or a wildcard, ends in a dot or a space, or is a device's name on Windows.
     """
+    size = len(name.encode(errors="surrogatepass"))
+    if size > MAX_NAME_BYTES:
+        raise ValueError(f"{name[:40]!r}… is {size} bytes long; at most {MAX_NAME_BYTES} are allowed")
     if not name or name != name.strip() or name.endswith("."):
         raise ValueError(f"{name!r} cannot be a file name: empty, padded with space, or ending in a dot")
     if _FORBIDDEN_IN_NAMES.search(name) or _WINDOWS_DEVICE.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a file name that stays in its folder on every system")
     if name.startswith("."):
         raise ValueError(f"{name!r} cannot be a file name here: names that begin with a dot are kept for temporaries")
-    if len(name.encode()) > MAX_NAME_BYTES:
-        raise ValueError(f"{name[:40]!r}… is {len(name.encode())} bytes long; at most {MAX_NAME_BYTES} are allowed")
     return name
 
 
@@ -251,6 +252,11 @@ Resize = Literal["bicubic", "area", "lanczos", "bilinear"]
 
 MAX_NFRAMES, MAX_RES = 65_536, 8_192
 
+MAX_SPAN_SECONDS = 10_000_000
+"""Longer than any video, and short enough for a folder's name."""
+
+SpanBound = Annotated[FiniteFloat, Field(ge=0, le=MAX_SPAN_SECONDS)]
+
 _GRID = re.compile(
     r"(?P<nframes>\d{1,6})x(?P<res>\d{1,6})"
     r"(?:-m(?P<multiple_of>\d{1,4}))?"
@@ -264,7 +270,7 @@ _GRID = re.compile(
 def _decimal_text(value: Fraction | float | int | str) -> str:
     """The shortest decimal writing of a number: `2`, `0.5`, `23.976`. Exact for what people type."""
     text = f"{float(value):.6f}".rstrip("0").rstrip(".")
-    return text or "0"
+    return "0" if text == "-0" else text
 
 
 class FrameGrid(Record):
@@ -285,13 +291,18 @@ class FrameGrid(Record):
     """swscale's filter."""
     fps: Annotated[float, Field(gt=0, le=1000)] | None = None
     """Frames a second to take instead of a fixed number; `nframes` is then the cap."""
-    span: tuple[Seconds, Seconds] | None = None
+    span: tuple[SpanBound, SpanBound] | None = None
     """Only frames shown from the first to the second of these times, in seconds."""
 
     @field_validator("fps")
     @classmethod
     def _fps_has_six_decimals(cls, fps: float | None) -> float | None:
-        return None if fps is None else float(_decimal_text(fps))
+        if fps is None:
+            return None
+        rounded = float(_decimal_text(fps))
+        if rounded == 0:
+            raise ValueError(f"{fps} frames a second are too few; at least 0.000001")
+        return rounded
 
     @field_validator("span")
     @classmethod
@@ -489,6 +500,10 @@ class VerifyResult(Record):
     """Frames that a full decode shows, when they were counted."""
     duration_seconds: Seconds | None = None
     """Length of what the file shows, when it was measured."""
+    content: Literal["same", "trimmed", "replaced", "different"] | None = None
+    """How its content compares with the video's fingerprint; None when there is none, or the file is damaged."""
+    sha256: Sha256 | None = None
+    """Digest of the file, when it was made."""
 
 
 class EvaluationResult(Record):

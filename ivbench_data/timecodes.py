@@ -6,7 +6,7 @@ import re
 
 from ivbench_data.schema import Evidence
 
-_CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2})?"
+_CLOCK = r"[0-9]{1,3}:[0-9]{1,2}(?::[0-9]{1,2})?"
 _POINT = re.compile(_CLOCK)
 _RANGE = re.compile(rf"({_CLOCK})\s*[-–—~]\s*({_CLOCK})")
 _WHOLE = "whole video"
@@ -18,7 +18,7 @@ def parse_clock(text: str) -> int:
     Raises:
         ValueError: the text is not such a time.
     """
-    if not _POINT.fullmatch(text) or not text.isascii():
+    if not _POINT.fullmatch(text):
         raise ValueError(f"{text!r} is not a time like 5:30 or 1:24:06")
     seconds = 0
     for part in text.split(":"):
@@ -41,8 +41,6 @@ def parse_location(text: str) -> Evidence | None:
     stripped = text.strip()
     if stripped.casefold() == _WHOLE:
         return Evidence(kind="whole", text=text)
-    if not stripped.isascii() and not _RANGE.fullmatch(stripped):
-        return None
     if _POINT.fullmatch(stripped):
         return Evidence(kind="point", start_seconds=parse_clock(stripped), text=text)
     if match := _RANGE.fullmatch(stripped):

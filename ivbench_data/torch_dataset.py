@@ -27,9 +27,11 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         video_id = self.video_ids[index]
         clip = read_frame_file(self.workspace.cache_path(self.grid, video_id), self.check)
+        frames = torch.empty(clip.frames.shape, dtype=torch.uint8)
+        clip.copy_frames(frames.numpy())
         return {
             "video_id": video_id,
-            "frames": torch.from_numpy(clip.frames.copy()),
+            "frames": frames,
             "pts_seconds": torch.from_numpy(clip.pts_seconds.copy()),
             "indices": torch.from_numpy(clip.indices.copy()),
         }

@@ -15,7 +15,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,8 +26,8 @@ from ivbench_data.schema import FrameGrid, check_safe_name
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
 """Endings a video file may have, in order of preference when there are several."""
 
-FOREIGN_TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
-"""A temporary of another machine is stale after a day: whether its writer still lives cannot be asked."""
+TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
+"""A temporary is stale after a day, whoever wrote it: another machine cannot be asked whether its writer lives."""
 
 _TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
 
@@ -139,8 +139,9 @@ def sweep_temporaries(folder: Path) -> int:
     for path in folder.rglob(".tmp-*") if folder.is_dir() else ():
         match = _TEMPORARY.fullmatch(path.name)
         if match and _is_stale(path, match["machine"], int(match["pid"])):
-            path.unlink(missing_ok=True)
-            swept += 1
+            with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
+                path.unlink()
+                swept += 1
     return swept
 
 
@@ -158,31 +159,40 @@ def _machine() -> str:
 
 
 def _is_stale(path: Path, machine: str, pid: int) -> bool:
-    if machine == _machine():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
-            return False
-        return False
+    if machine == _machine() and not _is_running(pid):
+        return True
     try:
-        return time.time() - path.stat().st_mtime > FOREIGN_TEMPORARY_MAX_AGE_SECONDS
-    except FileNotFoundError:
+        return time.time() - path.stat().st_mtime > TEMPORARY_MAX_AGE_SECONDS
+    except OSError:
         return False
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    try:
+        # a killed process that nobody has waited for (containers without an init) answers, but writes no more
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return True
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut, where the system lets folders be synced."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some network file systems refuse to sync folders; the file itself is safe
-    finally:
-        os.close(descriptor)
+    # some network file systems refuse to sync folders, and a folder may be ours to write and not to read:
+    # the file itself is safe
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 # --- digests ----------------------------------------------------------------------------------------------------

@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ivbench_data.errors import EnvironmentProblemError, StorageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import Question, check_safe_name
 from ivbench_data.sources import import_dataset
-from ivbench_data.sources.demo import make_demo, read, script
+from ivbench_data.sources.demo import encoding, make_demo, read, script
+from ivbench_data.sources.demo.dice import Dice
+from ivbench_data.sources.demo.encoding import encode_video
 from ivbench_data.sources.demo.figures import COLOR_VALUES
 from ivbench_data.sources.demo.pictures import draw_picture
 from ivbench_data.sources.demo.questions import draft_questions, image_name
@@ -217,6 +220,28 @@ def test_a_killed_run_leaves_whole_files_only_and_is_taken_up_where_it_stopped(d
         kept.append(row.path)
     assert sorted(kept) == sorted(visible)
     assert not list(copy.folder.rglob(".tmp-*"))
+
+
+def test_a_missing_encoder_is_an_environment_problem(monkeypatch):
+    monkeypatch.setitem(encoding._CODEC_OPTIONS, "libnowhere", {})
+    unusual = replace(SCRIPTS["meadow"], footage=replace(SCRIPTS["meadow"].footage, codec="libnowhere"))
+    with pytest.raises(EnvironmentProblemError, match="libnowhere"):
+        encode_video(unusual)
+
+
+def test_a_root_that_cannot_be_written_is_a_storage_error(tmp_path):
+    (tmp_path / "demo").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="demo"):
+        next(make_demo(tmp_path))
+
+
+def test_dice_never_change():
+    dice = Dice("a key", 1)
+    assert [dice.below(100) for _ in range(6)] == [23, 62, 95, 77, 64, 51]
+    assert sorted(dice.shuffle(range(20))) == list(range(20))
+    assert len(set(dice.sample(range(20), 7))) == 7
+    faces = Counter(dice.choose(range(6)) for _ in range(6000))
+    assert all(850 < faces[face] < 1150 for face in range(6))  # 1000 each, five standard deviations
 
 
 def copy_demo(demo_media: Path, root: Path) -> Workspace:

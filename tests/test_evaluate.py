@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +17,20 @@ from pathlib import Path
 import pytest
 from evaluation_dataset import GRID, cache_video, make_dataset, make_media
 
+from ivbench_data.cli import run
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.asker import AskOptions
 from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.models.function import answer_one_by_one
+from ivbench_data.evaluate.prompts import PATTERNS
 from ivbench_data.evaluate.requests import Reply, Request
 from ivbench_data.evaluate.results import read_results
-from ivbench_data.schema import EvaluationResult
+from ivbench_data.evaluate.sweeps import name_token_rule, plan_sweep
+from ivbench_data.grids import count_visual_tokens
+from ivbench_data.schema import EvaluationResult, FrameGrid, Question
 from ivbench_data.workspace import Workspace
 
 OPTIONS = AskOptions(grid=GRID)
@@ -250,10 +260,30 @@ def test_random_answers_are_even(root: Path) -> None:
     assert min(counts) > 430
 
 
+def test_the_text_baseline_finds_what_the_texts_give_away() -> None:
+    """The answer is the one option that stands in no other question: learnt from the other videos' questions."""
+    questions = [
+        Question(
+            question_id=f"v{video}_{number}", video_id=f"v{video}", question="?", task="Counting", source="test",
+            options=(*(f"it is thing {at}" for at in range(3)), "an answer much longer than all of the others"),
+            answer_index=3, answer="an answer much longer than all of the others",
+        )
+        for video in range(5)
+        for number in range(3)
+    ]  # fmt: skip
+    requests = [Request(q.question_id, turn, "text_only", (), tuple("ABCD"), "") for q in questions for turn in (0, 1)]
+    replies = list(open_model("baseline:text", dataset=Dataset(name="tiny", questions=tuple(questions)))(requests))
+    assert {(reply.key[1], reply.text) for reply in replies} == {(0, "D"), (1, "C")}
+    with pytest.raises(UsageError, match="too few videos"):
+        open_model("baseline:text", dataset=make_dataset())
+    with pytest.raises(UsageError, match="needs the dataset"):
+        open_model("baseline:text")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("baseline:clever", "no baseline named 'clever'; there are: random"),
+        ("baseline:clever", "no baseline named 'clever'; there are: random, text"),
         ("python:json", "python:module:function"),
         ("python:no_such_module:f", "cannot import 'no_such_module'"),
         ("python:json:no_such", "has no 'no_such'"),
@@ -290,3 +320,142 @@ def test_rows_are_on_disk_when_they_are_given(root: Path) -> None:
         (path,) = (root / "tiny" / "results").glob("*.jsonl")
         assert json.loads(path.read_bytes().splitlines()[-1])["question_id"] == row.question_id
     rows.close()
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------------
+
+
+def test_sweeps_are_the_papers_and_one_of_equal_tokens() -> None:
+    def labels(name: str) -> list[str]:
+        return [point.label.split("\n")[0] for point in plan_sweep(name, AskOptions(), "qwen2.5-vl", 2304)]
+
+    assert labels("patterns")[:3] == ["video_first", "image_first", "video_only"]
+    assert set(labels("patterns")) == set(PATTERNS)
+    assert labels("frames") == ["8x240", "16x240", "32x240", "64x240"]
+    assert labels("resolution") == ["32x72", "32x108", "32x144", "32x240"]
+    assert labels("budget") == ["8x720", "16x480", "32x360", "64x240", "128x144", "256x108", "512x72"]
+    tokens = plan_sweep("tokens", AskOptions(), "qwen2.5-vl", 2304)
+    costs = [count_visual_tokens("qwen2.5-vl", point.options.grid, 16, 9) for point in tokens]
+    assert len(costs) >= 4
+    assert all(1152 < cost <= 2304 for cost in costs)
+    asked = AskOptions(grid=FrameGrid(nframes=9, res=9, multiple_of=28, sampler="midpoint"), profile="paper")
+    assert {p.options.grid.identity for p in plan_sweep("frames", asked, "qwen2.5-vl", 1)} == {
+        f"{nframes}x240-m28-midpoint" for nframes in (8, 16, 32, 64)
+    }
+    assert name_token_rule("Qwen/Qwen3-VL-8B-Instruct") == "qwen3-vl"
+    assert name_token_rule("OpenGVLab/InternVL2_5-8B") == "internvl2.5"
+
+
+# --- the verb ---------------------------------------------------------------------------------------------------
+
+
+def _evaluate(root: Path, *arguments: str) -> int:
+    return run(["evaluate", "--dataset", "tiny", "--root", str(root), "--nframes", "8", "--res", "16", *arguments])
+
+
+def test_the_verb_evaluates_and_shows_figures(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _evaluate(root, "--model", "baseline:random", "--rotations", "all") == 0
+    told = capsys.readouterr()
+    assert "Overall" in told.out
+    assert "8 of 8 questions evaluated" in told.err
+    assert "right in all of 10 rotations" in told.err
+    assert _evaluate(root, "--model", "baseline:random", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["statuses"] == {"ok": 8}
+    assert document["scores"][0]["overall"]["evaluated"] == 8
+
+
+def test_the_verb_says_how_to_make_what_is_missing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = Workspace(root, "tiny")
+    workspace.cache_path(GRID, "beta").unlink()
+    assert _evaluate(root, "--model", "baseline:random") == 0  # the video is gone for good: nothing to mend here
+    workspace.videos.mkdir()
+    (workspace.videos / "beta.mp4").touch()
+    capsys.readouterr()
+    assert _evaluate(root, "--model", "baseline:random") == 1
+    told = capsys.readouterr().err
+    assert "ivbench-data cache --dataset tiny --nframes 8 --res 16" in told
+    assert "3 missing" in told
+
+
+def test_the_verb_sweeps_and_draws(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figure = root / "sweep.svg"
+    assert _evaluate(root, "--model", "baseline:random", "--sweep", "patterns", "--figure", str(figure), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["scores"]) == len(set(document["results"])) == len(PATTERNS)
+    assert b"<svg" in figure.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "baseline:random", "--sweep", "everything"], "no sweep named 'everything'; there are: patterns"),
+        (["--model", "baseline:random", "--rotations", "none"], "--rotations is a number"),
+        (["--model", "baseline:random", "--grid", "8x16"], "leave --nframes and --res out"),
+        (["--model", "baseline:random", "--pattern", "upside_down"], "no pattern named 'upside_down'"),
+        (["--model", "baseline:clever"], "no baseline named 'clever'"),
+    ],
+)
+def test_the_verb_refuses_what_cannot_be_meant(
+    root: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert _evaluate(root, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+SLOW_MODEL = """
+import time
+def answer(request):
+    time.sleep(0.02)
+    return request.letters[len(request.question_id) % len(request.letters)]
+"""
+
+
+def test_killed_and_gone_on_with_gives_the_same_scores(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (root / "slow_model.py").write_text(SLOW_MODEL)
+    arguments = ["evaluate", "--dataset", "tiny", "--root", str(root), "--nframes", "8", "--res", "16", "--json"]
+    arguments += ["--model", "python:slow_model:answer", "--rotations", "all"]
+    command = [sys.executable, "-m", "ivbench_data", *arguments]
+    results = root / "tiny" / "results"
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not any(path.read_bytes().count(b"\n") > 8 for path in results.glob("*.jsonl")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    (path,) = results.glob("*.jsonl")
+    answered = len(read_results(path).rows)
+    assert 0 < answered < 74
+    assert run(arguments) == 0
+    resumed = json.loads(capsys.readouterr().out)
+    assert len(read_results(path).rows) == 74
+    path.unlink()
+    assert run(arguments) == 0
+    whole = json.loads(capsys.readouterr().out)
+    for document in (resumed, whole):
+        for score in document["scores"]:
+            score["seconds"] = None
+    assert resumed == whole
+
+
+def test_the_demo_end_to_end(demo_media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo").mkdir()
+    for folder in ("videos", "images", "raw"):
+        (tmp_path / "demo" / folder).symlink_to(demo_media / "demo" / folder)
+    at = ["--root", str(tmp_path)]
+    assert run(["import", "demo", str(demo_media / "demo" / "raw"), *at]) == 0
+    assert run(["cache", "--dataset", "demo", "--nframes", "4", "--res", "36", "--workers", "0", *at]) == 0
+    capsys.readouterr()
+    code = run(
+        ["evaluate", "--dataset", "demo", *at, "--nframes", "4", "--res", "36", "--model", "baseline:random", "--json"]
+    )
+    assert code == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["statuses"] == {"ok": 104}
+    (card,) = document["scores"]
+    assert card["overall"]["evaluated"] == card["denominators"]["fetched"] == 104
+    assert card["overall"]["accuracy"]["low"] < 0.1 < card["overall"]["accuracy"]["high"]

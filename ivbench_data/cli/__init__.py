@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -20,11 +21,17 @@ VERBS = {
     "info": "What a dataset holds, against what its benchmark promises.",
     "verify": "Check that the files are whole.",
     "cache": "Extract frames once, for every model.",
+    "coverage": "Does a frame grid show the evidence at all?",
+    "evaluate": "Ask a model the questions, and keep every answer.",
+    "score": "Figures from answers: tables, intervals, comparisons.",
     "demo": "Make a small benchmark and run the whole journey on it.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
 
-_MODULES = {"import": "import_"}
+
+def module_of(verb: str) -> str:
+    """Name of the module that holds a verb's `command`; Python's own words get an underscore, `import` → `import_`."""
+    return f"ivbench_data.cli.{verb}_" if iskeyword(verb) else f"ivbench_data.cli.{verb}"
 
 
 class VerbGroup(click.Group):
@@ -38,8 +45,7 @@ class VerbGroup(click.Group):
         """The verb's command, or None when there is no such verb."""
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"ivbench_data.cli.{_MODULES.get(cmd_name, cmd_name)}")
-        command = module.command
+        command = import_module(module_of(cmd_name)).command
         assert isinstance(command, click.Command)
         return command
 

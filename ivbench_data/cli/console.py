@@ -88,7 +88,7 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def track(rows: Iterable[RowT], description: str, total: int, quiet: bool = False) -> Iterator[RowT]:
+def track(rows: Iterable[RowT], description: str, total: int | None, quiet: bool = False) -> Iterator[RowT]:
     """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar."""
     console = stderr()
     with Progress(

@@ -111,6 +111,10 @@ class Asker:
         """Under how many rotations the question is asked."""
         return max(1, min(len(question.options), self.options.rotations or MAX_ROTATIONS))
 
+    def count_requests(self) -> int:
+        """How many rows there will be: every selected question under each of its rotations."""
+        return sum(self.count_rotations(question) for question in self.select_questions())
+
     def iterate(self) -> Iterator[tuple[Question, Request | Unasked]]:
         """Every question under every rotation: the request, or why there is none."""
         for question in self.select_questions():

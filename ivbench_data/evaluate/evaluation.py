@@ -32,14 +32,13 @@ def evaluate_questions(
     options: AskOptions = DEFAULT_ASK_OPTIONS,
     model_options: ModelOptions = DEFAULT_MODEL_OPTIONS,
     model_name: str | None = None,
-    on_open: Callable[[Path, int], None] | None = None,
+    on_open: Callable[[Path], None] | None = None,
 ) -> Iterator[EvaluationResult]:
     """Ask a model the dataset's questions; a row for each, kept in `results/` as it comes.
 
     `model` is a name (`Qwen/Qwen2.5-VL-7B-Instruct`, `baseline:random`, `python:module:function`) or a callable over
     requests; a callable needs a `model_name` that tells it from others. Rows of an earlier run that still hold come
-    first, unasked: their prompt, frames and grid are the same. `on_open` is told the results file and how many rows
-    there will be.
+    first, unasked: their prompt, frames and grid are the same. `on_open` is told the results file.
 
     Raises:
         UsageError: there is no such model, pattern, profile, task or question.
@@ -48,7 +47,7 @@ def evaluate_questions(
     options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     if isinstance(model, str):
-        name, answer = model_name or model, open_model(model, model_options)
+        name, answer = model_name or model, open_model(model, model_options, dataset)
     else:
         name, answer = model_name or _name_of(model), model
     configuration = Configuration(
@@ -64,8 +63,7 @@ def evaluate_questions(
     asker = Asker(dataset, workspace, options)
     with ResultsFile(workspace.folder / "results", configuration, find_versions()) as file:
         if on_open is not None:
-            selected = asker.select_questions()
-            on_open(file.path, sum(asker.count_rotations(question) for question in selected))
+            on_open(file.path)
         pending: dict[Key, tuple[Question, Request]] = {}
         for question, request in asker.iterate():
             row = _recall(file, question, request, options.profile)

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import cast
 
 from pydantic import JsonValue, ValidationError
@@ -110,16 +111,16 @@ def _read_line(value: JsonValue, manifest: Manifest) -> tuple[str, list[Question
         raise ValueError("not an object with one key, the video's id")
     ((video_id, records),) = value.items()
     if not isinstance(records, list) or not records:
-        raise ValueError(f"the value of {video_id!r} is not a list of questions")
+        raise ValueError(f"the value of {shorten(video_id)} is not a list of questions")
     questions: dict[str, Question] = {}
     for position, record in enumerate(records):
         try:
             question = _read_question(video_id, record, manifest)
         except ValueError as error:
             reason = explain(error) if isinstance(error, ValidationError) else str(error)
-            raise ValueError(f"question {position} of {video_id!r}: {reason}") from None
+            raise ValueError(f"question {position} of {shorten(video_id)}: {reason}") from None
         if question.question_id in questions:
-            raise ValueError(f"question {position} of {video_id!r}: data_id {record['data_id']} is given twice")  # type: ignore[index,call-overload]
+            raise ValueError(f"question {position} of {shorten(video_id)}: data_id {record['data_id']} is given twice")  # type: ignore[index,call-overload]
         questions[question.question_id] = question
     return video_id, list(questions.values())
 
@@ -131,16 +132,16 @@ def _read_question(video_id: str, record: JsonValue, manifest: Manifest) -> Ques
         if name not in record:
             raise ValueError(f"the field {name!r} is missing")
         if type(record[name]) is not kind:
-            raise ValueError(f"the field {name!r} is {record[name]!r}, not a {kind.__name__}")
+            raise ValueError(f"the field {name!r} is {shorten(record[name])}, not of type {kind.__name__}")
     if unknown := record.keys() - _FIELDS.keys():
-        raise ValueError(f"the field {min(unknown)!r} is not known")
+        raise ValueError(f"the field {shorten(min(unknown))} is not known")
     texts = {name: cast("str", record[name]) for name, kind in _FIELDS.items() if kind is str}
     distractors = cast("list[JsonValue]", record["distractors"])
     if not all(isinstance(option, str) for option in distractors):
-        raise ValueError(f"the field 'distractors' holds something that is not text: {distractors!r}")
+        raise ValueError(f"the field 'distractors' holds something that is not text: {shorten(distractors)}")
     task = manifest.task_of_label().get(texts["question_type"])
     if task is None:
-        raise ValueError(f"question_type {texts['question_type']!r} is not a task of {manifest.title}")
+        raise ValueError(f"question_type {shorten(texts['question_type'])} is not a task of {manifest.title}")
     question_id = f"{video_id}_{record['data_id']}"
     answer = texts["answer"]
     options = order_options(question_id, [answer, *(text for text in cast("list[str]", distractors) if text.strip())])

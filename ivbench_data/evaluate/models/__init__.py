@@ -1,4 +1,4 @@
-"""The models: one file a backend, each a callable `open_model(name, options) -> Model`.
+"""The models: one file a backend, each with a callable `open_model` that gives a `Model`; one line here lists it.
 
 What is asked for is written `backend:name`; a name without a known backend is a model on the Hub or in a folder, and
 goes to `transformers`.
@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.models import baselines, function, transformers
 from ivbench_data.evaluate.requests import Model
@@ -52,19 +53,20 @@ DEFAULT_MODEL_OPTIONS = ModelOptions()
 
 ANSWERING = {"mode", "max_new_tokens", "revision", "dtype", "attn"}
 
-OpenModel = Callable[[str, ModelOptions], Model]
+OpenModel = Callable[[str, ModelOptions, Dataset | None], Model]
+"""Name after the colon, options, and the dataset, for models that learn from it."""
 
 MODELS: dict[str, OpenModel] = {
-    "baseline": lambda name, options: baselines.open_model(name),
-    "python": lambda name, options: function.open_model(name),
-    "transformers": transformers.open_model,
+    "baseline": lambda name, options, dataset: baselines.open_model(name, dataset),
+    "python": lambda name, options, dataset: function.open_model(name),
+    "transformers": lambda name, options, dataset: transformers.open_model(name, options),
 }
 """Every backend, by name."""
 
 DEFAULT_BACKEND = "transformers"
 
 
-def open_model(name: str, options: ModelOptions = DEFAULT_MODEL_OPTIONS) -> Model:
+def open_model(name: str, options: ModelOptions = DEFAULT_MODEL_OPTIONS, dataset: Dataset | None = None) -> Model:
     """The model of that name, ready to answer: `baseline:random`, `python:module:function`, `Qwen/Qwen3-VL-8B`.
 
     Raises:
@@ -76,4 +78,4 @@ def open_model(name: str, options: ModelOptions = DEFAULT_MODEL_OPTIONS) -> Mode
         backend, rest = DEFAULT_BACKEND, name
     if backend not in MODELS or not rest:
         raise UsageError(f"there is no model {name!r}; write one of: {', '.join(f'{known}:…' for known in MODELS)}")
-    return MODELS[backend](rest, options)
+    return MODELS[backend](rest, options, dataset)

@@ -6,12 +6,13 @@ what is drawn and what is right, so every answer follows from the pictures, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ivbench_data.dataset import Dataset, read_jsonl
+from ivbench_data.errors import StorageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import Video
 from ivbench_data.sources.ivbench import read_release
@@ -81,8 +82,7 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
     # killed in between finds the same state again.
     written = {path: not (path.is_file() and path.read_bytes() == content) for path, content in release.items()}
     if any(written[path] and path.is_file() for path in release):
-        for path in media:
-            path.unlink(missing_ok=True)
+        _delete(media)
     for path, content in release.items():
         if written[path]:
             write_bytes(path, content)
@@ -94,3 +94,11 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
         if missing:
             write_bytes(path, make())
         yield MadeFile(path, missing, position, total)
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError.from_os_error(error, path) from error

@@ -1,0 +1,53 @@
+"""`ivbench-data demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ivbench_data.cli.options import root_option
+
+
+@click.command(
+    "demo",
+    epilog="""\b
+Example:
+  ivbench-data demo --root /tmp/try-it""",
+)
+@root_option
+def command(root: Path) -> int:
+    """Make a small benchmark of our own, offline, and run the whole journey on it, a step at a time.
+
+    Eight videos, a query image and ten options for each question, all 13 tasks; a few megabytes, some ten seconds.
+    """
+    from ivbench_data import cli
+    from ivbench_data.cli.console import say, track
+    from ivbench_data.sources.demo import make_demo
+    from ivbench_data.workspace import Workspace
+
+    folder = Workspace(root, "demo").folder
+    say(f"1. Make the videos, the query images and the questions in {folder}", style="bold")
+    made = found = 0
+    for file in track(make_demo(root), "Drawing", total=None):
+        made, found = made + file.made, found + (not file.made)
+    say(f"   {made} files made, {found} were there already.")
+    at = ["--root", str(root), "--dataset", "demo"]
+    journey: tuple[tuple[str, list[str]], ...] = (
+        ("Bring the release in", ["import", "demo", str(folder / "raw"), "--root", str(root)]),
+        ("Check that the videos are whole", ["verify", *at]),
+        ("Extract the frames, once for every model", ["cache", "--nframes", "32", "--res", "240", *at]),
+        ("See what there is", ["info", *at]),
+    )
+    for number, (purpose, arguments) in enumerate(journey, start=2):
+        say(f"\n{number}. {purpose}: ivbench-data {' '.join(arguments)}", style="bold")
+        code = cli.run(arguments)
+        if code:
+            say(f"That step ended with exit code {code}; the demo stops here.", style="red")
+            return code
+    say("\nThat was the whole journey. Next, on this demo:", style="bold")
+    say(f"   ivbench-data cache --grids frames {' '.join(at)}")
+    say("or on the real thing:")
+    say("   ivbench-data import ivbench path/to/test_data.jsonl")
+    say("   ivbench-data cache --nframes 32 --res 240")
+    return 0

@@ -1,0 +1,258 @@
+"""The package as others meet it: what importing it costs, what it needs, what it carries, how its rooms are ordered."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tomllib
+import venv
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import ivbench_data
+from ivbench_data.cli import VERBS, module_of
+from ivbench_data.manifests import manifest_names, packaged_folder
+
+REPOSITORY = Path(__file__).parent.parent
+PACKAGE = REPOSITORY / "ivbench_data"
+
+HEAVY = {
+    "PIL", "av", "datasets", "huggingface_hub", "imagehash", "krippendorff", "matplotlib", "numpy", "rich",
+    "safetensors", "scipy", "sklearn", "statsmodels", "torch", "transformers", "yt_dlp",
+}  # fmt: skip
+
+# The rooms in the order in which data flows (DESIGN); a module imports only what stands above it, or in its own room.
+# What has no place here yet gets one, where the reader of the journey would look for it.
+ROOMS = (
+    "errors", "schema", "timecodes", "workspace", "dataset", "manifests", "sources", "workers", "ledger", "grids",
+    "sample", "bitstream", "decode", "boxes", "fingerprint", "content", "wholedecode", "verify", "fetch", "framefile",
+    "cache", "torch_dataset", "reader", "plan", "statistics", "html", "validate", "evaluate", "publish", "exports",
+    "doctor", "cli",
+)  # fmt: skip
+OUTSIDE_THE_ORDER = {"__init__", "__main__"}
+"""The two faces: one names what is public, the other calls the command line."""
+
+
+def run_python(code: str, *arguments: str, python: str | Path = sys.executable) -> str:
+    """What a fresh interpreter prints, outside of the repository."""
+    done = subprocess.run(
+        [python, "-c", code, *arguments], capture_output=True, text=True, cwd=PACKAGE.anchor, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --- what importing costs ---------------------------------------------------------------------------------------
+
+LOADED_BY = """
+import json, sys
+before = set(sys.modules)
+{code}
+roots = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print("\\n" + json.dumps(sorted(roots - set(sys.stdlib_module_names) - {{"ivbench_data"}})))
+"""
+
+
+def loaded_by(code: str) -> set[str]:
+    """Third-party packages that some code loads."""
+    return set(json.loads(run_python(LOADED_BY.format(code=code)).splitlines()[-1]))
+
+
+def test_import_loads_no_other_package() -> None:
+    assert loaded_by("import ivbench_data; ivbench_data.__version__; dir(ivbench_data)") == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_help_loads_nothing_but_click(arguments: list[str]) -> None:
+    assert loaded_by(f"from ivbench_data.cli import run; run({arguments})") == {"click"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_is_light_and_shows_an_example(verb: str) -> None:
+    if find_spec(module_of(verb)) is None:
+        pytest.skip(f"{module_of(verb)} is not written yet")
+    assert not loaded_by(f"from ivbench_data.cli import run; run(['{verb}', '--help'])") & HEAVY
+    text = run_python(f"from ivbench_data.cli import run; run(['{verb}', '--help'])")
+    assert re.search(rf"Examples?:\n\s+ivbench-data {verb}\b", text)
+
+
+def test_records_and_data_load_nothing_heavy() -> None:
+    modules = ", ".join(f"ivbench_data.{room}" for room in ROOMS[: ROOMS.index("sample") + 1] if room_exists(room))
+    assert not loaded_by(f"import {modules}") & HEAVY
+
+
+@pytest.mark.full
+def test_help_takes_less_than_0_3_seconds_of_cpu() -> None:
+    costs = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "ivbench_data", "--help"], check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(costs) < 0.3
+
+
+# --- the public names -------------------------------------------------------------------------------------------
+
+
+def test_every_public_name_is_there() -> None:
+    for name in ivbench_data.__all__:
+        assert getattr(ivbench_data, name) is not None
+    assert set(ivbench_data.__all__) <= set(dir(ivbench_data))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'load_datset'"):
+        _ = ivbench_data.load_datset
+
+
+def test_type_checkers_see_the_names_that_users_get() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    seen = {
+        (alias.asname, node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ivbench_data.")
+        for alias in node.names
+    }
+    got = {
+        (name, f"ivbench_data.{home}")
+        for name, home in ivbench_data._HOME_OF.items()  # the table is private; that both tell the same is not
+    }
+    assert seen == got
+
+
+def test_version_is_told_once_and_the_same_everywhere() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["version"] == ivbench_data.__version__ == metadata.version("ivbench-data")
+    assert f"## [{ivbench_data.__version__}]" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+# --- what it needs ----------------------------------------------------------------------------------------------
+
+USE_THE_RECORDS = """
+from ivbench_data.schema import FrameGrid, Question, json_schemas
+question = Question(question_id="v_0", video_id="v", question="?", options=("a", "b"), answer="b", answer_index=1,
+                    task="Counting", source="mine")
+assert Question.model_validate_json(question.model_dump_json()) == question
+assert FrameGrid.parse("32x240-m28").size_of(854, 480) == (420, 252)
+assert len(dict(json_schemas())) > 10
+from ivbench_data.manifests import load_manifest, packaged_folder
+assert load_manifest("ivbench").released.questions == 1686
+assert (packaged_folder("schemas") / "Question.schema.json").is_file()
+print(packaged_folder("manifests"))
+"""
+
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def requirements_of(distribution: str) -> set[str]:
+    """Import names of a distribution and of all that it requires without extras."""
+    names = {distribution.replace("-", "_")}
+    for requirement in metadata.requires(distribution) or ():
+        if "extra ==" not in requirement:
+            names |= requirements_of(re.split(r"[^\w.-]", requirement, maxsplit=1)[0])
+    return names
+
+
+def test_records_need_pydantic_alone() -> None:
+    allowed = requirements_of("pydantic")
+    assert {"pydantic", "pydantic_core"} <= allowed
+    blocked = metadata.packages_distributions().keys() - allowed - {"ivbench_data"}
+    assert {"click", "numpy", "rich"} <= blocked
+    run_python(f"blocked = {blocked}\n{BLOCK}\n{USE_THE_RECORDS}")
+    with pytest.raises(AssertionError, match="click is blocked"):  # the blocking does block
+        run_python(f"blocked = {blocked}\n{BLOCK}\nimport click")
+
+
+@pytest.mark.full
+def test_wheel_carries_its_data_and_needs_pydantic_alone(tmp_path: Path) -> None:
+    pip = ("-m", "pip", "--disable-pip-version-check", "-q")
+    built = subprocess.run(
+        [sys.executable, *pip, "wheel", "--no-deps", "-w", tmp_path, REPOSITORY],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    subprocess.run([python, *pip, "install", "--no-deps", wheel], check=True)
+    subprocess.run([python, *pip, "install", "-c", REPOSITORY / "constraints.txt", "pydantic"], check=True)
+    folder = Path(run_python(USE_THE_RECORDS, python=python).strip())
+    assert folder.is_relative_to(tmp_path / "venv")
+    for name, suffix in (("manifests", ".json"), ("schemas", ".schema.json")):
+        carried = {path.name for path in (folder.parent / name).iterdir()}
+        assert carried == {path.name for path in (REPOSITORY / name).glob(f"*{suffix}")}
+    assert (folder.parent.parent / "py.typed").is_file()
+
+
+def test_editable_install_finds_the_repository_s_own_data() -> None:
+    if not packaged_folder("manifests").is_relative_to(REPOSITORY):
+        pytest.skip("ivbench-data is not installed editable from here")
+    assert packaged_folder("manifests") == REPOSITORY / "manifests"
+    assert packaged_folder("schemas") == REPOSITORY / "schemas"
+    assert "ivbench" in manifest_names()
+
+
+# --- the rooms --------------------------------------------------------------------------------------------------
+
+
+def room_exists(room: str) -> bool:
+    return (PACKAGE / f"{room}.py").is_file() or (PACKAGE / room / "__init__.py").is_file()
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Rooms that a module imports anywhere in it: at its top, inside its functions, or for types alone."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        rooms |= {name.split(".")[1] for name in names if name.startswith("ivbench_data.")}
+    return {room for room in rooms if room_exists(room)}
+
+
+def test_every_module_has_its_room() -> None:
+    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - OUTSIDE_THE_ORDER
+    assert rooms <= set(ROOMS), f"give these a place in ROOMS: {rooms - set(ROOMS)}"
+
+
+def test_modules_import_only_what_stands_above_them() -> None:
+    wrong = [
+        f"{path.relative_to(REPOSITORY)} imports {imported}, which stands below it"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if room_of(path) not in OUTSIDE_THE_ORDER
+        for imported in sorted(rooms_imported(path))
+        if ROOMS.index(imported) > ROOMS.index(room_of(path))
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_draws() -> None:
+    drawing = re.compile(r"^\s*(?:import|from) (?:click|rich)\b", re.MULTILINE)
+    found = {room_of(path) for path in PACKAGE.rglob("*.py") if drawing.search(path.read_text(encoding="utf-8"))}
+    assert found == {"cli"}
