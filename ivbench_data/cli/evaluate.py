@@ -49,6 +49,7 @@ Examples:
 @click.option("--revision", help="Commit, tag or branch of the model's repository.")
 @click.option("--batch-size", type=click.IntRange(0), default=0, help="Questions at once.  [default: what fits]")
 @click.option("--base-url", help="Address of an OpenAI-compatible server, up to /v1.")
+@click.option("--video-as", type=click.Choice(("video", "images")), default="video", help="What a server is sent.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Requests under way at once.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
 @click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Of a request that failed.")
