@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import struct
 import zlib
@@ -17,8 +16,9 @@ from PIL import Image
 
 from ivbench_data import load
 from ivbench_data.cache import cache_frames
-from ivbench_data.dataset import Dataset
+from ivbench_data.dataset import Dataset, write_jsonl
 from ivbench_data.decode import FrameRequest, extract_frames, scan_video
+from ivbench_data.fingerprint import Fingerprint
 from ivbench_data.schema import Finding, FrameGrid, QueryImage, Question, Video
 from ivbench_data.sources import import_dataset
 from ivbench_data.validate import CheckContext, validate_questions
@@ -198,10 +198,17 @@ def test_near_duplicate_videos_by_their_fingerprints(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, "made")
     workspace.folder.mkdir()
     assert find(dataset, CheckContext(workspace), "near_duplicate_videos") == []
-    lines = [
-        json.dumps({"video_id": name, "hashes": [None, *(f"{v:016x}" for v in row)]}) for name, row in rows.items()
+    fingerprints = [
+        Fingerprint(
+            video_id=name,
+            method="phash64-1",
+            duration_seconds=5.0 * len(row),
+            times_seconds=tuple(5.0 * number for number in range(len(row) + 1)),
+            hashes=(None, *(f"{value:016x}" for value in row)),
+        )
+        for name, row in rows.items()
     ]
-    (workspace.folder / "fingerprints.jsonl").write_text("\n".join(lines))
+    write_jsonl(workspace.folder / "fingerprints.jsonl", fingerprints)
     (found,) = find(dataset, CheckContext(workspace), "near_duplicate_videos")
     assert (found.video_id, found.evidence) == ("copy", {"other_video_id": "original", "share": 1.0, "frames": 18})
 

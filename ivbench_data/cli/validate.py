@@ -30,6 +30,9 @@ LEAK_CHECK = "image_from_own_video"
 PROBE_CHECK = "answered_from_text"
 """The name under which the probe's findings stand."""
 
+_WORDY_COLUMNS = ("by which cues", "best single heuristic")
+"""Columns of the probe's table that need room; they get a table of their own."""
+
 
 @click.command(
     "validate",
@@ -227,5 +230,9 @@ def _print_probe(probed: ProbeReport) -> None:
     from ivbench_data.cli.console import print_table, say
     from ivbench_data.validate.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
 
-    print_table("What the text alone gives away", TASK_COLUMNS, list_task_rows(probed))
+    rows = list_task_rows(probed)
+    figures = [at for at, column in enumerate(TASK_COLUMNS) if column not in _WORDY_COLUMNS]
+    words = [0, *(at for at, column in enumerate(TASK_COLUMNS) if column in _WORDY_COLUMNS)]
+    for title, chosen in (("What the text alone gives away", figures), ("By which cues", words)):
+        print_table(title, [TASK_COLUMNS[at] for at in chosen], [[row[at] for at in chosen] for row in rows])
     say(describe_probe(probed))

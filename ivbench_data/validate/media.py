@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from ivbench_data.dataset import Dataset, iterate_jsonl
+from ivbench_data.dataset import Dataset
+from ivbench_data.fingerprint import read_fingerprints
 from ivbench_data.schema import Finding, Question, Severity
 from ivbench_data.validate.context import CheckContext, quote
 from ivbench_data.validate.likeness import FLAT_DEVIATION, HashIndex, group_near
@@ -257,22 +258,9 @@ def _read_video_hashes(dataset: Dataset, context: CheckContext) -> Iterator[tupl
     """The frame hashes of each video that has a fingerprint; frames without contrast have none."""
     if context.workspace is None:
         return
-    path = context.workspace.folder / "fingerprints.jsonl"
-    if not path.is_file():
-        return
     known = {video.video_id for video in dataset.videos}
-    for _, _, row in iterate_jsonl(path):
-        if not isinstance(row, dict) or row.get("video_id") not in known:
-            continue
-        told = row.get("hashes")
-        hashes = [_read_hash(value) for value in told] if isinstance(told, list) else []
-        usable = [value for value in hashes if value is not None]
-        if usable:
-            yield str(row["video_id"]), usable
-
-
-def _read_hash(value: JsonValue) -> int | None:
-    try:
-        return int(value, 16) & (2**64 - 1) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    fingerprints, _ = read_fingerprints(context.workspace.folder / "fingerprints.jsonl")
+    for video_id, fingerprint in fingerprints.items():
+        hashes = [int(value, 16) for value in fingerprint.hashes if value is not None]
+        if hashes and video_id in known:
+            yield video_id, hashes

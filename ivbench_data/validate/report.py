@@ -7,6 +7,7 @@ the video with the evidence marked, query image, options, findings. Texts from t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ MAX_PICTURE_BYTES: Final = 40_000_000
 
 REPAIR_CHARS: Final = 200
 
+_FIGURE = re.compile(r"[\d.,%–\- ]+")
+"""A number, an interval, or the dash that stands for none."""
+
 SAFE_WITHOUT_ANSWERS: Final = frozenset(
     {
         "blank_option", "not_ten_options", "fewer_than_ten_distinct", "label_variant", "no_image_reference",
@@ -50,7 +54,7 @@ class ReportPart:
     columns: tuple[str, ...] = ()
     """The table's heads."""
     rows: tuple[tuple[object, ...], ...] = ()
-    """The table's rows; numbers are set flush right."""
+    """The table's rows; columns of figures are set flush right."""
     figure: bytes | None = None
     """A figure's file."""
     figure_type: Literal["image/svg+xml", "image/png"] = "image/svg+xml"
@@ -284,10 +288,8 @@ def _part(part: ReportPart) -> Iterator[str]:
         source = embed_image(part.figure, part.figure_type)
         yield f'<div class="panel"><figure><img src="{source}" alt="{escape(part.title)}"></figure></div>'
     if part.rows:
-        numeric = [
-            all(isinstance(row[at], int | float) or row[at] == "–" for row in part.rows)
-            for at in range(len(part.columns))
-        ]
+        columns = zip(*part.rows, strict=True)
+        numeric = [all(_FIGURE.fullmatch(str(value)) for value in column) for column in columns]
         kinds = [' class="number"' if is_numeric else "" for is_numeric in numeric]
         heads = (f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, part.columns, strict=True))
         yield f'<div class="panel"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>'
