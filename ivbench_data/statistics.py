@@ -217,27 +217,42 @@ def estimate_unclustered_share(
     )
 
 
-def find_sample_size(share: float, margin: float, design_effect: float = 1.0, confidence: float = CONFIDENCE) -> int:
-    """How many questions it takes for Wilson's upper bound around a true `share` to stay within `margin` above it.
+def find_sample_size(
+    share: float,
+    margin: float,
+    design_effect: float = 1.0,
+    cluster_size: float = 1.0,
+    power: float = 0.8,
+    confidence: float = CONFIDENCE,
+) -> int:
+    """How many units it takes for the upper bound of `estimate_share` to stay within `margin` above a true `share`.
+
+    To do so in `power` of all samples: what is observed scatters around the true share with a standard error of
+    `√(design_effect · p(1-p) / n)`, and the bound has `n / cluster_size - 1` degrees of freedom.
 
     Raises:
-        UsageError: `share` or `margin` leaves no room below 1.
+        UsageError: `share` or `margin` leaves no room below 1, or another value is out of range.
     """
-    if not (0 <= share < 1 and 0 < margin <= 1 - share and design_effect > 0):
-        raise UsageError(f"no sample can put a bound {margin} above a share of {share}")
-    z = float(_scipy_stats().norm.ppf((1 + confidence) / 2))
+    if not (0 <= share < 1 and 0 < margin < 1 - share and 0 < power < 1 and design_effect > 0 and cluster_size >= 1):
+        raise UsageError(f"no sample can keep a bound within {margin} above a share of {share}")
+    scatter = float(_scipy_stats().norm.ppf(power))
 
-    def _is_enough(n: int) -> bool:
-        return _wilson(share, n, z)[1] <= share + margin
+    def is_enough(n: int) -> bool:
+        clusters = int(n / cluster_size)
+        if clusters < 2:
+            return False
+        effective = n / max(1.0, design_effect)
+        observed = min(1.0, share + scatter * math.sqrt(share * (1 - share) / effective))
+        return _wilson(observed, effective, _t_quantile(confidence, clusters - 1))[1] <= share + margin
 
-    enough = 1
-    while not _is_enough(enough):
+    enough = 2
+    while not is_enough(enough):
         enough *= 2
     short = enough // 2
     while enough - short > 1:
         middle = (short + enough) // 2
-        short, enough = (short, middle) if _is_enough(middle) else (middle, enough)
-    return math.ceil(enough * max(1.0, design_effect))
+        short, enough = (short, middle) if is_enough(middle) else (middle, enough)
+    return enough
 
 
 # --- paired comparisons -----------------------------------------------------------------------------------------

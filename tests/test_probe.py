@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivbench_data.dataset import Dataset
@@ -273,7 +272,6 @@ def test_questions_that_cannot_be_judged_are_counted() -> None:
 # --- features ---------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)  # a shared machine pauses
 @given(st.lists(st.text(max_size=30), min_size=2, max_size=10), st.text(max_size=40), st.randoms(use_true_random=False))
 def test_features_are_finite_and_follow_their_options(texts: list[str], question: str, shuffler: random.Random) -> None:
     order = list(range(len(texts)))
@@ -286,7 +284,6 @@ def test_features_are_finite_and_follow_their_options(texts: list[str], question
         assert moved[name] == pytest.approx(column[order], abs=1e-9)
 
 
-@settings(deadline=None)  # a shared machine pauses
 @given(
     st.lists(
         st.from_regex(r"[0-9]{1,3}:[0-5][0-9](-[0-9]{1,3}:[0-5][0-9])?|[0-9]{1,400}s?", fullmatch=True), min_size=3
@@ -381,11 +378,8 @@ def test_progress_is_told() -> None:
 
 
 @pytest.fixture(scope="module")
-def release() -> Dataset:
-    path = os.environ.get("IVBENCH_TEST_RELEASE")
-    if not path:
-        pytest.skip("IVBENCH_TEST_RELEASE does not name the released test_data.jsonl")
-    return read(Path(path))
+def release(release_file: Path) -> Dataset:
+    return read(release_file)
 
 
 def test_features_of_the_real_release(release: Dataset) -> None:

@@ -22,8 +22,18 @@ from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.schema import Evidence, Finding, FrameGrid
 from ivbench_data.sources import import_dataset
+from ivbench_data.statistics import Estimate
 from ivbench_data.validate import CHECKS, CheckContext, validate_questions
+from ivbench_data.validate.probe_report import (
+    HardSubset,
+    ProbeOptions,
+    ProbeReport,
+    QuestionLeakage,
+    TaskLeakage,
+    find_leaks,
+)
 from ivbench_data.validate.report import SAFE_WITHOUT_ANSWERS, ReportPart, write_report
+from ivbench_data.validate.report_parts import show_probe
 from ivbench_data.workspace import Workspace
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
@@ -228,6 +238,48 @@ def test_the_command_writes_the_report(tmp_path: Path, capsys: pytest.CaptureFix
     assert "answer_among_distractors" not in Path(told["report_file"]).read_text(encoding="utf-8")
     assert run(["validate", "--root", str(tmp_path / "data"), "--report", "--fail-on", "never"]) == 0
     assert "answer_among_distractors" in Path(told["report_file"]).read_text(encoding="utf-8")
+
+
+def test_coverage_has_its_place(demo: tuple[Dataset, Workspace], capsys: pytest.CaptureFixture[str]) -> None:
+    _, workspace = demo
+    assert run(["validate", "--root", str(workspace.root), "--dataset", "demo", "--report", "--fail-on", "never"]) == 0
+    written = (workspace.reports / "validate.html").read_text(encoding="utf-8")
+    assert "What frames show of the evidence" in written
+    assert "12x72" in written
+    assert "data:image/svg+xml;base64," in written
+    capsys.readouterr()
+
+
+def test_the_probe_has_its_place(attacked: tuple[Dataset, Workspace]) -> None:
+    dataset, workspace = attacked
+    estimate = Estimate(value=0.4, low=0.3, high=0.5, n=2, clusters=2, method="made")
+    question_id = dataset.questions[0].question_id
+    row = TaskLeakage(
+        task="<b>Counting</b>", chance=0.1, accuracy=estimate, excess=estimate, null=estimate, null_chance=0.1,
+        by_family={}, p_value=0.01, leaks=True,
+    )  # fmt: skip
+    verdict = QuestionLeakage(
+        question_id=question_id,
+        task="<b>Counting</b>",
+        chance=0.1,
+        probability=0.7,
+        picked_index=0,
+        answered=1,
+        is_hard=True,
+    )
+    hard = HardSubset(
+        rule="made", question_ids=(), chance=0.1, by_selection=None, certificates=(), status="uncertified"
+    )
+    probed = ProbeReport(
+        dataset="made", options=ProbeOptions(), skipped=0, tasks=(row,), questions=(verdict,), heuristics=(), hard=hard
+    )
+    page_path = write_report(dataset, list(find_leaks(probed)), workspace, parts=[show_probe(probed)])
+    page = read(page_path)
+    (card,) = page.blocks["data"]["cards"]
+    assert card["notes"] == ["Text-only probe: probability 70% of the answer, chance 10%; in the hard subset"]
+    assert [finding["check"] for finding in card["findings"]] == ["answered_from_text"]
+    assert any(told.get("value") == "answered_from_text" for tag, told in page.elements if tag == "option")
+    assert "What the text alone gives away" in page_path.read_text(encoding="utf-8")
 
 
 # --- in a real browser ----------------------------------------------------------------------------------------------

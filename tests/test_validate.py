@@ -151,6 +151,18 @@ def test_json_is_one_document(root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [Finding.model_validate(finding) for finding in document["findings"]]
 
 
+def test_the_table_in_markdown_holds_the_same_counts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["validate", "--root", str(root), "--json"])
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert run(["validate", "--root", str(root), "--markdown"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["| check | error | warning | info | questions |", "|---|---:|---:|---:|---:|"]
+    row = counts["answer_among_distractors"]
+    assert f"| `answer_among_distractors` | {row['error']} |  |  | {row['questions']} |" in lines
+    found = [name for name, row in counts.items() if row["error"] or row["warning"] or row["info"]]
+    assert len(lines) == 2 + len(found) + 1
+
+
 def test_checks_are_listed_without_a_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--list", "--json"]) == 0
     assert [row["check"] for row in json.loads(capsys.readouterr().out)] == list(CHECKS)

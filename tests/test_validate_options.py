@@ -8,6 +8,7 @@ from made_releases import NINE, find, make_dataset, make_record
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.schema import Question
+from ivbench_data.validate.options import binomial_tail
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,23 @@ def test_an_answer_that_looks_different_from_all_rivals(tmp_path: Path, answer: 
     if cue == "outer_space":
         assert cues[cue].repair is not None
         assert cues[cue].repair.after == answer.strip()
+
+
+def test_a_cue_is_worth_a_warning_only_where_it_tells(tmp_path: Path) -> None:
+    plain, odd = [f"rival {number}" for number in range(9)], "of its own，kind"
+    tells = [make_record(number, answer=odd, distractors=plain) for number in range(4)]
+    found = find(make_dataset(tmp_path, *tells), "answer_gives_itself_away")
+    assert [finding.severity for finding in found] == ["warning"] * 4
+    accident = [make_record(number, answer="the answer", distractors=[odd, *plain[1:]]) for number in range(1, 9)]
+    found = find(make_dataset(tmp_path, tells[0], *accident), "answer_gives_itself_away")
+    assert [finding.severity for finding in found] == ["info"]
+    assert found[0].evidence["odd_ones"] == 9
+
+
+@pytest.mark.parametrize(("n", "hits", "chance"), [(27, 26, 0.1), (101, 15, 0.105), (5, 0, 0.3), (1, 1, 0.25)])
+def test_the_binomial_tail_is_that_of_scipy(n: int, hits: int, chance: float) -> None:
+    stats = pytest.importorskip("scipy.stats", reason="the extra `validate` is not installed")
+    assert binomial_tail(n, hits, chance) == pytest.approx(stats.binom.sf(hits - 1, n, chance), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -152,17 +152,22 @@ def read_grey_image(path: Path) -> GreyArray | None:
         return None
 
 
-def find_grids(workspace: Workspace, video_id: str) -> list[FrameGrid]:
-    """The grids that the whole video is cached in, the one with most frames first."""
+def list_grids(workspace: Workspace) -> list[FrameGrid]:
+    """The grids of whole videos that the dataset is cached in, the one with most frames first."""
     grids = []
     for folder in workspace.cache.iterdir() if workspace.cache.is_dir() else ():
         try:
             grid = FrameGrid.parse(folder.name)
         except ValueError:
             continue
-        if grid.span is None and workspace.cache_path(grid, video_id).is_file():
+        if grid.span is None:
             grids.append(grid)
     return sorted(grids, key=lambda grid: (-grid.nframes, grid.identity))
+
+
+def find_grids(workspace: Workspace, video_id: str) -> list[FrameGrid]:
+    """Those of the grids that hold the video."""
+    return [grid for grid in list_grids(workspace) if workspace.cache_path(grid, video_id).is_file()]
 
 
 def _flatten(image: Image.Image) -> Image.Image:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from math import exp, lgamma, log, log1p
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.schema import Finding, Question, Repair, Severity
@@ -13,6 +14,9 @@ from ivbench_data.validate.texts import LEVELS, Level, compare, find_matches, fo
 
 MIN_RIVALS = 4
 """An answer stands out among so many rivals that all agree, or more; among fewer, chance is too good an explanation."""
+
+SIGNIFICANCE = 0.01
+"""A cue tells when chance alone would do as well less often than this."""
 
 # as it stands the question marks a right reply wrong, or is a matter of taste
 _ANSWER_REPEATED: dict[Level, Severity] = {
@@ -131,27 +135,68 @@ def check_answer_among_distractors(dataset: Dataset, context: CheckContext) -> I
 
 
 def check_answer_gives_itself_away(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Answers that alone look different from all their rivals: punctuation, case, kind of value, padding, space."""
+    """Answers that alone look different from all their rivals: punctuation, case, kind of value, padding, space.
+
+    Some option is the odd one out by accident, and one time in ten it is the answer. So a cue is worth a warning only
+    where it tells in this dataset: where the odd one out is the answer more often than chance would make it (one-sided
+    binomial test at 1%).
+    """
+    odd_ones: dict[str, list[tuple[Question, int]]] = {cue: [] for cue in SURFACE_CUES}
     for question in dataset.questions:
-        rivals = [text for _, text in distractors_of(question)]
-        if question.answer is None or len(rivals) < MIN_RIVALS:
+        if question.answer_index is not None and len(question.options) > MIN_RIVALS:
+            for cue, read_cue in SURFACE_CUES.items():
+                odd = _find_odd_one([read_cue(option) for option in question.options])
+                if odd is not None:
+                    odd_ones[cue].append((question, odd))
+    for cue, cases in odd_ones.items():
+        given_away = [question for question, odd in cases if odd == question.answer_index]
+        if not given_away:
             continue
-        for cue, read_cue in SURFACE_CUES.items():
-            own = read_cue(question.answer)
-            others = [other for other in map(read_cue, rivals) if other is not None]
-            if own is None or len(others) < MIN_RIVALS or len(set(others)) > 1 or others[0] == own:
-                continue
+        expected = sum(1 / len(question.options) for question, _ in cases)
+        tells = binomial_tail(len(cases), len(given_away), expected / len(cases)) < SIGNIFICANCE
+        read_cue = SURFACE_CUES[cue]
+        for question in given_away:
+            answer = question.answer or ""
+            rival = next(read_cue(text) for _, text in distractors_of(question) if read_cue(text) is not None)
             repair = None
-            if cue == "outer_space" and question.answer.strip():
-                repair = Repair(field="answer", before=question.answer, after=question.answer.strip())
+            if cue == "outer_space" and answer.strip():
+                repair = Repair(field="answer", before=answer, after=answer.strip())
             yield find_on(
                 question,
                 "answer_gives_itself_away",
-                "warning",
-                f"the answer alone has {own}, its {len(others)} rivals have {others[0]}: {quote(question.answer)}",
-                {"cue": cue, "answer": own, "rivals": others[0], "rivals_compared": len(others)},
+                "warning" if tells else "info",
+                f"the answer alone has {read_cue(answer)}, its rivals have {rival}: {quote(answer)}; of {len(cases)} "
+                f"options that stand out so, {len(given_away)} are answers",
+                {
+                    "cue": cue,
+                    "answer": read_cue(answer),
+                    "rivals": rival,
+                    "odd_ones": len(cases),
+                    "odd_ones_right": len(given_away),
+                    "odd_ones_right_by_chance": round(expected, 2),
+                },
                 repair=repair,
             )
+
+
+def binomial_tail(n: int, hits: int, chance: float) -> float:
+    """How often chance alone gives so many hits in n draws, or more."""
+    if hits <= 0 or chance >= 1:
+        return 1.0
+    terms = (
+        lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(chance) + (n - k) * log1p(-chance)
+        for k in range(hits, n + 1)
+    )
+    return min(1.0, sum(map(exp, terms)))
+
+
+def _find_odd_one(looks: Sequence[str | None]) -> int | None:
+    """The position of the one option that looks different from all others that show the cue, if they are enough."""
+    shown = [look for look in looks if look is not None]
+    if len(shown) <= MIN_RIVALS or len(set(shown)) != 2:
+        return None
+    lone = [look for look in set(shown) if shown.count(look) == 1]
+    return looks.index(lone[0]) if len(lone) == 1 else None
 
 
 # --- surface cues: what a reader sees of an option without reading it ---------------------------------------------

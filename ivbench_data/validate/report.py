@@ -57,6 +57,8 @@ class ReportPart:
     """Its kind."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Question ids, and what the result says of each; shown on the cards, unless answers are hidden."""
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """Checks whose findings come from this result, and what they find."""
 
 
 def write_report(
@@ -99,6 +101,10 @@ def build_report(
         or (finding.question_id not in hidden if finding.question_id is not None else not hide_answers)
     ]
     notes = [part.notes for part in parts]
+    finds = {name: describe_check(name) for name in CHECKS}
+    for part in parts:
+        finds.update(part.checks)
+    finds.update({finding.check: "" for finding in told if finding.check not in finds})
     cards = [
         _make_card(by_id[question_id], of_question, notes, pictures, question_id in hidden)
         for question_id, of_question in _group(told, by_id)
@@ -108,11 +114,11 @@ def build_report(
         [
             *_head(dataset, told, hide_answers or bool(hidden)),
             "<main>",
-            *_summary(told),
-            *_heat(told, by_id),
+            *_summary(told, finds),
+            *_heat(told, by_id, finds),
             *_others(told, by_id),
             *(line for part in parts for line in _part(part)),
-            *_filters(told, by_id),
+            *_filters(told, by_id, finds),
             '<div id="cards"></div><div id="more"></div>',
             "</main>",
             f"<footer>{escape(_tell_pictures(pictures))}</footer>",
@@ -213,9 +219,9 @@ def _head(dataset: Dataset, findings: Sequence[Finding], hides: bool) -> Iterato
     yield "</div></header>"
 
 
-def _summary(findings: Sequence[Finding]) -> Iterator[str]:
+def _summary(findings: Sequence[Finding], finds: Mapping[str, str]) -> Iterator[str]:
     counted = Counter((finding.check, finding.severity) for finding in findings)
-    names = [name for name in CHECKS if any((name, severity) in counted for severity in SEVERITIES)]
+    names = [name for name in finds if any((name, severity) in counted for severity in SEVERITIES)]
     yield '<h2>By check</h2><div class="panel"><table><thead><tr><th>check</th>'
     yield (
         "".join(f'<th class="number">{severity}</th>' for severity in SEVERITIES) + "<th>finds</th></tr></thead><tbody>"
@@ -225,11 +231,11 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
             f'<td class="number {severity}">{counted[name, severity] or ""}</td>' for severity in SEVERITIES
         )
         button = f'<button type="button" data-check="{escape(name)}">{escape(name)}</button>'
-        yield f'<tr><td class="name">{button}</td>{cells}<td class="soft">{escape(describe_check(name))}</td></tr>'
+        yield f'<tr><td class="name">{button}</td>{cells}<td class="soft">{escape(finds[name])}</td></tr>'
     yield "</tbody></table></div>"
 
 
-def _heat(findings: Sequence[Finding], by_id: Mapping[str, Question]) -> Iterator[str]:
+def _heat(findings: Sequence[Finding], by_id: Mapping[str, Question], finds: Iterable[str]) -> Iterator[str]:
     """Questions flagged by each check in each task; the shade is their share of the task's questions."""
     totals = Counter(question.task for question in by_id.values())
     flagged = {
@@ -238,7 +244,7 @@ def _heat(findings: Sequence[Finding], by_id: Mapping[str, Question]) -> Iterato
         if finding.question_id is not None and finding.question_id in by_id
     }
     counted = Counter((check, task) for check, task, _ in flagged)
-    names = [name for name in CHECKS if any((name, task) in counted for task in totals)]
+    names = [name for name in finds if any((name, task) in counted for task in totals)]
     if not names:
         return
     yield '<h2>By check and task</h2><p class="soft">Questions flagged; the shade is their share of the task.</p>'
@@ -263,7 +269,7 @@ def _others(findings: Sequence[Finding], by_id: Mapping[str, Question]) -> Itera
     others = [finding for finding in findings if finding.question_id not in by_id]
     if not others:
         return
-    yield f'<details class="panel"><summary>{len(others):,} findings on no question</summary><ul class="findings">'
+    yield f'<details class="panel"><summary>On videos and the dataset: {len(others):,}</summary><ul class="findings">'
     for finding in others:
         about = f"<code>{escape(finding.video_id)}</code> " if finding.video_id is not None else ""
         yield f'<li class="{finding.severity}"><b>{escape(finding.check)}</b> {about}{escape(finding.message)}</li>'
@@ -278,24 +284,29 @@ def _part(part: ReportPart) -> Iterator[str]:
         source = embed_image(part.figure, part.figure_type)
         yield f'<div class="panel"><figure><img src="{source}" alt="{escape(part.title)}"></figure></div>'
     if part.rows:
-        yield '<div class="panel"><table><thead><tr>'
-        yield "".join(f"<th>{escape(name)}</th>" for name in part.columns) + "</tr></thead><tbody>"
+        numeric = [
+            all(isinstance(row[at], int | float) or row[at] == "–" for row in part.rows)
+            for at in range(len(part.columns))
+        ]
+        kinds = [' class="number"' if is_numeric else "" for is_numeric in numeric]
+        heads = (f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, part.columns, strict=True))
+        yield f'<div class="panel"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>'
         for row in part.rows:
             cells = (
-                f'<td class="number">{value:,}</td>' if isinstance(value, int | float) else f"<td>{escape(value)}</td>"
-                for value in row
+                f"<td{kind}>{f'{value:,}' if isinstance(value, int | float) else escape(value)}</td>"
+                for kind, value in zip(kinds, row, strict=True)
             )
             yield f"<tr>{''.join(cells)}</tr>"
         yield "</tbody></table></div>"
 
 
-def _filters(findings: Sequence[Finding], by_id: Mapping[str, Question]) -> Iterator[str]:
+def _filters(findings: Sequence[Finding], by_id: Mapping[str, Question], finds: Iterable[str]) -> Iterator[str]:
     flagged = [finding for finding in findings if finding.question_id in by_id]
     present = {finding.check for finding in flagged}
     tasks = {by_id[str(finding.question_id)].task for finding in flagged}
     has_grave = any(finding.severity != "info" for finding in flagged)
     yield '<h2 id="questions">Questions</h2><div class="filters">'
-    yield _select("check", "all checks", [name for name in CHECKS if name in present])
+    yield _select("check", "all checks", [name for name in finds if name in present])
     yield _select("task", "all tasks", sorted(tasks))
     for severity in SEVERITIES:
         checked = " checked" if severity != "info" or not has_grave else ""
