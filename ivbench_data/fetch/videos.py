@@ -46,9 +46,6 @@ from ivbench_data.workspace import (
     move_into_place,
 )
 
-SHARE_OF_LENGTH = 0.95
-"""A file that shows less than this of the length that the source tells is cut short."""
-
 SCRATCH_FOLDER = ".fetching"
 """Where unfinished downloads lie, beside `videos/`: a folder for each video and source, going on after a kill."""
 
@@ -266,11 +263,8 @@ class _Run:
         file = download.file
         metadata: dict[str, JsonValue] = dict(download.source_metadata)
         told = metadata.get("duration")
-        length = float(told) if isinstance(told, int | float) else video.duration_seconds
-        # sources count the sound, which may outlast the picture by seconds: that alone must not lose a video
-        fault = find_fault(file, None if length is None else length * SHARE_OF_LENGTH) or find_mismatch(
-            file, self.fingerprints.get(video.video_id)
-        )
+        expected_seconds = float(told) if isinstance(told, int | float) else video.duration_seconds
+        fault = find_fault(file, expected_seconds) or find_mismatch(file, self.fingerprints.get(video.video_id))
         if fault is not None:
             raise AttemptFailedError(fault, source_metadata=metadata)
         suffix = choose_suffix(file)
