@@ -8,7 +8,6 @@ from typing import Any
 import torch  # noqa: TID253  (reached only through `reader.open_torch_dataset`, which says what is missing)
 
 from ivbench_data.framefile import read_frame_file
-from ivbench_data.reader import copy_to_tensor
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 
@@ -28,9 +27,11 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         video_id = self.video_ids[index]
         clip = read_frame_file(self.workspace.cache_path(self.grid, video_id), self.check)
+        frames = torch.empty(clip.frames.shape, dtype=torch.uint8)
+        clip.copy_frames(frames.numpy())
         return {
             "video_id": video_id,
-            "frames": copy_to_tensor(torch, clip),
+            "frames": frames,
             "pts_seconds": torch.from_numpy(clip.pts_seconds.copy()),
             "indices": torch.from_numpy(clip.indices.copy()),
         }

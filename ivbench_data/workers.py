@@ -24,6 +24,8 @@ TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
 _POLL_SECONDS = 0.2
+_START_SECONDS = 120.0
+"""Time that a child may take to start and to import its work; it does not count as the task's."""
 _GRACE_SECONDS = 5.0
 
 
@@ -113,12 +115,15 @@ class _Child(Generic[TaskT, ResultT]):
         self._replies = Connection(our_read, writable=False)
         self._requests = Connection(our_write, readable=False)
         self._requests.send((function.__module__, function.__qualname__))
+        self._is_ready = False
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
     def run(self, task: TaskT, timeout_seconds: float, stop: threading.Event) -> Outcome[TaskT, ResultT]:
         try:
+            if not self._replies_ready():
+                return Outcome(task, failure=f"its worker did not start within {_START_SECONDS:g} s")
             self._requests.send(task)
             waited = 0.0
             while not self._replies.poll(_POLL_SECONDS):
@@ -138,6 +143,16 @@ class _Child(Generic[TaskT, ResultT]):
         if isinstance(reply, Exception):
             return Outcome(task, failure=f"{type(reply).__name__}: {reply}")
         return Outcome(task, result=reply)
+
+    def _replies_ready(self) -> bool:
+        """Whether the child has said, once, that it has imported its work."""
+        if not self._is_ready:
+            if not self._replies.poll(_START_SECONDS):
+                self._process.kill()
+                return False
+            self._replies.recv()
+            self._is_ready = True
+        return True
 
     def end(self) -> None:
         """End the child: it goes when its pipe closes, or, stopped, once it has removed what it was writing."""
@@ -160,6 +175,7 @@ def _serve_tasks(requests: Connection, replies: Connection) -> None:
 
     module, name = requests.recv()
     function = getattr(import_module(module), name)
+    replies.send("ready")
     while True:
         try:
             task = requests.recv()

@@ -1,0 +1,477 @@
+"""Small videos with what makes videos hard, made by the encoders that PyAV brings; and ways to break them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr otherwise
+
+Image = NDArray[np.uint8]
+WIDTH, HEIGHT, RATE = 128, 96, 25
+
+
+def draw_frames(count: int, width: int = WIDTH, height: int = HEIGHT, seed: int = 0) -> Iterator[Image]:
+    """Textures that move in different directions, cut to another scene now and then; no two frames are alike."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (4, height // 8 + 2, width // 8 + 2, 3), dtype=np.uint8)
+    scenes = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width]
+    for number in range(count):
+        image = np.roll(scenes[number // 37 % 4], (number, -2 * number), axis=(0, 1)).copy()
+        left = number * 5 % max(1, width - 24)
+        image[8:32, left : left + 24] = 255 - number % 64
+        image[-6:, : number % width] = (255, number % 256, 0)
+        yield image
+
+
+def write_video(
+    path: Path,
+    codec: str = "libx264",
+    images: Iterable[Image] | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+    pts: Sequence[int] | None = None,
+    rate: int = RATE,
+    container_options: Mapping[str, str] | None = None,
+    container_format: str | None = None,
+    set_up: Callable[[VideoStream], None] | None = None,
+    edit_packet: Callable[[av.Packet, int], None] | None = None,
+) -> None:
+    """A video of the images, one encoder thread; `pts` in units of 1/`rate`."""
+    images = list(draw_frames(60) if images is None else images)
+    height, width = images[0].shape[:2]
+    with av.open(str(path), "w", format=container_format, container_options=dict(container_options or {})) as container:
+        stream = container.add_stream(codec, rate=rate, options=_calm(codec, options))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        stream.codec_context.time_base = Fraction(1, rate)
+        stream.codec_context.thread_count = 1
+        if set_up:
+            set_up(stream)
+        numbers = iter(range(1_000_000))
+        for packet in encode(stream, images, pts):
+            if edit_packet:
+                edit_packet(packet, next(numbers))
+            container.mux(packet)
+
+
+def encode(stream: VideoStream, images: Iterable[Image], pts: Sequence[int] | None = None) -> Iterator[av.Packet]:
+    context = stream.codec_context
+    for number, image in enumerate(images):
+        frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=context.pix_fmt)
+        frame.pts = number if pts is None else pts[number]
+        frame.time_base = context.time_base
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def _calm(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:
+    calm = dict(options or {})
+    if codec == "libx265":
+        calm["x265-params"] = ":".join(
+            filter(None, (calm.get("x265-params"), "log-level=none:pools=1:frame-threads=1"))
+        )
+    if codec == "libsvtav1":
+        calm.setdefault("preset", "10")
+        calm["svtav1-params"] = ":".join(filter(None, (calm.get("svtav1-params"), "lp=1")))
+    if codec in ("libvpx", "libvpx-vp9"):
+        calm.setdefault("cpu-used", "5")
+        calm.setdefault("deadline", "good")
+    return calm
+
+
+def splice(path: Path, codec: str, parts: Sequence[Sequence[Image]], options: Mapping[str, str] | None = None) -> None:
+    """One stream of several encoders' packets, one after the other: sizes and parameter sets change on the way."""
+    with av.open(str(path), "w") as container:
+        muxed: VideoStream | None = None
+        at = 0
+        for images in parts:
+            with av.open("unused", "w", format="null") as unused:
+                stream = unused.add_stream(codec, rate=RATE, options=_calm(codec, options))
+                assert isinstance(stream, VideoStream)
+                stream.height, stream.width = images[0].shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.time_base = Fraction(1, RATE)
+                stream.codec_context.thread_count = 1
+                if muxed is None:
+                    muxed = container.add_stream(codec, rate=RATE)
+                    assert isinstance(muxed, VideoStream)
+                    muxed.height, muxed.width, muxed.pix_fmt = *images[0].shape[:2], "yuv420p"
+                    muxed.codec_context.time_base = Fraction(1, RATE)
+                for packet in encode(stream, images, range(at, at + len(images))):
+                    packet.stream = muxed
+                    container.mux(packet)
+            at += len(images)
+
+
+# --- editing files ----------------------------------------------------------------------------------------------
+
+
+def patch_rotation(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write the upper left 2×2 of the display matrix into an mp4's first track header."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4
+    at += 4 + (32 if content[at] == 1 else 20) + 16
+    a, b, c, d = (value << 16 for value in matrix)
+    struct.pack_into(">9i", content, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+
+ROTATIONS = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
+"""Degrees counter-clockwise that a player turns the frames, to the matrix that asks for it."""
+
+
+def patch_edit_start(path: Path, frames: int) -> None:
+    """Let an mp4's edit list begin later by some frames: what stands before is decoded and not shown."""
+    content = bytearray(path.read_bytes())
+    timescale = struct.unpack_from(">I", content, content.index(b"mdhd") + 16)[0]
+    at = content.index(b"elst")
+    assert content[at + 4] == 0, "a 32-bit edit list"
+    entries = struct.unpack_from(">I", content, at + 8)[0]
+    last = at + 12 + 12 * (entries - 1)
+    start = struct.unpack_from(">i", content, last + 4)[0]
+    struct.pack_into(">i", content, last + 4, start + frames * timescale // RATE)
+    path.write_bytes(content)
+
+
+def patch_first_sample_size(path: Path, sample: int, size_bytes: int) -> None:
+    """Write one entry of an mp4's table of sample sizes."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into(">I", content, content.index(b"stsz") + 16 + 4 * sample, size_bytes)
+    path.write_bytes(content)
+
+
+def patch_size(path: Path, width: int, height: int) -> None:
+    """Let an mp4's track header and sample entry claim another size."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into(">HH", content, content.index(b"avc1", content.index(b"stsd")) + 28, width, height)
+    path.write_bytes(content)
+
+
+def patch_duration(path: Path, seconds: int) -> None:
+    """Let an mp4's headers claim another length."""
+    content = bytearray(path.read_bytes())
+    for name in (b"mvhd", b"mdhd"):
+        at = content.index(name)
+        timescale = struct.unpack_from(">I", content, at + 16)[0]
+        struct.pack_into(">I", content, at + 20, seconds * timescale)
+    at = content.index(b"tkhd")
+    struct.pack_into(">I", content, at + 24, seconds * 1000)
+    path.write_bytes(content)
+
+
+# --- honest files -----------------------------------------------------------------------------------------------
+
+_X264 = {"preset": "veryfast", "bf": "3", "g": "20"}
+
+
+def _h264(path: Path) -> None:
+    write_video(path, options={**_X264, "x264-params": "b-pyramid=normal:ref=4"})
+
+
+def _h264_main_long_gop(path: Path) -> None:
+    write_video(
+        path, images=draw_frames(150), options={"preset": "veryfast", "bf": "2", "g": "600", "sc_threshold": "0"}
+    )
+
+
+def _h264_open_gop(path: Path) -> None:
+    write_video(path, options={**_X264, "x264-params": "open-gop=1:b-pyramid=strict"})
+
+
+def _h264_intra_refresh(path: Path) -> None:
+    write_video(path, options={"preset": "veryfast", "bf": "0", "x264-params": "intra-refresh=1:keyint=20"})
+
+
+def _h264_slices(path: Path) -> None:
+    write_video(path, options={**_X264, "x264-params": "slices=4"})
+
+
+def _h264_baseline(path: Path) -> None:
+    write_video(path, options={"preset": "veryfast", "profile": "baseline", "g": "15"})
+
+
+def _h264_one_frame(path: Path) -> None:
+    write_video(path, images=draw_frames(1))
+
+
+def _h264_vfr(path: Path) -> None:
+    gaps = np.random.default_rng(3).choice([1, 1, 1, 2, 7, 30], 59)
+    write_video(path, options=_X264, pts=[0, *np.cumsum(gaps).tolist()])
+
+
+def _h264_vfr_mkv(path: Path) -> None:
+    _h264_vfr(path)
+
+
+def _h264_ts(path: Path) -> None:
+    write_video(path, images=draw_frames(100), options=_X264, pts=range(90_000, 90_100))
+
+
+def _h264_avi(path: Path) -> None:
+    write_video(path, options={**_X264, "bf": "0"})
+
+
+def _h264_avi_b(path: Path) -> None:
+    write_video(path, options=_X264)
+
+
+def _h264_edit(path: Path) -> None:
+    write_video(path, options=_X264)
+    patch_edit_start(path, 27)
+
+
+def _h264_edit_first(path: Path) -> None:
+    write_video(path, options=_X264)
+    patch_edit_start(path, 1)
+
+
+def _h264_fragmented(path: Path) -> None:
+    write_video(path, options=_X264, container_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"})
+
+
+def _h264_interlaced(path: Path) -> None:
+    write_video(path, options={**_X264, "x264-params": "tff=1"})
+
+
+def _h264_odd(path: Path) -> None:
+    write_video(path, images=draw_frames(40, 131, 97), options=_X264, pix_fmt="yuv444p")
+
+
+def _h264_cropped(path: Path) -> None:
+    write_video(path, images=draw_frames(40, 130, 98), options=_X264)
+
+
+def _h264_10bit(path: Path) -> None:
+    write_video(path, images=draw_frames(40), options=_X264, pix_fmt="yuv420p10le")
+
+
+def _h264_422(path: Path) -> None:
+    write_video(path, images=draw_frames(40), options=_X264, pix_fmt="yuv422p")
+
+
+def _h264_full_range(path: Path) -> None:
+    write_video(path, images=draw_frames(40), options=_X264, pix_fmt="yuvj420p")
+
+
+def _h264_rgb(path: Path) -> None:
+    write_video(path, "libx264rgb", images=draw_frames(30), options=_X264, pix_fmt="rgb24")
+
+
+def _h264_gray(path: Path) -> None:
+    write_video(path, images=draw_frames(30), options=_X264, pix_fmt="gray")
+
+
+def _h264_decoding_times(path: Path) -> None:
+    """Decoding times that leap: muxers accept any that ascend."""
+    last = [-(1 << 20)]
+
+    def edit(packet: av.Packet, number: int) -> None:
+        packet.dts = max(last[0] + 1, packet.dts - (5 if number % 7 else 0))
+        last[0] = packet.dts
+
+    write_video(path, options=_X264, edit_packet=edit)
+
+
+def _h264_size_change(path: Path) -> None:
+    splice(path, "libx264", [list(draw_frames(30)), list(draw_frames(30, 160, 128, seed=5))], _X264)
+
+
+def _h264_two_streams(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        streams = []
+        for width, height in ((64, 48), (128, 96)):
+            stream = container.add_stream("libx264", rate=RATE, options=_X264)
+            assert isinstance(stream, VideoStream)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.codec_context.time_base = Fraction(1, RATE)
+            streams.append((stream, iter(encode(stream, draw_frames(50, width, height, seed=width)))))
+        packets = [packet for _, iterator in streams for packet in iterator]
+        for packet in sorted(packets, key=lambda packet: packet.dts):
+            container.mux(packet)
+
+
+def _h264_with_cover(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, VideoStream)
+        cover.width, cover.height, cover.pix_fmt = 200, 200, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        stream = container.add_stream("libx264", rate=RATE, options=_X264)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, RATE)
+        cover.codec_context.time_base = Fraction(1, 1)
+        picture = list(encode(cover, [np.full((200, 200, 3), 90, np.uint8)]))
+        for packet in [*picture[:1], *encode(stream, draw_frames(50))]:
+            container.mux(packet)
+
+
+def _rotated(degrees: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        write_video(path, images=draw_frames(30), options=_X264)
+        patch_rotation(path, ROTATIONS[degrees])
+
+    return make
+
+
+def _hevc(path: Path) -> None:
+    write_video(path, "libx265", options={"preset": "fast", "x265-params": "keyint=20:bframes=4:open-gop=0"})
+
+
+def _hevc_open_gop(path: Path) -> None:
+    write_video(
+        path, "libx265", images=draw_frames(100), options={"preset": "fast", "x265-params": "keyint=20:bframes=4"}
+    )
+
+
+def _hevc_layers(path: Path) -> None:
+    write_video(
+        path, "libx265", options={"preset": "fast", "x265-params": "keyint=30:bframes=4:temporal-layers=1:open-gop=0"}
+    )
+
+
+def _hevc_10bit_ts(path: Path) -> None:
+    write_video(path, "libx265", options={"preset": "fast", "x265-params": "keyint=20"}, pix_fmt="yuv420p10le")
+
+
+def _hevc_size_change(path: Path) -> None:
+    parts = [list(draw_frames(30)), list(draw_frames(30, 160, 128, seed=5))]
+    splice(path, "libx265", parts, {"preset": "fast", "x265-params": "keyint=15"})
+
+
+def _vp8(path: Path) -> None:
+    write_video(path, "libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16", "g": "30", "b": "200k"})
+
+
+def _vp9(path: Path) -> None:
+    write_video(path, "libvpx-vp9", options={"auto-alt-ref": "1", "lag-in-frames": "19", "g": "30", "b": "200k"})
+
+
+def _vp9_layers(path: Path) -> None:
+    layers = (
+        "ts_number_layers=3:ts_target_bitrate=100,150,200:ts_rate_decimator=4,2,1:ts_periodicity=4:"
+        "ts_layer_id=0,2,1,2:ts_layering_mode=3"
+    )
+    options = {"ts-parameters": layers, "error-resilient": "default", "lag-in-frames": "0", "deadline": "realtime"}
+    write_video(path, "libvpx-vp9", options={**options, "g": "40", "b": "200k", "cpu-used": "6"})
+
+
+def _vp9_444_10bit(path: Path) -> None:
+    write_video(
+        path,
+        "libvpx-vp9",
+        images=draw_frames(30),
+        options={"g": "15", "b": "200k", "profile": "3"},
+        pix_fmt="yuv444p10le",
+    )
+
+
+def _vp9_size_change(path: Path) -> None:
+    parts = [list(draw_frames(30)), list(draw_frames(30, 160, 128, seed=5))]
+    splice(path, "libvpx-vp9", parts, {"g": "15", "b": "200k"})
+
+
+def _av1(path: Path) -> None:
+    write_video(path, "libsvtav1", images=draw_frames(80), options={"g": "32"})
+
+
+def _av1_low_delay(path: Path) -> None:
+    options = {"g": "32", "svtav1-params": "pred-struct=1"}
+    write_video(path, "libsvtav1", images=draw_frames(80), options=options)
+
+
+def _av1_grain(path: Path) -> None:
+    options = {"g": "32", "svtav1-params": "film-grain=30:film-grain-denoise=0"}
+    write_video(path, "libsvtav1", images=draw_frames(64), options=options)
+
+
+def _codec(codec: str, pix_fmt: str = "yuv420p", **options: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        write_video(path, codec, images=draw_frames(40), pix_fmt=pix_fmt, options=options)
+
+    return make
+
+
+SELECTIVE, SEQUENTIAL = "selective", "sequential"
+
+HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
+    "h264.mp4": (_h264, SELECTIVE),
+    "h264_long_gop.mp4": (_h264_main_long_gop, SELECTIVE),
+    "h264_open_gop.mp4": (_h264_open_gop, SELECTIVE),
+    "h264_intra_refresh.mp4": (_h264_intra_refresh, SELECTIVE),
+    "h264_slices.mkv": (_h264_slices, SELECTIVE),
+    "h264_baseline.mp4": (_h264_baseline, SELECTIVE),
+    "h264_one_frame.mp4": (_h264_one_frame, SELECTIVE),
+    "h264_vfr.mp4": (_h264_vfr, SELECTIVE),
+    "h264_vfr.mkv": (_h264_vfr_mkv, SELECTIVE),
+    "h264.ts": (_h264_ts, SELECTIVE),
+    "h264.flv": (_h264, SELECTIVE),
+    "h264.avi": (_h264_avi, SEQUENTIAL),
+    "h264_b.avi": (_h264_avi_b, SEQUENTIAL),
+    "h264_edit.mp4": (_h264_edit, SELECTIVE),
+    "h264_edit_first.mp4": (_h264_edit_first, SELECTIVE),
+    "h264_fragmented.mp4": (_h264_fragmented, SELECTIVE),
+    "h264_interlaced.mp4": (_h264_interlaced, SEQUENTIAL),
+    "h264_odd.mp4": (_h264_odd, SELECTIVE),
+    "h264_cropped.mp4": (_h264_cropped, SELECTIVE),
+    "h264_10bit.mp4": (_h264_10bit, SELECTIVE),
+    "h264_422.mp4": (_h264_422, SELECTIVE),
+    "h264_full_range.mp4": (_h264_full_range, SELECTIVE),
+    "h264_rgb.mp4": (_h264_rgb, SELECTIVE),
+    "h264_gray.mp4": (_h264_gray, SELECTIVE),
+    "h264_decoding_times.mp4": (_h264_decoding_times, SELECTIVE),
+    "h264_size_change.ts": (_h264_size_change, SELECTIVE),
+    "h264_size_change.mp4": (_h264_size_change, SELECTIVE),
+    "h264_two_streams.mp4": (_h264_two_streams, SELECTIVE),
+    "h264_cover.mp4": (_h264_with_cover, SELECTIVE),
+    **{f"h264_rotated_{degrees}.mp4": (_rotated(degrees), SELECTIVE) for degrees in ROTATIONS},
+    "hevc.mp4": (_hevc, SELECTIVE),
+    "hevc_open_gop.mp4": (_hevc_open_gop, SELECTIVE),
+    "hevc_open_gop.mkv": (_hevc_open_gop, SELECTIVE),
+    "hevc_layers.mp4": (_hevc_layers, SELECTIVE),
+    "hevc_10bit.ts": (_hevc_10bit_ts, SELECTIVE),
+    "hevc_size_change.ts": (_hevc_size_change, SELECTIVE),
+    "vp8.webm": (_vp8, SELECTIVE),
+    "vp9.webm": (_vp9, SELECTIVE),
+    "vp9.mp4": (_vp9, SELECTIVE),
+    "vp9.ivf": (_vp9, SELECTIVE),
+    "vp9_layers.webm": (_vp9_layers, SELECTIVE),
+    "vp9_444_10bit.webm": (_vp9_444_10bit, SELECTIVE),
+    "vp9_size_change.webm": (_vp9_size_change, SELECTIVE),
+    "av1.mp4": (_av1, SELECTIVE),
+    "av1.webm": (_av1, SELECTIVE),
+    "av1_low_delay.mp4": (_av1_low_delay, SELECTIVE),
+    "av1_grain.mkv": (_av1_grain, SELECTIVE),
+    "mjpeg.avi": (_codec("mjpeg", "yuvj422p"), SELECTIVE),
+    "mjpeg.mp4": (_codec("mjpeg", "yuvj444p"), SELECTIVE),
+    "prores.mov": (_codec("prores_ks", "yuva444p10le", profile="4444"), SELECTIVE),
+    "dnxhr.mov": (_codec("dnxhd", "yuv422p", profile="dnxhr_hq"), SELECTIVE),
+    "png.mov": (_codec("png", "rgb24"), SELECTIVE),
+    "mpeg4.mp4": (_codec("mpeg4", bf="2", g="12"), SEQUENTIAL),
+    "mpeg4.avi": (_codec("mpeg4", g="12"), SEQUENTIAL),
+    "mpeg2.ts": (_codec("mpeg2video", bf="2", g="12"), SEQUENTIAL),
+    "mpeg1.mpg": (_codec("mpeg1video", bf="2", g="12"), SEQUENTIAL),
+    "ffv1.mkv": (_codec("ffv1"), SEQUENTIAL),
+    "raw.avi": (_codec("rawvideo", "bgr24"), SEQUENTIAL),
+    "flv1.flv": (_codec("flv"), SEQUENTIAL),
+    "wmv2.asf": (_codec("wmv2"), SEQUENTIAL),
+}
+"""Files that a decoder shows without a complaint: how to make each, and how its frames are to be had."""
+
+
+def make_honest(folder: Path, name: str) -> Path:
+    """The honest file of that name, made once a folder."""
+    path = folder / name
+    if not path.exists():
+        HONEST[name][0](path)
+    return path
