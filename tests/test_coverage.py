@@ -13,8 +13,9 @@ from ivbench_data import cli
 from ivbench_data.cache import CacheOptions, cache_frames
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.sample import sample_indices
-from ivbench_data.schema import Evidence, FrameGrid, FrameSelection, Question, Video
+from ivbench_data.schema import EvaluationResult, Evidence, FrameGrid, FrameSelection, Question, Video
 from ivbench_data.validate.coverage import (
     CoverageOptions,
     EvidenceCoverage,
@@ -272,7 +273,6 @@ def test_the_verb_on_the_demo(demo_root: Path, tmp_path: Path, capsys: pytest.Ca
 
     questions = load(demo_root / "demo").questions
     selection = tmp_path / "selection.jsonl"
-    answers = tmp_path / "answers.jsonl"
     selection.write_text(
         "".join(
             FrameSelection(
@@ -283,11 +283,13 @@ def test_the_verb_on_the_demo(demo_root: Path, tmp_path: Path, capsys: pytest.Ca
             if q.video_id
         )
     )
-    answers.write_text(
-        '{"configuration": {}}\n'
-        + "".join(json.dumps({"question_id": q.question_id, "correct": True}) + "\n" for q in questions)
+    configuration = Configuration(
+        dataset="demo", model="oracle", pattern="video_first", profile="default", grid="8x240", prompt_version=1
     )
-    document = run_json(capsys, "--selection", str(selection), "--answers", str(answers), "--no-figure", *at)
+    with ResultsFile(tmp_path, configuration, {}) as file:
+        for q in questions:
+            file.append(EvaluationResult(question_id=q.question_id, answer_index=q.answer_index, correct=True))
+    document = run_json(capsys, "--selection", str(selection), "--answers", str(file.path), "--no-figure", *at)
     assert document["figure"] is None
     (compared,) = document["answers"]
     assert compared["frames_of"] == "first"
@@ -310,13 +312,15 @@ def test_the_verb_says_what_it_rests_on(tmp_path: Path, capsys: pytest.CaptureFi
 def test_bad_lines_are_named_and_the_rest_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dataset = Dataset("made", (Video(video_id="v", duration_seconds=9),), (), (make_question("q", point(5)),))
     dataset.save(tmp_path)
-    answers = tmp_path / "answers.jsonl"
-    answers.write_text('{"question_id": "q", "correct": true}\n{"question_id": "q", "corr\n{"question_id": 3}\n')
-    at = ["--root", str(tmp_path), "--dataset", "made", "--no-figure", "--answers", str(answers)]
+    chosen = tmp_path / "chosen.jsonl"
+    good = FrameSelection(question_id="q", video_id="v", selector="s", frame_indices=(150,)).model_dump_json()
+    chosen.write_text(good + '\n{"question_id": "q", "vid\n{"question_id": 3}\n')
+    at = ["--root", str(tmp_path), "--dataset", "made", "--no-figure", "--selection", str(chosen)]
     assert cli.run(["coverage", *at]) == 1
     told = capsys.readouterr()
-    assert "answers.jsonl:2" in told.err
-    assert "answers.jsonl:3" in told.err
+    assert "chosen.jsonl:2" in told.err
+    assert "chosen.jsonl:3" in told.err
+    assert "100.0" in told.out
     assert cli.run(["coverage", *at, "--grid", "lots"]) == 2
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.schema import Question
+from ivbench_data.evaluate.conditions import gather_runs
+from ivbench_data.evaluate.results import Configuration, Results, ResultsFile, read_results
+from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import find_sample_size
 from ivbench_data.validate.necessity import (
     ABLATIONS,
@@ -242,6 +245,35 @@ def test_questions_without_an_image_and_unknown_ids_are_left_out() -> None:
     assert {question.question_id for question in report.questions} == {"A0", "A1", "A2", "A3"}
     assert report.tasks[-1].questions == 4
     assert report.tasks[-1].labels == {"answerable_from_text": 4}
+
+
+# --- from results files -----------------------------------------------------------------------------------------
+
+
+def write_results(folder: Path, dataset: Dataset, pattern: str, right: bool, grid: str | None = "32x240") -> Results:
+    configuration = Configuration(
+        dataset="made", model="m", pattern=pattern, profile="default", grid=grid, prompt_version=1
+    )
+    with ResultsFile(folder, configuration, {}) as file:
+        for question in dataset.questions[:3]:
+            index = question.answer_index if right else 1
+            file.append(EvaluationResult(question_id=question.question_id, answer_index=index))
+    return read_results(file.path)
+
+
+def test_results_files_become_runs(tmp_path: Path) -> None:
+    dataset = make_dataset({"A": 4})
+    results = [
+        write_results(tmp_path, dataset, "video_first", right=True),
+        write_results(tmp_path, dataset, "video_only", right=False),
+        write_results(tmp_path, dataset, "text_only", right=False, grid=None),
+    ]
+    report = judge_necessity(dataset, gather_runs(dataset, results))
+    assert [question.label for question in report.questions] == ["image_needed"] * 3
+    assert {row.condition: row.difference.value for row in report.comparisons} == {"video_only": 1.0, "text_only": 1.0}
+    other_grid = write_results(tmp_path, dataset, "video_first", right=True, grid="64x240")
+    with pytest.raises(UsageError, match="32x240 and 64x240"):
+        gather_runs(dataset, [*results, other_grid])
 
 
 # --- calls and tables -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -190,6 +191,10 @@ def test_clustered_p_value_by_hand() -> None:
     assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd", "greater") == pytest.approx(0.3910022189557707 / 2)
     assert stat.compute_clustered_p_value([0, 0, 0, -1], "abcd", "greater") == pytest.approx(1 - 0.3910022189557707 / 2)
     assert stat.compute_clustered_p_value([1, 1, 1], "abc") == pytest.approx(0.25)
+    # three right of three at a chance level of 0.1, and the same with levels that differ a little: never below 0.1 ** 3
+    assert stat.compute_clustered_p_value([0.9] * 3, "abc", "greater", lowest=-0.1) == pytest.approx(0.001)
+    nearly = stat.compute_clustered_p_value([0.9, 0.9, 0.89], "abc", "greater", lowest=-0.1)
+    assert nearly == pytest.approx(0.001, rel=0.05)
     assert stat.compute_clustered_p_value([1, 1, 1], "aaa") == 1
 
 
@@ -207,10 +212,20 @@ def test_holm_by_hand() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_never_lowers_a_p_value_nor_exceeds_bonferroni(p_values: list[float]) -> None:
-    for before, after in zip(p_values, stat.adjust_holm(p_values), strict=True):
+def test_holm_never_lowers_a_p_value_keeps_their_order_and_is_never_above_bonferroni(p_values: list[float]) -> None:
+    adjusted = stat.adjust_holm(p_values)
+    for before, after in zip(p_values, adjusted, strict=True):
         assert before <= after + 1e-12
-        assert after <= min(1, before * len(p_values)) + 1e-12 or after >= before
+        assert after <= min(1, before * len(p_values)) + 1e-12
+    pairs = sorted(zip(p_values, adjusted, strict=True))
+    assert all(one[1] <= two[1] + 1e-12 for one, two in pairwise(pairs))
+
+
+def test_holm_equals_statsmodels() -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    p_values = np.random.default_rng(4).random(50) ** 3
+    expected = multitest.multipletests(p_values, method="holm")[1]
+    assert stat.adjust_holm(p_values.tolist()) == pytest.approx(expected)
 
 
 def test_cohen_kappa_by_hand() -> None:
