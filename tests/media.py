@@ -143,10 +143,48 @@ def patch_edit_start(path: Path, frames: int) -> None:
     path.write_bytes(content)
 
 
-def patch_first_sample_size(path: Path, sample: int, size_bytes: int) -> None:
+def patch_sample_size(path: Path, sample: int, size_bytes: int) -> None:
     """Write one entry of an mp4's table of sample sizes."""
     content = bytearray(path.read_bytes())
     struct.pack_into(">I", content, content.index(b"stsz") + 16 + 4 * sample, size_bytes)
+    path.write_bytes(content)
+
+
+def strip_usability(path: Path) -> None:
+    """Take the video usability information out of an mp4's H.264 sequence parameter set; zeros fill its place."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"avcC") + 4
+    size = int.from_bytes(content[at + 6 : at + 8], "big")
+    unit = bytes(content[at + 8 : at + 8 + size]).replace(b"\0\0\3", b"\0\0")
+    bits = "".join(f"{byte:08b}" for byte in unit)
+    place = 32
+
+    def skip(count: int) -> str:
+        nonlocal place
+        place += count
+        return bits[place - count : place]
+
+    def skip_number() -> int:
+        zeros = bits.index("1", place) - place
+        skip(zeros)
+        return int(skip(zeros + 1), 2) - 1
+
+    skip_number()  # seq_parameter_set_id
+    assert unit[1] == 100, "the High profile"
+    assert [skip_number() for _ in range(3)] == [1, 0, 0], "4:2:0 in 8 bits"
+    assert skip(2) == "00"
+    skip_number()
+    assert skip_number() == 0, "picture order counts of type 0"
+    skip_number(), skip_number(), skip(1), skip_number(), skip_number()
+    assert skip(1) == "1", "frames only"
+    skip(1)
+    if skip(1) == "1":
+        [skip_number() for _ in range(4)]
+    assert bits[place] == "1", "usability information"
+    stripped = (bits[:place] + "01").ljust((place + 9) // 8 * 8, "0")
+    short = bytes(int(stripped[start : start + 8], 2) for start in range(0, len(stripped), 8))
+    assert b"\0\0\1" not in short
+    content[at + 8 : at + 8 + size] = short.ljust(size, b"\0")
     path.write_bytes(content)
 
 
@@ -395,6 +433,63 @@ def _av1_grain(path: Path) -> None:
     write_video(path, "libsvtav1", images=draw_frames(64), options=options)
 
 
+def _h264_no_usability(path: Path) -> None:
+    """Without the note of how many pictures to hold back, which some encoders leave out."""
+    write_video(path, options={**_X264, "x264-params": "b-pyramid=normal:ref=4"})
+    strip_usability(path)
+
+
+def _h264_no_usability_no_pyramid(path: Path) -> None:
+    write_video(path, options={**_X264, "x264-params": "b-pyramid=none"})
+    strip_usability(path)
+
+
+def _h264_no_offsets(path: Path) -> None:
+    """Timestamps in decoding order, as muxers write them that know no other."""
+
+    def edit(packet: av.Packet, number: int) -> None:
+        packet.pts = packet.dts = number
+
+    write_video(path, options=_X264, edit_packet=edit)
+
+
+def _h264_repeated_times(path: Path) -> None:
+    write_video(path, options={**_X264, "bf": "0"}, pts=[number // 2 * 2 for number in range(60)], edit_packet=_keep_pts)
+
+
+def _keep_pts(packet: av.Packet, number: int) -> None:
+    packet.pts = number // 2 * 2
+    packet.dts = number - 10
+
+
+def make_old_444(path: Path) -> None:
+    """FFmpeg decodes 4:4:4 of x264 before build 151 in another way, and the encoder's name is in the first packet."""
+    write_video(path, options={**_X264, "preset": "medium"}, pix_fmt="yuv444p")
+    content = path.read_bytes()
+    at = content.index(b"x264 - core ") + len(b"x264 - core ")
+    path.write_bytes(content[:at] + b"100" + content[at + 3 :])
+
+
+def _avi_with_empty_chunks(path: Path) -> None:
+    """AVI has no timestamps: chunks without a byte stand for the frames that are not there."""
+    write_video(path, "mpeg4", options={"g": "12"}, pts=[number + number // 7 * 3 for number in range(60)])
+
+
+def _mjpeg_with_empty_chunks(path: Path) -> None:
+    write_video(path, "mjpeg", pix_fmt="yuvj420p", pts=[number + number // 7 * 3 for number in range(60)])
+
+
+def _h264_ts_from_the_middle(path: Path) -> None:
+    write_video(path, images=draw_frames(80), options=_X264)
+    content = path.read_bytes()
+    path.write_bytes(content[: 188 * 3] + content[188 * (len(content) // 188 // 4) :])
+
+
+def _mirrored(path: Path) -> None:
+    write_video(path, images=draw_frames(30), options=_X264)
+    patch_rotation(path, (-1, 0, 0, 1))
+
+
 def _codec(codec: str, pix_fmt: str = "yuv420p", **options: str) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         write_video(path, codec, images=draw_frames(40), pix_fmt=pix_fmt, options=options)
@@ -435,6 +530,16 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "h264_two_streams.mp4": (_h264_two_streams, SELECTIVE),
     "h264_cover.mp4": (_h264_with_cover, SELECTIVE),
     **{f"h264_rotated_{degrees}.mp4": (_rotated(degrees), SELECTIVE) for degrees in ROTATIONS},
+    "h264_mirrored.mp4": (_mirrored, SELECTIVE),
+    "h264_no_offsets.mp4": (_h264_no_offsets, SEQUENTIAL),
+    "h264_repeated_times.mkv": (_h264_repeated_times, SEQUENTIAL),
+    "h264_no_usability.mp4": (_h264_no_usability, SELECTIVE),
+    "h264_no_usability_no_pyramid.mp4": (_h264_no_usability_no_pyramid, SELECTIVE),
+    "h264_from_the_middle.ts": (_h264_ts_from_the_middle, SEQUENTIAL),
+    "h264.h264": (_h264, SEQUENTIAL),
+    "hevc.hevc": (_hevc, SEQUENTIAL),
+    "av1.ivf": (_av1, SELECTIVE),
+    "av1.obu": (_av1, SELECTIVE),
     "hevc.mp4": (_hevc, SELECTIVE),
     "hevc_open_gop.mp4": (_hevc_open_gop, SELECTIVE),
     "hevc_open_gop.mkv": (_hevc_open_gop, SELECTIVE),
@@ -457,6 +562,13 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "prores.mov": (_codec("prores_ks", "yuva444p10le", profile="4444"), SELECTIVE),
     "dnxhr.mov": (_codec("dnxhd", "yuv422p", profile="dnxhr_hq"), SELECTIVE),
     "png.mov": (_codec("png", "rgb24"), SELECTIVE),
+    "gray.mov": (_codec("png", "gray"), SELECTIVE),
+    "raw_rgb555.avi": (_codec("rawvideo", "rgb555le"), SEQUENTIAL),
+    "huffyuv.avi": (_codec("huffyuv", "yuv422p"), SEQUENTIAL),
+    "mpeg4_b.avi": (_codec("mpeg4", bf="2", g="12"), SEQUENTIAL),
+    "mpeg2_422.ts": (_codec("mpeg2video", "yuv422p", bf="2", g="12"), SEQUENTIAL),
+    "mpeg4_gaps.avi": (_avi_with_empty_chunks, SEQUENTIAL),
+    "mjpeg_gaps.avi": (_mjpeg_with_empty_chunks, SELECTIVE),
     "mpeg4.mp4": (_codec("mpeg4", bf="2", g="12"), SEQUENTIAL),
     "mpeg4.avi": (_codec("mpeg4", g="12"), SEQUENTIAL),
     "mpeg2.ts": (_codec("mpeg2video", bf="2", g="12"), SEQUENTIAL),

@@ -75,8 +75,13 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
         if container.duration:
             check_duration(path, Fraction(container.duration, 1_000_000), limits)
         context.thread_count = 1
-        # some old codecs are decoded in ways that differ between machines and FFmpeg's versions, unless told so
-        context.options = {"max_pixels": max_pixels, "flags": "+bitexact"}
+        context.options = {
+            "max_pixels": max_pixels,
+            # some old codecs are decoded in ways that differ between machines and FFmpeg's versions, unless told so
+            "flags": "+bitexact",
+            # a damaged frame that a decoder patches up without a word is worse than a reason
+            "err_detect": "explode",
+        }
         yield container, stream
 
 
