@@ -6,8 +6,9 @@ buffers, so that the copy of one clip overlaps with the reading of the next.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,7 +143,7 @@ class CacheReader:
         Raises: as `read_frames`.
         """
         clip = read_frame_file(self._workspace.cache_path(self._grid, video_id), self._check)
-        return clip if self._stager is None else self._to_tensors(self._stager, video_id, clip)
+        return clip if self._stager is None else _make_tensors(self._stager, video_id, clip)
 
     def iterate(self, video_ids: Sequence[str]) -> Iterator[tuple[str, Clip | TensorClip | CacheError]]:
         """The clips in that order; one that is absent or damaged comes as its error, and the others go on."""
@@ -167,18 +168,7 @@ class CacheReader:
         clip = future.result()
         if isinstance(clip, CacheError) or self._stager is None:
             return video_id, clip
-        return video_id, self._to_tensors(self._stager, video_id, clip)
-
-    @staticmethod
-    def _to_tensors(stager: FrameStager, video_id: str, clip: Clip) -> TensorClip:
-        from_numpy = stager.torch.from_numpy
-        return TensorClip(
-            video_id=video_id,
-            frames=stager.stage(clip.frames),
-            pts_seconds=from_numpy(clip.pts_seconds.copy()),
-            indices=from_numpy(clip.indices.copy()),
-            metadata=dict(clip.metadata),
-        )
+        return video_id, _make_tensors(self._stager, video_id, clip)
 
 
 class FrameStager:
@@ -194,29 +184,45 @@ class FrameStager:
         self._events: list[Any] = [None, None]
         self._turn = 0
 
-    def stage(self, frames: NDArray[np.uint8]) -> torch.Tensor:
-        """The frames as a uint8 tensor of the same shape on the device; the array may be memory-mapped."""
-        if self.device.type == "cuda":
-            return self._stage_on_cuda(frames)
-        staged: torch.Tensor = self.torch.from_numpy(frames.copy()).to(self.device)
-        return staged
+    def stage(self, shape: tuple[int, ...], copy_into: Callable[[NDArray[np.uint8]], None]) -> torch.Tensor:
+        """A uint8 tensor of that shape on the device, of the bytes that `copy_into` fills an array with.
 
-    def _stage_on_cuda(self, frames: NDArray[np.uint8]) -> torch.Tensor:
+        The array is contiguous, holds as many bytes, and is not to be kept; see `Clip.copy_frames`.
+        """
+        staged: torch.Tensor
+        if self.device.type == "cuda":
+            return self._stage_on_cuda(shape, copy_into)
+        staged = self.torch.empty(shape, dtype=self.torch.uint8)
+        copy_into(staged.numpy())
+        return staged.to(self.device)
+
+    def _stage_on_cuda(self, shape: tuple[int, ...], copy_into: Callable[[NDArray[np.uint8]], None]) -> torch.Tensor:
         turn = self._turn
         self._turn = 1 - turn
         if self._events[turn] is not None:
             self._events[turn].synchronize()  # the buffer's last copy must have left before it is filled again
-        size = frames.size
+        size = math.prod(shape)
         if self._buffers[turn] is None or self._buffers[turn].numel() < size:
             self._buffers[turn] = self.torch.empty(size, dtype=self.torch.uint8, pin_memory=True)
         pinned = self._buffers[turn][:size]
-        np.copyto(pinned.numpy(), frames.reshape(-1))
-        staged: torch.Tensor = pinned.to(self.device, non_blocking=True).view(frames.shape)
+        copy_into(pinned.numpy())
+        staged: torch.Tensor = pinned.to(self.device, non_blocking=True).view(shape)
         # an event is recorded on the stream of the current device, so the copy's own device is made current
         with self.torch.cuda.device(self.device):
             self._events[turn] = self.torch.cuda.Event()
             self._events[turn].record()
         return staged
+
+
+def _make_tensors(stager: FrameStager, video_id: str, clip: Clip) -> TensorClip:
+    from_numpy = stager.torch.from_numpy
+    return TensorClip(
+        video_id=video_id,
+        frames=stager.stage(clip.frames.shape, clip.copy_frames),
+        pts_seconds=from_numpy(clip.pts_seconds.copy()),
+        indices=from_numpy(clip.indices.copy()),
+        metadata=dict(clip.metadata),
+    )
 
 
 def open_torch_dataset(

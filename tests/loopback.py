@@ -188,8 +188,7 @@ def stall_after(bytes_sent: int) -> Fault:
     """Announce the whole file, send its beginning, and say nothing more."""
 
     def fault(request: Request) -> bool:
-        request.send_head(200, {"Content-Length": str(len(request.content))})
-        request.send(request.content[:bytes_sent])
+        request.answer_fully(until=bytes_sent)
         request.wait(60)
         return True
 

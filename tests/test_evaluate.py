@@ -384,6 +384,8 @@ def test_the_verb_sweeps_and_draws(root: Path, capsys: pytest.CaptureFixture[str
     document = json.loads(capsys.readouterr().out)
     assert len(document["scores"]) == len(set(document["results"])) == len(PATTERNS)
     assert b"<svg" in figure.read_bytes()
+    assert _evaluate(root, "--model", "baseline:random", "--sweep", "frames", "--pattern", "text_only") == 0
+    assert b"<svg" in (root / "tiny" / "reports" / "sweep-frames-baseline-random.svg").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from loopback import (
     fail_with,
     make_extractor,
     never_end,
+    pause_before,
     redirect_to,
     serve,
     stall_after,
@@ -49,12 +50,15 @@ from ivbench_data.workspace import Workspace, claim_scratch_folder
 
 LIMITS = FetchLimits(
     max_bytes=2_000_000,
-    max_seconds=8,
-    extraction_seconds=3,
-    stall_seconds=0.6,
+    max_seconds=20,
+    extraction_seconds=10,
+    stall_seconds=8,
     min_bytes_per_stall=500,
-    socket_seconds=0.5,
+    socket_seconds=8,
 )
+"""Wide enough for a machine that is busy with other things."""
+SHORT_LIMITS = LIMITS.model_copy(update={"max_seconds": 10, "stall_seconds": 0.6, "socket_seconds": 0.5})
+"""For sources that fall silent, where each attempt lasts as long as the limits let it."""
 DAY = timedelta(days=1)
 
 
@@ -146,9 +150,10 @@ FAULTS: dict[str, tuple[Fault | None, str, int]] = {
 def test_each_fault_ends_in_its_status_within_the_limits(tmp_path: Path, server: Loopback, name: str) -> None:
     fault, status, attempts = FAULTS[name]
     server.add("/video.mp4", make_video(), fault)
+    limits = SHORT_LIMITS if name in ("stall", "drip") else LIMITS
     started = time.monotonic()
-    (row,) = fetch(tmp_path, ["video"], server.template)
-    assert time.monotonic() - started < LIMITS.max_seconds
+    (row,) = fetch(tmp_path, ["video"], server.template, limits=limits)
+    assert time.monotonic() - started < limits.max_seconds
     assert (row.status, row.attempts) == (status, attempts), row.reason
     assert here(tmp_path) == ({"video.mp4"} if status == "ok" else set())
     assert row.reason is not None or status == "ok"
@@ -372,6 +377,15 @@ def test_a_dead_network_ends_the_queue(tmp_path: Path, server: Loopback) -> None
     assert "3 videos in a row" in str(rows[-1].reason)
 
 
+def test_a_bad_line_is_borne_as_long_as_it_gets_further(tmp_path: Path, server: Loopback) -> None:
+    content = make_video()
+    server.add("/a.mp4", content, lambda request: request.answer_fully(until=(request.range_start or 0) + 700))
+    (row,) = fetch(tmp_path, ["a"], server.template)
+    assert row.status == "ok", row.reason
+    assert row.attempts == -(-len(content) // 700) > 4
+    assert (tmp_path / "set" / "videos" / "a.mp4").read_bytes() == content
+
+
 def test_public_sources_are_asked_slowly_and_local_ones_are_not(tmp_path: Path, server: Loopback) -> None:
     clock = FakeClock()
     videos = [Video(video_id=f"v{number}", url="https://video.invalid/x.mp4") for number in range(3)]
@@ -443,6 +457,16 @@ def test_sources_are_asked_in_order_until_one_brings_it(tmp_path: Path, server: 
     ]
     assert server.counts["/a.mp4"] == 0
     assert read_histories(Workspace(tmp_path, "set"))["c"].last_by_source[server.template].status == "removed"
+
+
+def test_what_one_source_began_goes_when_another_brings_it(tmp_path: Path, server: Loopback) -> None:
+    server.add("/a.mp4", make_video(), drop_after(4000, times=99))
+    server.add("/second/a.mp4", make_video())
+    (row,) = fetch(tmp_path, ["a"], server.template, attempts=1)
+    assert scratch(tmp_path) != []
+    (row,) = fetch(tmp_path, ["a"], server.template, server.url + "/second/{video_id}.mp4", attempts=1)
+    assert row.status == "ok"
+    assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
 
 
 @pytest.mark.parametrize(
@@ -642,6 +666,29 @@ def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(
     assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
 
 
+@pytest.mark.full
+def test_kills_at_any_moment_never_show_and_the_last_run_completes(tmp_path: Path, server: Loopback) -> None:
+    names = [f"v{number}" for number in range(12)]
+    for name in names:
+        server.add(f"/{name}.mp4", make_video(), pause_before(0.05))
+    moments = random.Random(7)
+    for _ in range(8):
+        process = start_fetch(tmp_path, server, *names)
+        time.sleep(0.4 + 0.6 * moments.random())
+        process.kill()
+        process.communicate(timeout=20)
+        here(tmp_path)
+        if len(here(tmp_path)) == len(names):
+            break
+    process = start_fetch(tmp_path, server, *names)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert here(tmp_path) == {f"{name}.mp4" for name in names}
+    histories = read_histories(Workspace(tmp_path, "set"))
+    assert {name for name in names if _last(histories[name]).status == "ok"} == set(names)
+    assert not (tmp_path / "set" / SCRATCH_FOLDER).exists()
+
+
 def test_a_full_disk_is_an_error_of_the_machine(
     tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -658,7 +705,7 @@ def test_a_full_disk_is_an_error_of_the_machine(
 # --- many, and the report ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.full)])
 def test_many_videos_bounded_memory_no_leftovers_ledger_equals_folder(
     tmp_path: Path, server: Loopback, count: int
 ) -> None:

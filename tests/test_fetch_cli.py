@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from fetch_media import make_video
 from loopback import Loopback, fail_with, make_extractor, redirect_to, serve
+from test_fetch_hub import RELEASE
 
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
@@ -113,6 +115,25 @@ def test_without_a_dataset_the_way_in_is_told(tmp_path: Path, capsys: pytest.Cap
     assert "ivbench-data import" in capsys.readouterr().err
 
 
+def test_videos_are_fetched_even_when_the_hub_cannot_be_reached(
+    tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    server.add("/a.mp4", make_video())
+    (tmp_path / "release.jsonl").write_text(RELEASE + "\n")
+    assert run(["import", "ivbench", str(tmp_path / "release.jsonl"), "--root", str(tmp_path)]) == 0
+    server.add("/-3xJXP4KJJg.mp4", make_video())
+    capsys.readouterr()
+    assert run(["fetch", "--root", str(tmp_path), "--source", server.template, "--json"]) == 3
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["report"]["statuses"] == {"ok": 1}
+    assert document["report"]["answerable"] == 0
+    assert "cannot be reached" in document["hub_error"]
+    assert "is not the release that the manifest was written for" in err
+
+
 def test_help_is_light_and_shows_examples() -> None:
     code = (
         "import sys\n"
@@ -182,7 +203,9 @@ def test_no_secret_is_told_or_kept(
     options = FetchOptions(sources=(server.site, source), cookies=cookies, attempts=1)
     rows = list(fetch_videos(dataset, root, options, extractors=[make_extractor()]))
     out, err = capsys.readouterr()
-    told = "\n".join([out, err, caplog.text, repr(rows), repr(options), str(raised.value), raised.exconly()])
+    told = "\n".join(
+        [out, err, caplog.text, repr(rows), repr(options), str(raised.value), *traceback.format_exception(raised.value)]
+    )
     kept = "\n".join(path.read_text() for path in root.rglob("*.jsonl"))
     for canary in CANARIES:
         assert canary not in told

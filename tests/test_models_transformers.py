@@ -206,6 +206,26 @@ def test_frames_that_are_not_at_the_models_size_are_resized_and_the_reply_says_s
     assert reply.visual_tokens == 4 * 2 * 3
 
 
+@pytest.mark.parametrize(("pattern", "passes"), [("video_first", 3), ("video_only", 3), ("image_first", 8)])
+def test_a_video_is_computed_once_for_all_its_questions(
+    pattern: str, passes: int, checkpoints: dict[str, str], media: tuple[Path, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    forward = transformers.Qwen2_5_VLForConditionalGeneration.forward
+
+    def listen(self: Any, *args: Any, **given: Any) -> Any:
+        seen.append(given)
+        return forward(self, *args, **given)
+
+    monkeypatch.setattr(transformers.Qwen2_5_VLForConditionalGeneration, "forward", listen)
+    replies = list(open_model(checkpoints["qwen2_5_vl"], make_options(mode="likelihood"))(ask(media, pattern)))
+    assert len([given for given in seen if "pixel_values_videos" in given]) == passes
+    if passes == 3:
+        # three passes over videos, and one over the questions of each
+        assert [len(given["input_ids"]) for given in seen] == [1, 3, 1, 3, 1, 2]
+    assert len(replies) == 8
+
+
 def test_a_model_remembers_nothing_of_earlier_videos(checkpoints: dict[str, str], media: tuple[Path, Dataset]) -> None:
     requests = ask(media)
     model = open_model(checkpoints["qwen2_5_vl"], make_options())

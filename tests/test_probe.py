@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections.abc import Callable
@@ -9,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
+from ivbench_data.sources.demo import read as read_demo
 from ivbench_data.sources.ivbench import read
 from ivbench_data.validate.features import (
     CUES,
@@ -25,8 +25,9 @@ from ivbench_data.validate.features import (
     tabulate_options,
 )
 from ivbench_data.validate.holdout import deal_folds, replace_answers
-from ivbench_data.validate.probe import HEURISTICS, run_probe
+from ivbench_data.validate.probe import run_probe
 from ivbench_data.validate.probe_report import (
+    HEURISTICS,
     ProbeOptions,
     ProbeReport,
     describe_probe,
@@ -104,6 +105,26 @@ def test_a_planted_cue_is_found_and_named(planted: ProbeReport) -> None:
     assert {task for task, _ in claimed} <= {"B", "Overall"}
     longest = next(row for row in planted.heuristics if (row.task, row.heuristic) == ("B", "longest"))
     assert longest.accuracy.value == 1
+
+
+def test_a_cue_planted_in_the_demo_is_found_and_named_and_none_before(demo_media: Path) -> None:
+    demo = read_demo(demo_media / "demo" / "raw")
+    planted = []
+    for question in demo.questions:
+        if question.task == "Summary":
+            answer = f"{question.answer} and nothing else that could be seen"
+            options = tuple(answer if option == question.answer else option for option in question.options)
+            question = question.model_copy(update={"options": options, "answer": answer})
+        planted.append(question)
+    options = QUICK.model_copy(update={"certification_families": ("network",)})
+    before, after = (run_probe(Dataset("demo", questions=made), options) for made in (demo.questions, tuple(planted)))
+    assert not any(row.leaks for row in before.tasks)
+    assert before.overall.null_is_at_chance
+    (leaking,) = (row for row in after.tasks if row.leaks)
+    assert leaking.task == "Summary"
+    assert "length" in leaking.named_cues
+    assert leaking.heuristics[0] == "longest"
+    assert len(list(find_leaks(after))) == 8
 
 
 def test_each_planted_question_names_its_cue(planted: ProbeReport) -> None:
@@ -273,7 +294,6 @@ def test_questions_that_cannot_be_judged_are_counted() -> None:
 # --- features ---------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)  # a shared machine pauses
 @given(st.lists(st.text(max_size=30), min_size=2, max_size=10), st.text(max_size=40), st.randoms(use_true_random=False))
 def test_features_are_finite_and_follow_their_options(texts: list[str], question: str, shuffler: random.Random) -> None:
     order = list(range(len(texts)))
@@ -286,7 +306,6 @@ def test_features_are_finite_and_follow_their_options(texts: list[str], question
         assert moved[name] == pytest.approx(column[order], abs=1e-9)
 
 
-@settings(deadline=None)  # a shared machine pauses
 @given(
     st.lists(
         st.from_regex(r"[0-9]{1,3}:[0-5][0-9](-[0-9]{1,3}:[0-5][0-9])?|[0-9]{1,400}s?", fullmatch=True), min_size=3
@@ -336,8 +355,8 @@ def test_every_heuristic_names_a_feature() -> None:
 
 def test_calls_that_cannot_be_meant() -> None:
     dataset = make_dataset(videos=12, tasks=("A",))
-    with pytest.raises(UsageError, match="at least 10 videos"):
-        run_probe(make_dataset(videos=9))
+    with pytest.raises(UsageError, match="at least 5 videos"):
+        run_probe(make_dataset(videos=4))
     with pytest.raises(UsageError, match="no probe family 'oracle'"):
         run_probe(dataset, ProbeOptions(selection_families=("oracle",)))
     with pytest.raises(UsageError, match="'forest' cannot both choose"):
@@ -381,11 +400,8 @@ def test_progress_is_told() -> None:
 
 
 @pytest.fixture(scope="module")
-def release() -> Dataset:
-    path = os.environ.get("IVBENCH_TEST_RELEASE")
-    if not path:
-        pytest.skip("IVBENCH_TEST_RELEASE does not name the released test_data.jsonl")
-    return read(Path(path))
+def release(release_file: Path) -> Dataset:
+    return read(release_file)
 
 
 def test_features_of_the_real_release(release: Dataset) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
 from ivbench_data.errors import UsageError
-from ivbench_data.schema import BadLine, EvaluationResult, FrameGrid, FrameSelection
+from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Examples:
   ivbench-data coverage --grid 32x240 --grid 64x240
   ivbench-data coverage --grid 32x240 --assume-duration 600 --tolerance 1
-  ivbench-data coverage --selection selected-frames.jsonl --answers results/4f2a.jsonl""",
+  ivbench-data coverage --selection selected-frames.jsonl --answers 4f2a""",
 )
 @click.option("--grid", "identities", multiple=True, metavar="NxRES…", help="A grid by name.  [default: 32x240]")
 @click.option(
     "--selection", "selections", multiple=True, type=click.Path(path_type=Path), help="JSONL of FrameSelection."
 )
 @click.option(
-    "--answers", multiple=True, type=click.Path(path_type=Path), help="JSONL of EvaluationResult: accuracy by evidence."
+    "--answers", multiple=True, metavar="RESULTS", help="A results file: accuracy on seen and unseen evidence."
 )
 @click.option(
     "--tolerance",
@@ -55,7 +55,7 @@ Examples:
 def command(
     identities: tuple[str, ...],
     selections: tuple[Path, ...],
-    answers: tuple[Path, ...],
+    answers: tuple[str, ...],
     tolerance: float,
     assume_duration: float | None,
     figure: bool,
@@ -69,6 +69,8 @@ def command(
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
+    from ivbench_data.evaluate.conditions import gather_answers
+    from ivbench_data.evaluate.results import find_results, read_results
     from ivbench_data.validate.coverage import (
         CoverageOptions,
         compare_answers,
@@ -87,9 +89,13 @@ def command(
     for path in selections:
         rows.extend(cover_selections(loaded, root, _read_selections(path, bad), options))
     summaries = summarise_coverage(rows)
-    compared = [one for path in answers for one in compare_answers(rows, _read_answers(path, bad), path.name)]
-    reports = workspace.folder / "reports"
-    drawn = _draw(loaded, root, options, reports / "coverage.svg") if figure else None
+    compared = [
+        row
+        for path in (find_results(workspace.folder / "results", answers) if answers else ())
+        for results in [read_results(path)]
+        for row in compare_answers(rows, gather_answers(loaded, results), results.name)
+    ]
+    drawn = _draw(loaded, root, options, workspace.reports / "coverage.svg") if figure else None
     if as_json:
         print_json(_document(loaded, options, rows, summaries, compared, drawn, bad))
     else:
@@ -125,26 +131,6 @@ def _read_selections(path: Path, bad: list[BadLine]) -> list[FrameSelection]:
         except ValidationError as error:
             bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
     return selections
-
-
-def _read_answers(path: Path, bad: list[BadLine]) -> dict[str, bool]:
-    """Whether each question was answered right; headers are passed over, and a question's last row stands."""
-    from pydantic import ValidationError
-
-    from ivbench_data.dataset import explain, iterate_jsonl
-
-    answers: dict[str, bool] = {}
-    for number, line, value in iterate_jsonl(path):
-        if isinstance(value, BadLine):
-            bad.append(value)
-        elif isinstance(value, dict) and "question_id" in value:
-            try:
-                row = EvaluationResult.model_validate_json(line)
-            except ValidationError as error:
-                bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
-            else:
-                answers[row.question_id] = row.correct
-    return answers
 
 
 def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) -> Path | None:

@@ -112,7 +112,7 @@ def command(
     with _terminated_like_interrupted():
         annotations = _fetch_annotations(dataset, root, redact) if "annotations" in parts else None
         loaded = load(Workspace(root, dataset).folder)
-        images = list(_fetch_images(loaded, root, redact)) if "images" in parts else []
+        images, hub_error = _fetch_images(loaded, root, redact) if "images" in parts else ([], None)
         videos = list(_fetch_videos(loaded, root, options, _read_ids(ids), limit)) if "videos" in parts else []
     report = report_fetch(loaded, root)
     if as_json:
@@ -121,6 +121,7 @@ def command(
                 "dataset": loaded.name,
                 "folder": str(Workspace(root, dataset).folder),
                 "annotations": _describe_annotations(annotations),
+                "hub_error": hub_error,
                 "images_not_fetched": [row.model_dump(mode="json") for row in images if row.status != "ok"],
                 "videos_asked": [row.model_dump(mode="json", exclude_defaults=True) for row in videos],
                 "report": report.model_dump(mode="json"),
@@ -129,7 +130,7 @@ def command(
     else:
         _show(loaded, report, images, videos)
         say("The denominator stays all questions: what could not be fetched is not a question less.")
-    return _choose_exit_code(images, videos, strict)
+    return 3 if hub_error else _choose_exit_code(images, videos, strict)
 
 
 def _make_options(
@@ -196,11 +197,22 @@ def _fetch_annotations(name: str, root: Path, redact: Redactor) -> AnnotationsRe
     return result
 
 
-def _fetch_images(dataset: Dataset, root: Path, redact: Redactor) -> Iterator[ImageResult]:
+def _fetch_images(dataset: Dataset, root: Path, redact: Redactor) -> tuple[list[ImageResult], str | None]:
+    """The rows, and why the Hub could not be asked, if so: the videos come from elsewhere, and are still tried."""
     from ivbench_data.cli.console import say, track
+    from ivbench_data.errors import EnvironmentProblemError, StorageError
     from ivbench_data.fetch.release import fetch_images
 
-    yield from track(fetch_images(dataset, root, redact, notify=say), "images", len(dataset.images))
+    rows = []
+    try:
+        for row in track(fetch_images(dataset, root, redact, notify=say), "images", len(dataset.images)):
+            rows.append(row)
+    except StorageError:
+        raise
+    except EnvironmentProblemError as error:
+        say(f"No images: {error}", style="red")
+        return rows, str(error)
+    return rows, None
 
 
 def _fetch_videos(

@@ -207,7 +207,8 @@ def _show_comparison(comparison: Comparison) -> None:
 def _show_signatures(signatures: Sequence[Signature]) -> None:
     from rich.text import Text
 
-    from ivbench_data.cli.console import show_plain, stdout
+    from ivbench_data.cli.console import stdout
+    from ivbench_data.cli.plain import show_plain
 
     words = {True: "found", False: "not found", None: "unknown"}
     styles = {True: "bold red", False: "green", None: "dim"}

@@ -180,7 +180,8 @@ def _call_hub(call: Callable[[], ResultT], repo_id: str, redact: Redactor) -> Re
         raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {redact.shorten(error)}") from None
     except _network_errors() as error:
         raise EnvironmentProblemError(
-            f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}"
+            f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}. Check the "
+            "network (a proxy is named by HTTPS_PROXY), or bring in a release that you have with `ivbench-data import`"
         ) from None
 
 

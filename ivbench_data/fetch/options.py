@@ -16,7 +16,7 @@ Retry = Literal["missing", "failed", "all"]
 class FetchOptions(Record):
     """What to fetch, from where, how politely, and at what cost; the defaults are polite."""
 
-    sources: tuple[str, ...] = Field(default=("origin",), repr=False)
+    sources: tuple[str, ...] = Field(default=("origin",), min_length=1, repr=False)
     """Where from, in order of preference: `origin`, a folder, `hf://org/name`, or `https://…/{video_id}.mp4`."""
     retry: Retry = "missing"
     """Which of the videos that are not here: `missing` all but those lost for good; `failed` those asked for before and

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -60,7 +60,7 @@ class AddressSource:
     """Addresses, fetched with yt-dlp: pages that its extractors read, or video files."""
 
     label: str
-    template: str | None
+    template: str | None = field(repr=False)  # it may hold a password
     is_origin: bool
     is_polite: bool
     options: FetchOptions

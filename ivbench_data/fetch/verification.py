@@ -10,6 +10,10 @@ from ivbench_data.errors import UnreadableVideoError, VideoLimitError
 if TYPE_CHECKING:
     from ivbench_data.fingerprint import Fingerprint
 
+SHARE_OF_LENGTH = 0.95
+"""A file that shows less of the length that its source tells is cut short. Sources count the sound, which may outlast
+the picture by seconds, and that alone must not lose a video."""
+
 _SUFFIXES = {"mp4": ".mp4", "avi": ".avi", "mpegts": ".ts"}
 
 
@@ -21,11 +25,13 @@ def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
     from ivbench_data.verify import check_file_quick
 
     try:
-        check_file_quick(path, expected_seconds)
+        facts = check_file_quick(path)
     except VideoLimitError as error:
         return f"over the limit of what is decoded: {error}"
     except UnreadableVideoError as error:
         return f"not whole: {error}"
+    if expected_seconds is not None and facts.duration_seconds < expected_seconds * SHARE_OF_LENGTH:
+        return f"not whole: it shows {facts.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
     return None
 
 

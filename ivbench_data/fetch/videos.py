@@ -134,7 +134,7 @@ class _Run:
             for video in videos:
                 history = histories.setdefault(video.video_id, VideoHistory())
                 if (here := self._find_here(video, history)) is not None:
-                    if history.last is None or history.last.status != "ok":
+                    if here.source == "local" and here != history.last:
                         ledger.append(here)
                         history.add(here)
                     yield here
@@ -162,11 +162,15 @@ class _Run:
     def _find_here(self, video: Video, history: VideoHistory) -> FetchResult | None:
         """The row of a video whose file is here and whole; a broken one is fetched again, and replaced only then."""
         path = self.workspace.find_video(video.video_id)
-        if path is None or find_fault(path) is not None:
+        if path is None:
             return None
         last = history.last
-        if last is not None and last.status == "ok" and last.file_name == path.name:
+        known = (last.status, last.file_name, last.size_bytes) if last is not None else None
+        if last is not None and known == ("ok", path.name, path.stat().st_size):
+            # looked at when it came; whether it still holds the same bytes is for `verify` to say
             return last.model_copy(update={"attempts": 0})
+        if find_fault(path) is not None:
+            return None
         return FetchResult(
             video_id=video.video_id,
             status="ok",
@@ -199,7 +203,20 @@ class _Run:
                 row = row.model_copy(update={"reason": f"{row.reason}. {self.closed[source.label]}"})
             yield row
             if row.status == "ok":
+                self._drop_parts(video)
                 return
+
+    def _scratch_of(self, video: Video, source: Source) -> Path:
+        digest = hashlib.sha256(source.label.encode()).hexdigest()[:8]
+        return self.workspace.folder / SCRATCH_FOLDER / f"{video.video_id}.{digest}"
+
+    def _drop_parts(self, video: Video) -> None:
+        """Delete what other sources had brought of a video that is here now."""
+        for folder in [self._scratch_of(video, source) for source in self.sources]:
+            if folder.is_dir():
+                shutil.rmtree(claim_scratch_folder(folder))
+                with suppress(OSError):  # another process is at it
+                    folder.rmdir()
 
     def _pause_politely(self) -> None:
         if self.asked_politely and self.options.sleep_seconds:
@@ -208,14 +225,12 @@ class _Run:
 
     def _ask(self, source: Source, video: Video, history: VideoHistory) -> tuple[FetchResult, Meaning | None]:
         """Ask one source until it brings the video, or what it says will not pass while we wait."""
-        digest = hashlib.sha256(source.label.encode()).hexdigest()[:8]
-        of_video = self.workspace.folder / SCRATCH_FOLDER / f"{video.video_id}.{digest}"
+        of_video = self._scratch_of(video, source)
         scratch = claim_scratch_folder(of_video)
         keep = True
-        in_vain = 0
+        in_vain, farthest = 0, _size_of(scratch)
         try:
             for attempt in range(1, MAX_ATTEMPTS + 1):
-                size_before = _size_of(scratch)
                 try:
                     row = self._accept(source.bring(video, scratch), video)
                     keep = False
@@ -224,9 +239,10 @@ class _Run:
                     message, told = str(failure), failure
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
-                # a long download over a bad line ends, as long as each attempt brings it further
-                came = _size_of(scratch) - size_before
-                went_on = meaning.again == "this run" and came >= self.options.limits.min_bytes_per_stall
+                # a long download over a bad line ends, as long as each attempt brings it further than any before
+                size = _size_of(scratch)
+                went_on = meaning.again == "this run" and size - farthest >= self.options.limits.min_bytes_per_stall
+                farthest = max(farthest, size)
                 in_vain = 1 if went_on else in_vain + 1
                 if message.startswith("not whole:"):
                     _empty(scratch)  # a finished file that is broken would be taken for done again

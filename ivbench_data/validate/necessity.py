@@ -130,7 +130,8 @@ class TaskNecessity(Record):
     text_only: Estimate | None
     """Text-only accuracy of the model with the highest upper bound."""
     questions_needed: PositiveInt | None = None
-    """Questions that would do for the bound, as many to a video as here; given with `insufficient_n`."""
+    """Questions that would do for the bound in 80% of samples if text told nothing, as many to a video as here; given
+    with `insufficient_n`."""
     labels: dict[str, NonNegativeInt]
     """Questions of each label."""
 
@@ -311,7 +312,13 @@ def _decide(
     text_only = _bound_text_only(questions, table.get("text_only", {}), options)
     needed = None
     if text_only is not None and chance + options.margin < 1:
-        needed = find_sample_size(chance, options.margin, max(1.0, text_only.design_effect), options.confidence)
+        needed = find_sample_size(
+            chance,
+            options.margin,
+            design_effect=text_only.design_effect,
+            cluster_size=text_only.n / text_only.clusters,
+            confidence=options.confidence,
+        )
     status, reason = _find_status(chance, text_only, needed, comparisons, options)
     own = [row.label for row in labelled if task in (OVERALL, row.task)]
     return TaskNecessity(

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.models import baselines, function, transformers
+from ivbench_data.evaluate.models import baselines, function, openai, transformers
 from ivbench_data.evaluate.requests import Model
 from ivbench_data.schema import Record
 
@@ -37,6 +37,8 @@ class ModelOptions(Record):
     """Questions of a video that are answered together; 0 for as many as fit."""
     base_url: str | None = None
     """Address of an OpenAI-compatible server, up to `/v1`."""
+    video_as: Literal["video", "images"] = "video"
+    """How frames are sent to a server: as a video with its times, or, where it takes none, as so many images."""
     concurrency: PositiveInt = 8
     """Requests under way at once."""
     timeout_seconds: float = Field(default=600.0, gt=0)
@@ -59,6 +61,7 @@ OpenModel = Callable[[str, ModelOptions, Dataset | None], Model]
 MODELS: dict[str, OpenModel] = {
     "baseline": lambda name, options, dataset: baselines.open_model(name, dataset),
     "python": lambda name, options, dataset: function.open_model(name),
+    "openai": lambda name, options, dataset: openai.open_model(name, options),
     "transformers": lambda name, options, dataset: transformers.open_model(name, options),
 }
 """Every backend, by name."""

@@ -18,13 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch  # noqa: TID253  (this module is about tensors; it is reached only through `models.transformers`)
 from pydantic import JsonValue
 
 from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.models.qwen_prompts import Prompt, PromptEncoder, find_letter_ids
 from ivbench_data.evaluate.patches import make_patches
-from ivbench_data.evaluate.requests import Reply, Request
+from ivbench_data.evaluate.requests import Reply, Request, VideoPart
 from ivbench_data.reader import FrameStager
 
 DEFAULT_BATCH_SIZE = 16
@@ -125,7 +126,7 @@ class QwenVL:
         """Runs in a thread of its own."""
         video = requests[0].video
         try:
-            frames = self._stager.stage(video.read()) if video is not None else None
+            frames = self._stage(video) if video is not None else None
         except (CacheError, OSError) as error:
             return _Prepared(None, [], [Reply(request.key, error=str(error)) for request in requests])
         prompts: list[Prompt] = []
@@ -136,6 +137,11 @@ class QwenVL:
             except (CacheError, OSError, ValueError) as error:
                 failed.append(Reply(request.key, error=str(error)))
         return _Prepared(frames, prompts, failed)
+
+    def _stage(self, video: VideoPart) -> torch.Tensor:
+        """The video's frames on the device, each byte checked on the way."""
+        frames = video.read(check=True)
+        return self._stager.stage(frames.shape, lambda out: np.copyto(out.reshape(frames.shape), frames))
 
     def _split(self, prepared: _Prepared) -> Iterator[list[Prompt]]:
         """Batches of prompts that can be run together, as the batch limit stands when each is taken."""
