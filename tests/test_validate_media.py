@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import struct
 import zlib
@@ -22,7 +23,7 @@ from ivbench_data.fingerprint import Fingerprint
 from ivbench_data.schema import Finding, FrameGrid, QueryImage, Question, Video
 from ivbench_data.sources import import_dataset
 from ivbench_data.validate import CheckContext, validate_questions
-from ivbench_data.validate.leaks import MAX_DISTANCE, find_in_video, read_grey_image
+from ivbench_data.validate.leaks import MAX_DISTANCE, find_in_video, iterate_grey_frames, read_grey_image
 from ivbench_data.validate.likeness import HashIndex, group_near, hash_frames, make_crops, measure_distances
 from ivbench_data.workspace import Workspace
 
@@ -313,3 +314,29 @@ def test_pictures_without_contrast_are_in_no_video(tmp_path: Path) -> None:
     assert white is not None
     assert find_in_video({"white": white}, iter([(np.zeros(1), np.full((1, 64, 64), 255, np.float32))])) == {}
     assert read_grey_image(tmp_path / "absent.png") is None
+
+
+@pytest.mark.full
+@pytest.mark.skipif("IVBENCH_TEST_MEDIA" not in os.environ, reason="IVBENCH_TEST_MEDIA names no folder of footage")
+def test_frames_of_real_footage_are_found_in_their_own_video_only(tmp_path: Path) -> None:
+    scans = {path.stem: scan_video(path) for path in sorted(Path(os.environ["IVBENCH_TEST_MEDIA"]).glob("*.mp4"))}
+    images = {}
+    for name, scan in scans.items():
+        for part in range(1, 7):
+            index = part * scan.frames // 7
+            ((frames,), _) = extract_frames(scan, [FrameRequest((index,), *scan.displayed_size)])
+            for change, alter in CHANGES.items():
+                path = tmp_path / f"{name}-{part}-{change}.png"
+                alter(Image.fromarray(frames[0].transpose(1, 2, 0))).save(path)
+                grey = read_grey_image(path)
+                assert grey is not None
+                images[name, change, part] = grey
+    found = {
+        name: find_in_video({str(key): image for key, image in images.items()}, iterate_grey_frames(scan))
+        for name, scan in scans.items()
+    }
+    strangers = [(name, key) for name, matches in found.items() for key in matches if f"'{name}'" not in key]
+    assert strangers == []
+    for change in CHANGES:
+        own = [key for key in images if key[1] == change]
+        assert sum(str(key) in found[key[0]] for key in own) >= 0.9 * len(own), change

@@ -88,7 +88,7 @@ def check_image_from_own_video(dataset: Dataset, context: CheckContext) -> Itera
         images = {image_id: read_grey_image(workspace.image_path(image_id)) for image_id in users}
         found = find_in_video(
             {image_id: image for image_id, image in images.items() if image is not None},
-            _iterate_grey_frames(context, video_id),
+            _choose_grey_frames(context, video_id),
         )
         for image_id, match in found.items():
             crop = match.crop
@@ -180,14 +180,14 @@ def _flatten(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _iterate_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:
+def _choose_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:
     """Chunks of the video's frames: from the file at two a second when asked for, else from its densest cache."""
     if context.workspace is None:
         return
     path = context.workspace.find_video(video_id) if context.decodes_videos else None
     if path is not None:
         try:
-            yield from _decode_grey_frames(scan_video(path))
+            yield from iterate_grey_frames(scan_video(path))
         except VideoError:
             return  # `ivbench-data verify` says what is wrong with it
         return
@@ -202,7 +202,8 @@ def _iterate_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple
         return
 
 
-def _decode_grey_frames(scan: VideoScan) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:
+def iterate_grey_frames(scan: VideoScan) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:
+    """Chunks of a video's frames at two a second: their times, and float32 `[T, H, W]`, to be used before the next."""
     width, height = scan.displayed_size
     scale = min(1.0, _SHORT_SIDE / min(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
