@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,18 @@ def by_key(replies: Iterator[Reply]) -> dict[tuple[str, int], Reply]:
     return {reply.key: reply for reply in replies}
 
 
+def stretch(request: Request, times: int) -> Request:
+    """The same frames, so many times as far apart."""
+    video = request.video
+    assert video is not None
+    slower = replace(
+        video,
+        pts_seconds=tuple(times * pts for pts in video.pts_seconds),
+        duration_seconds=times * video.duration_seconds,
+    )
+    return replace(request, parts=tuple(slower if part is video else part for part in request.parts))
+
+
 def compare_logits(one: dict[Any, torch.Tensor], other: dict[Any, torch.Tensor]) -> float:
     assert one.keys() == other.keys()
     return max(float((one[key] - other[key]).abs().max()) for key in one)
@@ -155,6 +168,19 @@ def test_it_answers_as_the_models_own_processor_and_generate_do(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_it_writes_as_generate_does_after_a_video_longer_than_the_text(
+    family: str, checkpoints: dict[str, str], media: tuple[Path, Dataset]
+) -> None:
+    # an hour in few frames: the numbers of its moments are far beyond those of the words that follow
+    requests = [stretch(request, 50) for request in ask(media, "video_only")]
+    plain = open_plain(checkpoints[family], make_options())
+    fast: Any = open_qwen(checkpoints[family], make_options())
+    assert compare_logits(fast.compute_logits(requests), plain.compute_logits(requests)) <= CLOSE
+    written = {key: reply.text for key, reply in by_key(fast(requests)).items()}
+    assert written == {key: reply.text for key, reply in by_key(plain(requests)).items()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_likelihoods_are_the_logits_of_the_letters(
     family: str, checkpoints: dict[str, str], media: tuple[Path, Dataset]
 ) -> None:
@@ -171,8 +197,6 @@ def test_likelihoods_are_the_logits_of_the_letters(
 
 
 def test_a_prompt_without_letters_has_no_likelihoods(checkpoints: dict[str, str], media: tuple[Path, Dataset]) -> None:
-    from dataclasses import replace
-
     model = open_model(checkpoints["qwen2_5_vl"], make_options(mode="likelihood"))
     request = replace(ask(media)[0], letters=())
     (reply,) = model([request])
@@ -182,17 +206,10 @@ def test_a_prompt_without_letters_has_no_likelihoods(checkpoints: dict[str, str]
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_times_reach_the_model(family: str, checkpoints: dict[str, str], media: tuple[Path, Dataset]) -> None:
-    from dataclasses import replace
-
     request = ask(media, "video_only")[0]
-    assert request.video is not None
-    slower = replace(
-        request.video, pts_seconds=tuple(2 * pts for pts in request.video.pts_seconds), duration_seconds=160.0
-    )
     model: Any = open_qwen(checkpoints[family], make_options())
     same = model.compute_logits([request])[request.key]
-    parts = tuple(slower if part is request.video else part for part in request.parts)
-    other = model.compute_logits([replace(request, parts=parts)])[request.key]
+    other = model.compute_logits([stretch(request, 2)])[request.key]
     assert not torch.allclose(same, other)
 
 
@@ -320,8 +337,6 @@ def test_other_errors_of_the_model_end_the_run(
 
 
 def test_control_tokens_in_a_question_are_refused(checkpoints: dict[str, str], media: tuple[Path, Dataset]) -> None:
-    from dataclasses import replace
-
     from ivbench_data.evaluate.requests import TextPart
 
     requests = ask(media)

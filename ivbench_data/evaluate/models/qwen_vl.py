@@ -270,7 +270,8 @@ class QwenVL:
             **visuals,
         )
         logits = output.logits[range(count), [last.index(length - 1) for length in lengths]]
-        following = torch.stack([prompt.position_ids.max() + 1 for prompt in prompts])
+        # as `generate` counts: on from the last token, also where a moment of the video has a higher number than it
+        following = torch.stack([prompt.position_ids[:, -1] + 1 for prompt in prompts], dim=1)
         return _Started(logits, cache, mask, following.to(device))
 
     def _generate(self, started: _Started) -> list[list[int]]:
@@ -292,7 +293,7 @@ class QwenVL:
             output = self._model(
                 input_ids=chosen[:, None].to(mask.device),
                 attention_mask=mask,
-                position_ids=(started.next_positions + step)[None, :, None].expand(3, -1, -1),
+                position_ids=started.next_positions[:, :, None] + step,
                 past_key_values=started.cache,
                 use_cache=True,
                 logits_to_keep=1,
@@ -334,7 +335,7 @@ class _Started:
     mask: torch.Tensor
     """`[rows, tokens]`: 0 where a row was filled up."""
     next_positions: torch.Tensor
-    """`[rows]`, of the first token of the replies."""
+    """`[3, rows]`, of the first token of the replies."""
 
 
 def describe_positions(model: Any) -> str:

@@ -77,7 +77,7 @@ def open_qwen(name: str, options: ModelOptions, *, share_prefix: bool = True) ->
     revision = options.revision
     with _explain(name):
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
-        image_processor = transformers.AutoImageProcessor.from_pretrained(name, revision=revision)
+        image_processor = _load_image_processor(name, revision)
     template = find_chat_template(name, revision, tokenizer)
     if template is None:
         raise UsageError(_explain_missing_template(name))
@@ -206,6 +206,19 @@ def digest_checkpoint(folder: Path) -> str:
                 file.seek(-_SAMPLE_BYTES, 2)
             digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:16]
+
+
+def _load_image_processor(name: str, revision: str | None) -> Any:
+    """The checkpoint's image processor: torchvision's where it is installed, else PIL's."""
+    transformers = import_transformers()
+    try:
+        return transformers.AutoImageProcessor.from_pretrained(name, revision=revision)
+    except ImportError:
+        # some releases look for PIL's by themselves, 5.17 does not
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+        processor: Any = Qwen2VLImageProcessorPil
+        return processor.from_pretrained(name, revision=revision)
 
 
 def _read_video_config(name: str, revision: str | None) -> dict[str, Any]:
