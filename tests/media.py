@@ -454,7 +454,9 @@ def _h264_no_offsets(path: Path) -> None:
 
 
 def _h264_repeated_times(path: Path) -> None:
-    write_video(path, options={**_X264, "bf": "0"}, pts=[number // 2 * 2 for number in range(60)], edit_packet=_keep_pts)
+    write_video(
+        path, options={**_X264, "bf": "0"}, pts=[number // 2 * 2 for number in range(60)], edit_packet=_keep_pts
+    )
 
 
 def _keep_pts(packet: av.Packet, number: int) -> None:
