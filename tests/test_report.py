@@ -256,7 +256,7 @@ def test_the_probe_has_its_place(attacked: tuple[Dataset, Workspace]) -> None:
     question_id = dataset.questions[0].question_id
     row = TaskLeakage(
         task="<b>Counting</b>", chance=0.1, accuracy=estimate, excess=estimate, null=estimate, null_chance=0.1,
-        by_family={}, p_value=0.01, leaks=True,
+        by_family={}, p_value=0.01, is_claimed=True,
     )  # fmt: skip
     verdict = QuestionLeakage(
         question_id=question_id,
