@@ -44,7 +44,7 @@ def write_video(
     container_options: Mapping[str, str] | None = None,
     container_format: str | None = None,
     set_up: Callable[[VideoStream], None] | None = None,
-    edit_packet: Callable[[av.Packet, int], None] | None = None,
+    edit_packet: Callable[[av.Packet, int], Sequence[av.Packet]] | None = None,
 ) -> None:
     """A video of the images, one encoder thread; `pts` in units of 1/`rate`."""
     images = list(draw_frames(60) if images is None else images)
@@ -59,9 +59,7 @@ def write_video(
             set_up(stream)
         numbers = iter(range(1_000_000))
         for packet in encode(stream, images, pts):
-            if edit_packet:
-                edit_packet(packet, next(numbers))
-            container.mux(packet)
+            container.mux(edit_packet(packet, next(numbers)) if edit_packet else packet)
 
 
 def encode(stream: VideoStream, images: Iterable[Image], pts: Sequence[int] | None = None) -> Iterator[av.Packet]:
@@ -313,9 +311,10 @@ def _h264_decoding_times(path: Path) -> None:
     """Decoding times that leap: muxers accept any that ascend."""
     last = [-(1 << 20)]
 
-    def edit(packet: av.Packet, number: int) -> None:
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
         packet.dts = max(last[0] + 1, packet.dts - (5 if number % 7 else 0))
         last[0] = packet.dts
+        return [packet]
 
     write_video(path, options=_X264, edit_packet=edit)
 
@@ -391,8 +390,47 @@ def _vp8(path: Path) -> None:
     write_video(path, "libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16", "g": "30", "b": "200k"})
 
 
+_VP9 = {"auto-alt-ref": "1", "lag-in-frames": "25", "deadline": "realtime", "b": "100k", "g": "60"}
+"""Of libvpx's one-pass modes, this one makes hidden frames."""
+
+
 def _vp9(path: Path) -> None:
-    write_video(path, "libvpx-vp9", options={"auto-alt-ref": "1", "lag-in-frames": "19", "g": "30", "b": "200k"})
+    write_video(path, "libvpx-vp9", images=draw_frames(90), options=_VP9)
+
+
+def _vp8_hidden(path: Path) -> None:
+    """Frames that only others refer to, as libvpx makes them when it may look ahead twice."""
+
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
+        content = bytearray(bytes(packet))
+        if number % 7 == 3:
+            assert content[0] & 1, "no keyframe"
+            content[0] &= ~0x10
+        return [_repack(packet, bytes(content))]
+
+    write_video(path, "libvpx", options={"g": "30", "b": "200k"}, edit_packet=edit)
+
+
+def _vp9_repeats(path: Path) -> None:
+    """Packets of one byte that show a reference slot again."""
+
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
+        packet.pts = packet.dts = 2 * number
+        if number % 6:
+            return [packet]
+        repeat = _repack(packet, bytes([0b10001000 | number % 8]))
+        repeat.pts = repeat.dts = 2 * number + 1
+        repeat.is_keyframe = False
+        return [packet, repeat]
+
+    write_video(path, "libvpx-vp9", options={"g": "30", "b": "200k"}, edit_packet=edit)
+
+
+def _repack(packet: av.Packet, content: bytes) -> av.Packet:
+    packed = av.Packet(content)
+    packed.stream, packed.time_base = packet.stream, packet.time_base
+    packed.pts, packed.dts, packed.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+    return packed
 
 
 def _vp9_layers(path: Path) -> None:
@@ -447,21 +485,19 @@ def _h264_no_usability_no_pyramid(path: Path) -> None:
 def _h264_no_offsets(path: Path) -> None:
     """Timestamps in decoding order, as muxers write them that know no other."""
 
-    def edit(packet: av.Packet, number: int) -> None:
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
         packet.pts = packet.dts = number
+        return [packet]
 
     write_video(path, options=_X264, edit_packet=edit)
 
 
 def _h264_repeated_times(path: Path) -> None:
-    write_video(
-        path, options={**_X264, "bf": "0"}, pts=[number // 2 * 2 for number in range(60)], edit_packet=_keep_pts
-    )
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
+        packet.pts, packet.dts = number // 2 * 2, number - 10
+        return [packet]
 
-
-def _keep_pts(packet: av.Packet, number: int) -> None:
-    packet.pts = number // 2 * 2
-    packet.dts = number - 10
+    write_video(path, options={**_X264, "bf": "0"}, edit_packet=edit)
 
 
 def make_old_444(path: Path) -> None:
@@ -549,7 +585,9 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "hevc_10bit.ts": (_hevc_10bit_ts, SELECTIVE),
     "hevc_size_change.ts": (_hevc_size_change, SELECTIVE),
     "vp8.webm": (_vp8, SELECTIVE),
+    "vp8_hidden.webm": (_vp8_hidden, SELECTIVE),
     "vp9.webm": (_vp9, SELECTIVE),
+    "vp9_repeats.webm": (_vp9_repeats, SELECTIVE),
     "vp9.mp4": (_vp9, SELECTIVE),
     "vp9.ivf": (_vp9, SELECTIVE),
     "vp9_layers.webm": (_vp9_layers, SELECTIVE),

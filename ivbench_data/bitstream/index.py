@@ -52,14 +52,17 @@ class PacketIndex:
 
     def select(self, start: int, holders: Sequence[int]) -> NDArray[np.bool_]:
         """Which packets from a start to the last holder of a wanted frame are needed to show those frames."""
-        span = slice(start, holders[-1] + 1)
-        is_wanted = np.zeros(holders[-1] + 1 - start, dtype=np.bool_)
+        numbers = np.arange(start, holders[-1] + 1)
+        is_wanted = np.zeros(len(numbers), dtype=np.bool_)
         is_wanted[np.array(holders) - start] = True
-        layer = self.layer[span]
+        layer = self.layer[numbers]
         highest_ahead = np.maximum.accumulate(np.where(is_wanted, layer, -1)[::-1])[::-1]
-        is_referred = (layer < highest_ahead) | ((layer == highest_ahead) & ~self.is_droppable[span])
-        leads_start = self.is_leading[span] & (self.pts[span] < self.pts[start])
-        selected: NDArray[np.bool_] = is_wanted | (is_referred & ~leads_start)
+        is_referred = (layer < highest_ahead) | ((layer == highest_ahead) & ~self.is_droppable[numbers])
+        # frames that lead a start are needed by frames alone that lead the same one
+        is_leading, leads = self.is_leading[numbers], np.searchsorted(self.starts, numbers, side="right")
+        last_needed = np.full(len(self.starts) + 1, -1)
+        np.maximum.at(last_needed, leads[is_wanted & is_leading], numbers[is_wanted & is_leading])
+        selected: NDArray[np.bool_] = is_wanted | (is_referred & ~(is_leading & (numbers > last_needed[leads])))
         return selected
 
 
