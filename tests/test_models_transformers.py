@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch", reason="these models need torch: pip install 'ivbench-data[eval]'")
 pytest.importorskip("transformers", reason="these models need transformers: pip install 'ivbench-data[eval]'")
 
+import demo_evaluation
 import tiny_models
 import torch  # noqa: TID253  (after importorskip)
 import transformers  # noqa: TID253  (after importorskip)
@@ -434,3 +435,15 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(checkpoints: dict[str
 
     assert len(whole) == 8
     assert strip(whole) == strip(resumed)
+
+
+def test_the_demo_scores_the_same_after_a_kill(checkpoints: dict[str, str], demo_media: Path, tmp_path: Path) -> None:
+    asked = ("--model", checkpoints["qwen3_vl"], "--device", "cpu", "--max-new-tokens", "1")
+    whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")
+    killed = demo_evaluation.make_root(demo_media, tmp_path / "killed")
+    demo_evaluation.finish(demo_evaluation.start(whole, *asked))
+    there = demo_evaluation.kill_after(demo_evaluation.start(killed, *asked), killed, 13)
+    assert 13 <= there < demo_evaluation.QUESTIONS
+    demo_evaluation.finish(demo_evaluation.start(killed, *asked))
+    assert demo_evaluation.count_rows(killed) == demo_evaluation.QUESTIONS
+    assert demo_evaluation.score(whole) == demo_evaluation.score(killed)
