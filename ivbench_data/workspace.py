@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -68,6 +69,16 @@ class Workspace:
         """The frame caches, one folder a grid."""
         return self.folder / "cache"
 
+    @property
+    def ledger(self) -> Path:
+        """Append-only records of what was tried and said, one file a process: fetch attempts, reviews."""
+        return self.folder / "ledger"
+
+    @property
+    def reports(self) -> Path:
+        """What people look at: HTML, figures, findings."""
+        return self.folder / "reports"
+
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none."""
         name = self._checked(video_id)
@@ -117,7 +128,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
         raise StorageError.from_os_error(error, path) from error
 
@@ -126,6 +137,31 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write the whole file atomically."""
     with write_atomically(path) as file:
         file.write(content)
+
+
+@contextmanager
+def write_folder_atomically(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill: it takes the place of `folder` when the block ends, or never appears.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    unfinished, replaced = (folder.parent / _temporary_name() for _ in range(2))
+    try:
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            for path in unfinished.rglob("*"):
+                _sync(path)
+            if folder.exists():
+                folder.rename(replaced)
+            unfinished.rename(folder)
+            _sync(folder.parent)
+        finally:
+            for path in (unfinished, replaced):
+                shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        raise StorageError.from_os_error(error, folder) from error
 
 
 def write_json(path: Path, value: object) -> None:
@@ -140,7 +176,10 @@ def sweep_temporaries(folder: Path) -> int:
         match = _TEMPORARY.fullmatch(path.name)
         if match and _is_stale(path, match["machine"], int(match["pid"])):
             with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
-                path.unlink()
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
                 swept += 1
     return swept
 
@@ -181,18 +220,19 @@ def _is_running(pid: int) -> bool:
         return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system lets folders be synced."""
-    if os.name != "posix":
+def _sync(path: Path) -> None:
+    """Put a file, or a folder's own entries (renames), onto the disk, where the system lets folders be synced."""
+    if path.is_dir() and os.name != "posix":
         return
-    # some network file systems refuse to sync folders, and a folder may be ours to write and not to read:
-    # the file itself is safe
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():
+            raise
+        # some network file systems refuse to sync folders; the files themselves are safe
+    finally:
+        os.close(descriptor)
 
 
 # --- digests ----------------------------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ def test_random_answers_follow_from_the_question_ids(root: Path) -> None:
     rows = _run(root, open_model("baseline:random"))
     for row in rows:
         count = 4 if row.question_id == "beta_4" else 10
-        drawn = int.from_bytes(hashlib.sha256(row.question_id.encode()).digest()) % count
+        drawn = int.from_bytes(hashlib.sha256(f"{row.question_id}\0random".encode()).digest()) % count
         assert row.answer_index == drawn
     assert _run(root, open_model("baseline:random"), AskOptions(grid=GRID, profile="paper"))[0].reply in "abcdefghij"
 
@@ -384,6 +384,8 @@ def test_the_verb_sweeps_and_draws(root: Path, capsys: pytest.CaptureFixture[str
     document = json.loads(capsys.readouterr().out)
     assert len(document["scores"]) == len(set(document["results"])) == len(PATTERNS)
     assert b"<svg" in figure.read_bytes()
+    assert _evaluate(root, "--model", "baseline:random", "--sweep", "frames", "--pattern", "text_only") == 0
+    assert b"<svg" in (root / "tiny" / "reports" / "sweep-frames-baseline-random.svg").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivbench_data import statistics as stat
@@ -71,6 +71,7 @@ def test_copies_of_a_question_in_its_cluster_add_no_certainty() -> None:
     assert five_times.design_effect == pytest.approx(5 * once.design_effect)
 
 
+@settings(deadline=None)  # a shared machine pauses
 @given(hits_in_clusters)
 def test_a_share_lies_within_its_interval_and_that_within_0_and_1(rows: list[tuple[bool, int]]) -> None:
     estimate = stat.estimate_share([hit for hit, _ in rows], [cluster for _, cluster in rows])
@@ -79,6 +80,7 @@ def test_a_share_lies_within_its_interval_and_that_within_0_and_1(rows: list[tup
     assert estimate.holds(estimate.value)
 
 
+@settings(deadline=None)  # a shared machine pauses
 @given(hits_in_clusters, st.randoms(use_true_random=False))
 def test_order_and_names_of_clusters_do_not_matter(rows: list[tuple[bool, int]], shuffler: random.Random) -> None:
     shuffled = [*rows]
@@ -88,6 +90,7 @@ def test_order_and_names_of_clusters_do_not_matter(rows: list[tuple[bool, int]],
     assert one.model_dump() == pytest.approx(other.model_dump())
 
 
+@settings(deadline=None)  # a shared machine pauses
 @given(hits_in_clusters)
 def test_right_and_wrong_mirror_each_other(rows: list[tuple[bool, int]]) -> None:
     clusters = [cluster for _, cluster in rows]
@@ -151,6 +154,7 @@ def test_mcnemar_by_hand() -> None:
     assert chi_square.p_value == pytest.approx(stat.compute_mcnemar(600, 500, "exact").p_value, rel=0.05)
 
 
+@settings(deadline=None)  # a shared machine pauses
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_symmetric_and_mid_p_is_the_less_timid(one: int, other: int) -> None:
     exact = stat.compute_mcnemar(one, other)
@@ -198,6 +202,7 @@ def test_holm_by_hand() -> None:
     assert stat.adjust_holm([]) == []
 
 
+@settings(deadline=None)  # a shared machine pauses
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_never_lowers_a_p_value_nor_exceeds_bonferroni(p_values: list[float]) -> None:
     for before, after in zip(p_values, stat.adjust_holm(p_values), strict=True):

@@ -168,14 +168,13 @@ def _print_summaries(summaries: list[CoverageSummary]) -> None:
     if len(names) == 1:
         print_table(
             f"Evidence seen in {names[0]}",
-            ("task", "asked", "judged", "seen %", "95% interval", "recall %", "precise %"),
+            ("task", "asked", "judged", "seen, %", "precise, %"),
             [
                 (
                     row.task,
                     row.questions,
                     row.seen.n if row.seen else 0,
-                    *_share(row.seen),
-                    _percent(row.recall),
+                    _cell(row.seen),
                     _percent(row.precision),
                 )
                 for row in summaries
@@ -187,7 +186,7 @@ def _print_summaries(summaries: list[CoverageSummary]) -> None:
         "Evidence seen, %",
         ("task", *names),
         [
-            (task, *(_share(cells[task, name].seen)[0] if (task, name) in cells else "–" for name in names))
+            (task, *(_cell(cells[task, name].seen) if (task, name) in cells else "–" for name in names))
             for task in dict.fromkeys(row.task for row in sorted(summaries, key=lambda row: row.task == OVERALL))
         ],
     )
@@ -199,13 +198,13 @@ def _print_answers(compared: list[AnswerCoverage]) -> None:
     if compared:
         print_table(
             "Answers, by whether their evidence is seen",
-            ("answers", "frames", "right, seen %", "interval", "right, unseen %", "interval", "p", "right, unseen"),
+            ("answers", "frames", "seen: right, %", "unseen: right, %", "p", "right, unseen"),
             [
                 (
                     row.answers,
                     row.frames_of,
-                    *_share(row.seen),
-                    *_share(row.unseen),
+                    _cell(row.seen),
+                    _cell(row.unseen),
                     "–" if row.p_value is None else f"{row.p_value:.3f}",
                     len(row.right_unseen),
                 )
@@ -260,10 +259,10 @@ def _document(
     }
 
 
-def _share(estimate: Estimate | None) -> tuple[str, str]:
+def _cell(estimate: Estimate | None) -> str:
     if estimate is None:
-        return "–", "–"
-    return f"{estimate.value * 100:.1f}", f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
+        return "–"
+    return f"{estimate.value * 100:.1f} ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
 
 
 def _percent(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -54,7 +55,9 @@ Examples:
 @click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Of a request that failed.")
 @click.option("--sweep", help="Evaluate a whole ablation: patterns, frames, resolution, budget or tokens.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens a question.")
-@click.option("--figure", type=click.Path(path_type=Path), help="With --sweep: draw it to this PNG or SVG.")
+@click.option(
+    "--figure", type=click.Path(path_type=Path), help="Draw it, as PNG or SVG.  [with --sweep: reports/sweep-….svg]"
+)
 @dataset_option
 @root_option
 @json_option
@@ -173,7 +176,10 @@ class _Run:
         except MissingDependencyError as error:
             say(f"The answers are kept, but not scored: {error}", style="yellow")
             cards = []
-        if figure is not None:
+        if sweep is not None and figure is None:
+            named = re.sub(r"[^A-Za-z0-9]+", "-", self.model_name).strip("-")
+            figure = self.workspace.folder / "reports" / f"sweep-{sweep}-{named[:80]}.svg"
+        if figure is not None and cards:
             self._draw(figure, sweep, [point.label for point in points], cards)
         if self.quiet:
             print_json(
@@ -214,14 +220,17 @@ class _Run:
         return score_results(self.dataset, read_results(path), self.workspace)
 
     def _draw(self, figure: Path, sweep: str | None, labels: list[str], cards: list[Scorecard]) -> None:
+        from ivbench_data.cli.console import say
         from ivbench_data.evaluate.figures import draw_sweep, draw_tasks, save_figure
 
-        if sweep is None or not cards:
+        if sweep is None:
             drawn = draw_tasks(cards)
         else:
             lines = [(self.model_name, [(label, card.overall) for label, card in zip(labels, cards, strict=True)])]
             drawn = draw_sweep(lines, sweep)
         save_figure(drawn, figure)
+        if not self.quiet:
+            say(f"Figure: {figure}")
 
     def _show(self, cards: list[Scorecard]) -> None:
         from ivbench_data.cli.console import say

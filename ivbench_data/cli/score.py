@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.comparison import Comparison, Signature
     from ivbench_data.evaluate.scores import Scorecard
 
-WIDTH_OF_THE_PAPERS_TABLE = 170
+WIDTH_OF_THE_PAPERS_TABLE = 225
 """Columns of the terminal from which on the paper's table fits as it is."""
 
 
@@ -207,7 +207,8 @@ def _show_comparison(comparison: Comparison) -> None:
 def _show_signatures(signatures: Sequence[Signature]) -> None:
     from rich.text import Text
 
-    from ivbench_data.cli.console import show_plain, stdout
+    from ivbench_data.cli.console import stdout
+    from ivbench_data.cli.plain import show_plain
 
     words = {True: "found", False: "not found", None: "unknown"}
     styles = {True: "bold red", False: "green", None: "dim"}

@@ -333,7 +333,7 @@ def _judge_questions(
             task=question.task,
             chance=float(table.chance[at]),
             probability=float(probability[at]),
-            picked_index=int(table.option_index[rows][picks[rows]].min()),
+            picked_index=int(table.option_index[rows][picks[rows]][0]),
             answered=float(hits[at]),
             cue=cue if effect > 0 else None,
             cue_effect=effect if effect > 0 else None,

@@ -121,7 +121,7 @@ class QuestionLeakage(Record):
     probability: Probability
     """Held-out probability that the probe gives to the right options."""
     picked_index: NonNegativeInt
-    """Position, among the stored options, of the one that the probe holds likeliest."""
+    """Position, among the stored options, of the one that the probe holds likeliest; of several, the first by text."""
     answered: Probability
     """1 when that is right, 0 when not; a share where several are equally likely."""
     cue: str | None = None

@@ -11,11 +11,14 @@ from ivbench_data.evaluate.requests import Model, Reply, Request
 
 
 def open_random(dataset: Dataset | None) -> Model:
-    """A letter for every question, drawn by the SHA-256 of its id: the same on every machine, and in any order."""
+    """A letter for every question, drawn by the SHA-256 of `question_id NUL random`: the same everywhere, in any order.
+
+    The word after the NUL keeps this draw apart from every other that rests on the question's id.
+    """
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
-            digest = hashlib.sha256(request.question_id.encode()).digest()
+            digest = hashlib.sha256(f"{request.question_id}\0random".encode()).digest()
             letters = request.letters
             text = letters[int.from_bytes(digest) % len(letters)] if letters else None
             yield Reply(request.key, text=text, error=None if letters else "it has no letters to draw from")
