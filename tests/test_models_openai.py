@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import demo_evaluation
 import loopback_openai
 import numpy as np
 import pytest
@@ -372,3 +373,17 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(server: Loopback, tmp
 
     assert strip(whole) == strip(resumed)
     assert server.attempts < 16 + 2, "what was answered was asked again"
+
+
+def test_the_demo_scores_the_same_after_a_kill(server: Loopback, demo_media: Path, tmp_path: Path) -> None:
+    asked = ("--model", f"openai:{MODEL}", "--base-url", server.base_url)
+    whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")
+    killed = demo_evaluation.make_root(demo_media, tmp_path / "killed")
+    demo_evaluation.finish(demo_evaluation.start(whole, *asked))
+    server.script.extend([Scripted(delay_seconds=0.05)] * 60)
+    there = demo_evaluation.kill_after(demo_evaluation.start(killed, *asked), killed, 13)
+    assert 13 <= there < demo_evaluation.QUESTIONS
+    server.script.clear()
+    demo_evaluation.finish(demo_evaluation.start(killed, *asked))
+    assert demo_evaluation.count_rows(killed) == demo_evaluation.QUESTIONS
+    assert demo_evaluation.score(whole) == demo_evaluation.score(killed)

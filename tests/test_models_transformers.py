@@ -14,13 +14,14 @@ import pytest
 pytest.importorskip("torch", reason="these models need torch: pip install 'ivbench-data[eval]'")
 pytest.importorskip("transformers", reason="these models need transformers: pip install 'ivbench-data[eval]'")
 
+import demo_evaluation
 import tiny_models
 import torch  # noqa: TID253  (after importorskip)
 import transformers  # noqa: TID253  (after importorskip)
 from evaluation_dataset import GRID, make_dataset, make_media
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import UsageError
+from ivbench_data.errors import EnvironmentProblemError, UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions
 from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.models import ModelOptions, open_model
@@ -37,6 +38,8 @@ pytestmark = [
     pytest.mark.full,
     # it is tested by itself; 5.17 says so of Qwen2.5-VL
     pytest.mark.filterwarnings("ignore:transformers .* counts positions otherwise:UserWarning"),
+    # of InternVL's processor in 5.17 itself
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning"),
 ]
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -280,6 +283,67 @@ def test_another_count_of_positions_is_warned_of(checkpoints: dict[str, str], mo
         open_model(checkpoints["qwen2_5_vl"], make_options())
 
 
+# --- other models -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["internvl", "llava_onevision"])
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if not HAS_TORCHVISION:
+        pytest.skip("the models' video processors need torchvision")
+    make = {"internvl": tiny_models.make_internvl, "llava_onevision": tiny_models.make_llava_onevision}[request.param]
+    return str(make(tmp_path_factory.mktemp(request.param)))
+
+
+@pytest.mark.parametrize("pattern", ["video_first", "image_first", "video_only", "image_only", "text_only"])
+def test_other_models_answer_through_their_own_processors(
+    pattern: str, other: str, media: tuple[Path, Dataset]
+) -> None:
+    requests = ask(media, pattern)
+    model: Any = open_model(other, make_options(max_new_tokens=1))
+    replies = by_key(model(requests))
+    assert not [reply.error for reply in replies.values() if reply.error]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(other)
+    for key, logits in model.compute_logits(requests).items():
+        assert replies[key].text == tokenizer.decode([int(logits.argmax())], skip_special_tokens=True)
+    shown = {"video_first": 9, "image_first": 9, "video_only": 8, "image_only": 1, "text_only": 0}[pattern]
+    assert all((reply.visual_tokens or 0) >= shown for reply in replies.values())
+    likely = by_key(open_model(other, make_options(mode="likelihood"))(requests))
+    for key, logits in model.compute_logits(requests).items():
+        wanted = torch.log_softmax(logits, 0)[tokenizer.convert_tokens_to_ids(list("ABCDEFGHIJ"))].tolist()
+        got = likely[key].option_logprobs
+        assert got == pytest.approx(wanted[: len(got or ())], abs=CLOSE)
+
+
+def test_frames_go_as_images_where_a_processor_takes_no_videos(other: str, media: tuple[Path, Dataset]) -> None:
+    from ivbench_data.evaluate.models.processor_vl import ProcessorVL
+
+    processor = transformers.AutoProcessor.from_pretrained(other)
+    processor.video_processor = None
+    model = ProcessorVL(load_weights(other, make_options()), processor, max_new_tokens=1)
+    assert model.identity["frames_as"] == "images"
+    replies = list(model(ask(media)))
+    assert not [reply.error for reply in replies if reply.error]
+    assert all((reply.visual_tokens or 0) >= 9 for reply in replies)
+
+
+def test_a_processor_that_needs_more_than_is_installed_is_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **given: Any) -> Any:
+        raise ImportError("InternVLVideoProcessor requires the Torchvision library")
+
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", fail)
+    with pytest.raises(EnvironmentProblemError, match="requires the Torchvision library"):
+        open_model(other, make_options())
+
+
+def test_bad_media_of_other_models_are_failed_replies(other: str, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    make_media(tmp_path, dataset)
+    requests = ask((tmp_path, dataset))
+    Workspace(tmp_path, dataset.name).cache_path(GRID, "beta").unlink()
+    replies = by_key(open_model(other, make_options(max_new_tokens=1))(requests))
+    assert {key[0] for key, reply in replies.items() if reply.error} == {"beta_3", "beta_4", "beta_7"}
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------
 
 
@@ -434,3 +498,15 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(checkpoints: dict[str
 
     assert len(whole) == 8
     assert strip(whole) == strip(resumed)
+
+
+def test_the_demo_scores_the_same_after_a_kill(checkpoints: dict[str, str], demo_media: Path, tmp_path: Path) -> None:
+    asked = ("--model", checkpoints["qwen3_vl"], "--device", "cpu", "--max-new-tokens", "1")
+    whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")
+    killed = demo_evaluation.make_root(demo_media, tmp_path / "killed")
+    demo_evaluation.finish(demo_evaluation.start(whole, *asked))
+    there = demo_evaluation.kill_after(demo_evaluation.start(killed, *asked), killed, 13)
+    assert 13 <= there < demo_evaluation.QUESTIONS
+    demo_evaluation.finish(demo_evaluation.start(killed, *asked))
+    assert demo_evaluation.count_rows(killed) == demo_evaluation.QUESTIONS
+    assert demo_evaluation.score(whole) == demo_evaluation.score(killed)

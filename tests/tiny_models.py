@@ -1,4 +1,4 @@
-"""Tiny random Qwen2.5-VL and Qwen3-VL checkpoints, less than 1 MB each, for the real `from_pretrained` to load.
+"""Tiny random checkpoints of vision-language models, less than 1 MB each, for the real `from_pretrained` to load.
 
 Two vision and two text layers, a byte-level tokenizer without merges (a letter is a token), a chat template of our own,
 and the preprocessor files that the published repositories hold.
@@ -62,8 +62,8 @@ def prepare_torchvision() -> bool:
     return True
 
 
-def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE) -> Any:
-    """A byte-level tokenizer without merges: every byte is a token, and every special token one more."""
+def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE, names: dict[str, str] | None = None) -> Any:
+    """A byte-level tokenizer without merges: every byte is a token, and every special token, `names` too, one more."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -71,8 +71,13 @@ def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE) -> Any:
     tokenizer = Tokenizer(models.BPE(vocab={symbol: at for at, symbol in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in (*SPECIAL, *(names or {}).values())])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=dict(names or {}),
+    )
     fast.chat_template = chat_template
     return fast
 
@@ -132,4 +137,90 @@ def make_qwen(
     tokenizer.save_pretrained(folder)
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
+    return folder
+
+
+INTERNVL_TEMPLATE = CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\n").replace(
+    "<|vision_start|><|video_pad|><|vision_end|>", "<video>\n"
+)
+LLAVA_TEMPLATE = INTERNVL_TEMPLATE.replace("<IMG_CONTEXT>", "<image>")
+
+
+def make_internvl(folder: Path, seed: int = 0) -> Path:
+    """An InternVL as transformers has it, with tiles of 28×28 pixels; saved with its processor (needs torchvision)."""
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    names = {
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "context_image_token": "<IMG_CONTEXT>",
+        "video_token": "<video>",
+    }
+    tokenizer = make_tokenizer(INTERNVL_TEMPLATE, names)
+    side = {"height": 28, "width": 28}
+    processor = transformers.InternVLProcessor(
+        image_processor=transformers.GotOcr2ImageProcessor(size=side, max_patches=4),
+        tokenizer=tokenizer,
+        video_processor=transformers.InternVLVideoProcessor(size=side),
+        image_seq_length=1,
+        chat_template=INTERNVL_TEMPLATE,
+    )
+    config = transformers.InternVLConfig(
+        vision_config={**_SMALL_VISION, "image_size": [28, 28], "patch_size": [14, 14]},
+        text_config={**_SMALL_QWEN2, "vocab_size": len(tokenizer)},
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=1,
+        tie_word_embeddings=False,
+    )
+    return _save(transformers.InternVLForConditionalGeneration(config), tokenizer, processor, folder)
+
+
+def make_llava_onevision(folder: Path, seed: int = 0) -> Path:
+    """A LLaVA-OneVision with tiles of 28×28 pixels; saved with its processor (needs torchvision)."""
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    tokenizer = make_tokenizer(LLAVA_TEMPLATE, {"image_token": "<image>", "video_token": "<video>"})
+    side, points = {"height": 28, "width": 28}, [[28, 28], [28, 56], [56, 28]]
+    processor = transformers.LlavaOnevisionProcessor(
+        image_processor=transformers.LlavaOnevisionImageProcessor(size=side, image_grid_pinpoints=points),
+        tokenizer=tokenizer,
+        video_processor=transformers.LlavaOnevisionVideoProcessor(size=side),
+        num_image_tokens=4,
+        vision_feature_select_strategy="full",
+        chat_template=LLAVA_TEMPLATE,
+    )
+    config = transformers.LlavaOnevisionConfig(
+        vision_config={**_SMALL_VISION, "model_type": "siglip_vision_model", "image_size": 28, "patch_size": 14},
+        text_config={**_SMALL_QWEN2, "vocab_size": len(tokenizer)},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=points,
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=False,
+    )
+    return _save(transformers.LlavaOnevisionForConditionalGeneration(config), tokenizer, processor, folder)
+
+
+_SMALL_VISION: dict[str, Any] = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+}  # fmt: skip
+_SMALL_QWEN2: dict[str, Any] = {
+    "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096, "initializer_range": 0.3,
+}  # fmt: skip
+
+
+def _save(model: Any, tokenizer: Any, processor: Any, folder: Path) -> Path:
+    import transformers
+
+    id_of = tokenizer.convert_tokens_to_ids
+    model.generation_config = transformers.GenerationConfig(
+        eos_token_id=id_of("<|im_end|>"), pad_token_id=id_of("<|endoftext|>")
+    )
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
     return folder
