@@ -335,6 +335,15 @@ def test_a_processor_that_needs_more_than_is_installed_is_named(other: str, monk
         open_model(other, make_options())
 
 
+def test_a_torchvision_of_another_build_is_named(checkpoints: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **given: Any) -> Any:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(transformers.AutoImageProcessor, "from_pretrained", fail)
+    with pytest.raises(EnvironmentProblemError, match="install the build that belongs to it"):
+        open_model(checkpoints["qwen2_5_vl"], make_options())
+
+
 def test_bad_media_of_other_models_are_failed_replies(other: str, tmp_path: Path) -> None:
     dataset = make_dataset()
     make_media(tmp_path, dataset)
@@ -500,6 +509,10 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(checkpoints: dict[str
     assert strip(whole) == strip(resumed)
 
 
+@pytest.mark.skipif(
+    HAS_TORCHVISION and torch.version.cuda is None,
+    reason="in a process of its own, nothing makes torchvision fit a CPU build of torch",
+)
 def test_the_demo_scores_the_same_after_a_kill(checkpoints: dict[str, str], demo_media: Path, tmp_path: Path) -> None:
     asked = ("--model", checkpoints["qwen3_vl"], "--device", "cpu", "--max-new-tokens", "1")
     whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")

@@ -74,7 +74,6 @@ class ProcessorVL:
         """By request, the logits of the first token of the reply: float32 `[vocabulary]`, on the CPU."""
         return {request.key: self._forward(self._encode(request)).float().cpu() for request in requests}
 
-    @torch.inference_mode()
     def _answer(self, request: Request) -> Reply:
         from transformers.generation.configuration_utils import GenerationConfig
 
@@ -102,9 +101,9 @@ class ProcessorVL:
         text = self._tokenizer.decode(written, skip_special_tokens=True)
         return Reply(request.key, text=text, visual_tokens=tokens, metadata=told)
 
-    @torch.inference_mode()
     def _forward(self, inputs: Any) -> torch.Tensor:
-        logits: torch.Tensor = self._model(**inputs, use_cache=False, logits_to_keep=1).logits[0, -1]
+        with torch.inference_mode():
+            logits: torch.Tensor = self._model(**inputs, use_cache=False, logits_to_keep=1).logits[0, -1]
         return logits
 
     def _encode(self, request: Request) -> Any:

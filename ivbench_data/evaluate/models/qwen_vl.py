@@ -191,7 +191,6 @@ class QwenVL:
                 for reply, prompt in zip(replies, prompts, strict=True):
                     yield _complete(reply, prompt, seconds)
 
-    @torch.inference_mode()
     def _answer_batch(self, prompts: list[Prompt], prefix: _Prefix | None, prepared: _Prepared) -> list[Reply]:
         started = self._begin(prompts, prefix, prepared)
         if self._likelihood:
@@ -215,7 +214,6 @@ class QwenVL:
 
     # --- passes -------------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
     def _compute_prefix(self, prepared: _Prepared, prompt: Prompt) -> _Prefix | None:
         """The keys and values of what the prompt shares with others; None where that is nothing."""
         from transformers import DynamicCache
@@ -224,17 +222,15 @@ class QwenVL:
         if not cut:
             return None
         cache = DynamicCache(config=self._text_config)
-        self._model(
+        self._run(
             input_ids=prompt.ids[None, :cut].to(self._model.device),
             position_ids=prompt.position_ids[:, None, :cut].to(self._model.device),
             past_key_values=cache,
-            use_cache=True,
             logits_to_keep=1,
             **self._show_video(prepared, prompt),
         )
         return _Prefix(prompt.ids[:cut], cache)
 
-    @torch.inference_mode()
     def _begin(self, prompts: list[Prompt], prefix: _Prefix | None, prepared: _Prepared) -> _Started:
         """The pass over what is the prompts' own, as one batch, filled up on the right."""
         from transformers import DynamicCache
@@ -260,12 +256,11 @@ class QwenVL:
             prefix.copy_into(cache, count)
         last = sorted({length - 1 for length in lengths})
         mask = mask.to(device)
-        output = self._model(
+        output = self._run(
             input_ids=ids.to(device),
             attention_mask=mask,
             position_ids=positions.to(device),
             past_key_values=cache,
-            use_cache=True,
             logits_to_keep=torch.tensor(last, device=device),
             **visuals,
         )
@@ -290,16 +285,19 @@ class QwenVL:
             if not unfinished or step + 1 == self._max_new_tokens:
                 break
             mask = torch.cat((mask, mask.new_ones(count, 1)), dim=1)
-            output = self._model(
+            output = self._run(
                 input_ids=chosen[:, None].to(mask.device),
                 attention_mask=mask,
                 position_ids=started.next_positions[:, :, None] + step,
                 past_key_values=started.cache,
-                use_cache=True,
                 logits_to_keep=1,
             )
             logits = output.logits[:, -1]
         return written
+
+    def _run(self, **given: Any) -> Any:
+        with torch.inference_mode():
+            return self._model(use_cache=True, **given)
 
     def _show_video(self, prepared: _Prepared, prompt: Prompt) -> dict[str, torch.Tensor]:
         if prepared.frames is None:

@@ -266,6 +266,13 @@ def _explain(name: str) -> Iterator[None]:
     """Turn what transformers says of a checkpoint that it cannot load into an error that names it."""
     try:
         yield
+    except RuntimeError as error:
+        if "torchvision" not in str(error):
+            raise
+        raise EnvironmentProblemError(
+            f"torchvision does not fit the torch that is installed ({error}): install the build that belongs to it, or "
+            "none where only Qwen2.5-VL and Qwen3-VL are evaluated"
+        ) from error
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()
         raise UsageError(f"cannot load {name}: {reason[0] if reason else type(error).__name__}") from error
