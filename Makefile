@@ -18,7 +18,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-demo: $(VENV)/core.stamp  ## make a small benchmark and run the whole journey on it
+demo: $(VENV)/demo.stamp  ## make a small benchmark and run the whole journey on it
 	@$(VENV)/bin/ivbench-data demo
 
 test: $(VENV)/test.stamp  ## run the tests
@@ -64,6 +64,10 @@ clean:  ## remove the environments and what tools leave
 $(VENV)/core.stamp: $(VENV)/python.stamp $(REQUIREMENTS)
 	@echo "Installing ivbench-data into $(VENV) …"
 	@$(VENV)/bin/python $(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/demo.stamp: $(VENV)/core.stamp
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[validate]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/core.stamp

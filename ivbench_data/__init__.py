@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from ivbench_data.cache import cache_frames as cache_frames
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
+    from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.scores import score_results as score_results
+    from ivbench_data.fetch.options import FetchOptions as FetchOptions
+    from ivbench_data.fetch.videos import fetch_videos as fetch_videos
+    from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
+    from ivbench_data.reader import CacheReader as CacheReader
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
     from ivbench_data.schema import FrameSelection as FrameSelection
@@ -20,12 +26,16 @@ if TYPE_CHECKING:
     from ivbench_data.schema import Question as Question
     from ivbench_data.schema import Video as Video
     from ivbench_data.sources import import_dataset as import_dataset
+    from ivbench_data.validate import validate_questions as validate_questions
+    from ivbench_data.verify import verify_videos as verify_videos
     from ivbench_data.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
 
 _HOME_OF = {
+    "CacheReader": "reader",
     "Dataset": "dataset",
+    "FetchOptions": "fetch.options",
     "FrameGrid": "schema",
     "FrameSelection": "schema",
     "QueryImage": "schema",
@@ -33,10 +43,16 @@ _HOME_OF = {
     "Video": "schema",
     "Workspace": "workspace",
     "cache_frames": "cache",
+    "evaluate_questions": "evaluate.evaluation",
+    "fetch_videos": "fetch.videos",
     "import_dataset": "sources",
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "reader",
+    "score_results": "evaluate.scores",
+    "validate_questions": "validate",
+    "verify_videos": "verify",
+    "write_fingerprints": "fingerprint",
 }
 
 __all__ = [  # noqa: PLE0604  (the names come from the dict above, all of them strings)

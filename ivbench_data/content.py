@@ -66,8 +66,9 @@ def compare_content(path: Path, reference: Fingerprint) -> Comparison:
 
 def _compare(scan: VideoScan, reference: Fingerprint) -> Comparison:
     views = view_frames(scan, reference.times_seconds)
-    bars = find_bars(views)
-    distances = _measure_distances(views, bars, reference.hashes)
+    # its own bars; or the reference's, should a replaced segment have none where the rest has some
+    tried = {bars: _measure_distances(views, bars, reference.hashes) for bars in (find_bars(views), reference.bars)}
+    bars, distances = min(tried.items(), key=lambda item: float(np.nansum(item[1])))
     known = distances[~np.isnan(distances)]
     share = float((known <= SAME_FRAME_DISTANCE).mean()) if len(known) else 1.0
     median = float(np.median(known)) if len(known) else 0.0

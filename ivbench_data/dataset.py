@@ -275,8 +275,8 @@ def _bounded_lines(file: Any) -> Iterator[bytes]:
                 return
 
 
-def read_jsonl(path: Path, record: type[RecordT], key: str) -> tuple[list[RecordT], list[BadLine]]:
-    """The records of a JSONL file, and the lines that hold none; `key` names the field that is unique among them.
+def read_jsonl(path: Path, record: type[RecordT], key: str | None) -> tuple[list[RecordT], list[BadLine]]:
+    """The records of a JSONL file, and the lines that hold none; `key` names their unique field, if any.
 
     Raises:
         UsageError: the file cannot be read.
@@ -294,8 +294,8 @@ def read_jsonl(path: Path, record: type[RecordT], key: str) -> tuple[list[Record
         except ValidationError as error:
             bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
             continue
-        first = line_of.setdefault(getattr(made, key), number)
-        if first != number:
+        first = number if key is None else line_of.setdefault(getattr(made, key), number)
+        if key is not None and first != number:
             reason = f"{key} {getattr(made, key)!r} stands in line {first} already"
             bad.append(BadLine(file=path.name, line=number, reason=reason))
             continue

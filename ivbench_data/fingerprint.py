@@ -40,10 +40,12 @@ _SHORT_SIDE = 160
 """Pixels that frames are reduced to before bars are found; pHash itself sees 32×32."""
 _BAR_LUMA, _BAR_QUANTILE = 32, 0.98
 """Of 255: a row or column in which 98% of the pixels never exceed this is a bar."""
-_MAX_TRIM = 0.45
+_MAX_TRIM = 0.4
 """Share of a side that bars may take at one edge; a dark video is not all bars."""
 _FLAT_DEVIATION = 4.0
 """Of 255: a frame with less contrast has a hash that is only noise."""
+
+_Share = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class Fingerprint(Record):
@@ -59,7 +61,7 @@ class Fingerprint(Record):
     """When each frame is on screen, in seconds after the first frame."""
     hashes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None, ...]
     """The frames' hashes; None where a frame has next to no contrast."""
-    bars: tuple[Annotated[float, Field(ge=0, le=0.5)], ...] = (0.0, 0.0, 0.0, 0.0)
+    bars: tuple[_Share, _Share, _Share, _Share] = (0.0, 0.0, 0.0, 0.0)
     """Share of height or width that was trimmed at the top, bottom, left and right."""
     sha256: Sha256 | None = None
     """Digest of the file it was made from; a file with the same one needs no comparison."""
@@ -156,9 +158,10 @@ def _count_dark(brightness: npt.NDArray[np.uint8]) -> int:
 def _trim(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> npt.NDArray[np.uint8]:
     height, width = view.shape
     top, bottom, left, right = bars
-    return view[
-        round(top * height) : height - round(bottom * height), round(left * width) : width - round(right * width)
-    ]
+    rows = slice(round(top * height), height - round(bottom * height))
+    columns = slice(round(left * width), width - round(right * width))
+    trimmed = view[rows, columns]
+    return trimmed if trimmed.size else view  # a view of a few pixels
 
 
 def is_flat(view: npt.NDArray[np.uint8], bars: Sequence[float], times: float = 1.0) -> bool:

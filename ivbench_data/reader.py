@@ -6,14 +6,16 @@ buffers, so that the copy of one clip overlaps with the reading of the next.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivbench_data.errors import CacheError, MissingDependencyError, UsageError
 from ivbench_data.framefile import Clip, read_frame_file
@@ -122,7 +124,7 @@ class CacheReader:
         self._grid = _to_grid(grid)
         self._check = check
         self._prefetch = max(0, prefetch)
-        self._stager = _Stager(device) if framework == "pt" else None
+        self._stager = FrameStager(device) if framework == "pt" else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
 
     def __enter__(self) -> CacheReader:
@@ -141,7 +143,7 @@ class CacheReader:
         Raises: as `read_frames`.
         """
         clip = read_frame_file(self._workspace.cache_path(self._grid, video_id), self._check)
-        return clip if self._stager is None else self._stager.stage(video_id, clip)
+        return clip if self._stager is None else _make_tensors(self._stager, video_id, clip)
 
     def iterate(self, video_ids: Sequence[str]) -> Iterator[tuple[str, Clip | TensorClip | CacheError]]:
         """The clips in that order; one that is absent or damaged comes as its error, and the others go on."""
@@ -166,49 +168,61 @@ class CacheReader:
         clip = future.result()
         if isinstance(clip, CacheError) or self._stager is None:
             return video_id, clip
-        return video_id, self._stager.stage(video_id, clip)
+        return video_id, _make_tensors(self._stager, video_id, clip)
 
 
-class _Stager:
-    """Clips to tensors; for a CUDA device through two pinned buffers that take turns."""
+class FrameStager:
+    """Frames to a device; for a CUDA device through two pinned buffers that take turns, without waiting for the copy.
 
-    def __init__(self, device: str | None) -> None:
-        self._torch = import_torch()
-        self._device = self._torch.device(device or "cpu")
+    Not for several threads at once.
+    """
+
+    def __init__(self, device: str | torch.device | None) -> None:
+        self.torch = import_torch()
+        self.device = self.torch.device(device or "cpu")
         self._buffers: list[Any] = [None, None]
         self._events: list[Any] = [None, None]
         self._turn = 0
 
-    def stage(self, video_id: str, clip: Clip) -> TensorClip:
-        from_numpy = self._torch.from_numpy
-        if self._device.type == "cuda":
-            frames = self._stage_on_cuda(clip)
-        else:
-            frames = self._torch.empty(clip.frames.shape, dtype=self._torch.uint8)
-            clip.copy_frames(frames.numpy())
-            frames = frames.to(self._device)
-        return TensorClip(
-            video_id=video_id,
-            frames=frames,
-            pts_seconds=from_numpy(clip.pts_seconds.copy()),
-            indices=from_numpy(clip.indices.copy()),
-            metadata=dict(clip.metadata),
-        )
+    def stage(self, shape: tuple[int, ...], copy_into: Callable[[NDArray[np.uint8]], None]) -> torch.Tensor:
+        """A uint8 tensor of that shape on the device, of the bytes that `copy_into` fills an array with.
 
-    def _stage_on_cuda(self, clip: Clip) -> torch.Tensor:
+        The array is contiguous, holds as many bytes, and is not to be kept; see `Clip.copy_frames`.
+        """
+        staged: torch.Tensor
+        if self.device.type == "cuda":
+            return self._stage_on_cuda(shape, copy_into)
+        staged = self.torch.empty(shape, dtype=self.torch.uint8)
+        copy_into(staged.numpy())
+        return staged.to(self.device)
+
+    def _stage_on_cuda(self, shape: tuple[int, ...], copy_into: Callable[[NDArray[np.uint8]], None]) -> torch.Tensor:
         turn = self._turn
         self._turn = 1 - turn
         if self._events[turn] is not None:
             self._events[turn].synchronize()  # the buffer's last copy must have left before it is filled again
-        size = clip.frames.size
+        size = math.prod(shape)
         if self._buffers[turn] is None or self._buffers[turn].numel() < size:
-            self._buffers[turn] = self._torch.empty(size, dtype=self._torch.uint8, pin_memory=True)
+            self._buffers[turn] = self.torch.empty(size, dtype=self.torch.uint8, pin_memory=True)
         pinned = self._buffers[turn][:size]
-        clip.copy_frames(pinned.numpy())
-        frames: torch.Tensor = pinned.to(self._device, non_blocking=True).view(clip.frames.shape)
-        self._events[turn] = self._torch.cuda.Event()
-        self._events[turn].record()
-        return frames
+        copy_into(pinned.numpy())
+        staged: torch.Tensor = pinned.to(self.device, non_blocking=True).view(shape)
+        # an event is recorded on the stream of the current device, so the copy's own device is made current
+        with self.torch.cuda.device(self.device):
+            self._events[turn] = self.torch.cuda.Event()
+            self._events[turn].record()
+        return staged
+
+
+def _make_tensors(stager: FrameStager, video_id: str, clip: Clip) -> TensorClip:
+    from_numpy = stager.torch.from_numpy
+    return TensorClip(
+        video_id=video_id,
+        frames=stager.stage(clip.frames.shape, clip.copy_frames),
+        pts_seconds=from_numpy(clip.pts_seconds.copy()),
+        indices=from_numpy(clip.indices.copy()),
+        metadata=dict(clip.metadata),
+    )
 
 
 def open_torch_dataset(

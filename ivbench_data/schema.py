@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -450,7 +451,27 @@ class FetchResult(Record):
     status: FetchStatus
     """What became of it."""
     reason: str | None = None
-    """Why, when it is not `ok`."""
+    """Why, when it is not `ok`, and what can be done about it."""
+    message: str | None = None
+    """What the source said, word for word, without secrets and without the query parts of addresses."""
+    source: str | None = None
+    """Where it was asked for: `origin`, or a mirror as named, without secrets; `local` when it was there already."""
+    attempts: NonNegativeInt = 0
+    """How often the source was asked in this run."""
+    when: AwareDatetime | None = None
+    """When it was decided."""
+    file_name: SafeName | None = None
+    """Name of the file in `videos/`, when it is there."""
+    format: str | None = None
+    """What was chosen of what the source offers: format id, size in pixels, codec."""
+    size_bytes: NonNegativeInt | None = None
+    """Size of the file."""
+    sha256: Sha256 | None = None
+    """Digest of the file."""
+    yt_dlp_version: str | None = None
+    """Version of yt-dlp, when it was used."""
+    source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the source says of the video: duration, licence, channel, language, age limit, categories, captions."""
 
 
 CacheStatus = Literal["done", "skipped", "missing", "failed"]
@@ -511,14 +532,19 @@ class EvaluationResult(Record):
 
     question_id: NonEmpty
     """The question."""
+    rotation: NonNegativeInt = 0
+    """By how many places its options were rotated to the left when it was asked."""
+    status: Literal["ok", "failed", "missing", "inapplicable"] = "ok"
+    """Answered; failed, which counts as wrong; not asked, since its media are not here; not asked, since the way of
+    asking makes no sense for it (as evidence removed from a question on the whole video)."""
     reply: str | None = None
     """What the model said; None when it said nothing."""
     answer_index: NonNegativeInt | None = None
-    """The option that the reply names; None when it names none, which counts as wrong."""
+    """The option that the reply names, in stored order; None when it names none, which counts as wrong."""
     correct: bool = False
     """Whether that option is right."""
     error: str | None = None
-    """Why there is no reply; counts as wrong."""
+    """Why there is no reply, when the status is not `ok`."""
     prompt_digest: Sha256 | None = None
     """Digest of the prompt, visuals aside."""
     frames_digest: Sha256 | None = None

@@ -217,27 +217,42 @@ def estimate_unclustered_share(
     )
 
 
-def find_sample_size(share: float, margin: float, design_effect: float = 1.0, confidence: float = CONFIDENCE) -> int:
-    """How many questions it takes for Wilson's upper bound around a true `share` to stay within `margin` above it.
+def find_sample_size(
+    share: float,
+    margin: float,
+    design_effect: float = 1.0,
+    cluster_size: float = 1.0,
+    power: float = 0.8,
+    confidence: float = CONFIDENCE,
+) -> int:
+    """How many units it takes for the upper bound of `estimate_share` to stay within `margin` above a true `share`.
+
+    To do so in `power` of all samples: what is observed scatters around the true share with a standard error of
+    `√(design_effect · p(1-p) / n)`, and the bound has `n / cluster_size - 1` degrees of freedom.
 
     Raises:
-        UsageError: `share` or `margin` leaves no room below 1.
+        UsageError: `share` or `margin` leaves no room below 1, or another value is out of range.
     """
-    if not (0 <= share < 1 and 0 < margin <= 1 - share and design_effect > 0):
-        raise UsageError(f"no sample can put a bound {margin} above a share of {share}")
-    z = float(_scipy_stats().norm.ppf((1 + confidence) / 2))
+    if not (0 <= share < 1 and 0 < margin < 1 - share and 0 < power < 1 and design_effect > 0 and cluster_size >= 1):
+        raise UsageError(f"no sample can keep a bound within {margin} above a share of {share}")
+    scatter = float(_scipy_stats().norm.ppf(power))
 
-    def _is_enough(n: int) -> bool:
-        return _wilson(share, n, z)[1] <= share + margin
+    def is_enough(n: int) -> bool:
+        clusters = int(n / cluster_size)
+        if clusters < 2:
+            return False
+        effective = n / max(1.0, design_effect)
+        observed = min(1.0, share + scatter * math.sqrt(share * (1 - share) / effective))
+        return _wilson(observed, effective, _t_quantile(confidence, clusters - 1))[1] <= share + margin
 
-    enough = 1
-    while not _is_enough(enough):
+    enough = 2
+    while not is_enough(enough):
         enough *= 2
     short = enough // 2
     while enough - short > 1:
         middle = (short + enough) // 2
-        short, enough = (short, middle) if _is_enough(middle) else (middle, enough)
-    return math.ceil(enough * max(1.0, design_effect))
+        short, enough = (short, middle) if is_enough(middle) else (middle, enough)
+    return enough
 
 
 # --- paired comparisons -----------------------------------------------------------------------------------------
@@ -303,10 +318,13 @@ def compute_clustered_p_value(
     differences: Sequence[float],
     clusters: Sequence[Hashable],
     alternative: Literal["two-sided", "greater"] = "two-sided",
+    lowest: float = -1.0,
 ) -> float:
     """How often chance alone would put the mean of `differences` this far from 0, with clusters as units.
 
-    The t of `estimate_mean` with `G-1` degrees of freedom; where all clusters differ alike, the sign test over them.
+    The t of `estimate_mean` with `G-1` degrees of freedom, but not below what so few clusters can prove: a cluster
+    whose mean is 0 in truth, and `lowest` at least, reaches `d` with a probability of `-lowest / (d - lowest)` at most
+    (Markov), and all G of them with its G-th power. With `lowest` = -1 and all differences 1 that is the sign test.
 
     Raises:
         UsageError: nothing to test, or unequal lengths.
@@ -321,11 +339,15 @@ def compute_clustered_p_value(
         return 1.0
     residuals = np.bincount(of_cluster, weights=values - mean, minlength=count)
     variance = _clustered_variance(residuals, len(values))
-    if variance == 0:
-        tail = 0.5**count if mean > 0 else 1 - 0.5**count
-    else:
-        tail = float(_scipy_stats().t.sf(mean / math.sqrt(variance), count - 1))
-    return tail if alternative == "greater" else 2 * min(tail, 1 - tail)
+    tail = 0.0  # of the side on which the mean lies
+    if variance > 0:
+        tail = float(_scipy_stats().t.sf(abs(mean) / math.sqrt(variance), count - 1))
+    means = np.bincount(of_cluster, weights=values, minlength=count) / np.bincount(of_cluster, minlength=count)
+    farthest = float(np.abs(means).max())
+    tail = min(1.0, max(tail, (-lowest / (farthest - lowest)) ** count))
+    if alternative == "greater":
+        return tail if mean > 0 else 1 - tail
+    return min(1.0, 2 * tail)
 
 
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
@@ -336,13 +358,13 @@ def adjust_holm(p_values: Sequence[float]) -> list[float]:
     """
     if not all(0 <= p <= 1 for p in p_values):
         raise UsageError(f"p-values are between 0 and 1: {list(p_values)}")
-    if not p_values:
-        return []
-    try:
-        from statsmodels.stats.multitest import multipletests
-    except ImportError:
-        raise MissingDependencyError("statsmodels", "validate") from None
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+    # statsmodels has this too, and collects all garbage first: 50 ms a call, and more with a model in memory
+    ordered = np.argsort(p_values, kind="stable")
+    steps = np.asarray(p_values, dtype=np.float64)[ordered] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[ordered] = np.minimum(1.0, np.maximum.accumulate(steps))
+    values: list[float] = adjusted.tolist()
+    return values
 
 
 # --- agreement --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from ivbench_data.schema import Evidence
 
@@ -10,6 +11,14 @@ _CLOCK = r"[0-9]{1,3}:[0-9]{1,2}(?::[0-9]{1,2})?"
 _POINT = re.compile(_CLOCK)
 _RANGE = re.compile(rf"({_CLOCK})\s*[-–—~]\s*({_CLOCK})")
 _WHOLE = "whole video"
+
+_AMOUNT = r"(\d{1,6}(?:\.\d{1,6})?)"
+_SECOND_UNIT = r"(?:s|secs?|seconds?)"
+_DURATION = re.compile(
+    rf"(?:{_AMOUNT}\s*(?:h|hrs?|hours?))?(?:\s*(?:,|and)?\s*{_AMOUNT}\s*(?:mins?|minutes?|m(?=\s*\d)))?"
+    rf"(?:\s*(?:,|and)?\s*{_AMOUNT}\s*{_SECOND_UNIT}|(?<=min)(\d{{1,2}}))?",
+    re.IGNORECASE,
+)
 
 
 def parse_clock(text: str) -> int:
@@ -24,6 +33,22 @@ def parse_clock(text: str) -> int:
     for part in text.split(":"):
         seconds = seconds * 60 + int(part)
     return seconds
+
+
+def parse_duration(text: str) -> Fraction:
+    """Seconds, exactly, that a length of time stands for: `10s`, `1min28s`, `0.5min`, `4 minutes and 18 seconds`.
+
+    `3min14` is 194 seconds. A bare `5m` is refused: it may be metres.
+
+    Raises:
+        ValueError: the text is not such a length.
+    """
+    stripped = text.strip()
+    match = _DURATION.fullmatch(stripped) if stripped.isascii() and stripped[:1].isdigit() else None
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a length of time like 10s or 1min28s")
+    hours, minutes, seconds, bare_seconds = (Fraction(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + bare_seconds
 
 
 def format_clock(seconds: float) -> str:

@@ -72,7 +72,7 @@ class FileFacts:
     height: int
     """Pixels as coded, before rotation."""
     frames: int
-    """Frames that a full decode shows."""
+    """Counted by their packets; as many as a full decode shows, but for the hidden frames of VP8."""
     duration_seconds: float
     """From the first frame's start to the last one's end."""
     size_bytes: int

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ TEMPORARY_MAX_AGE_SECONDS = 24 * 3600
 """A temporary is stale after a day, whoever wrote it: another machine cannot be asked whether its writer lives."""
 
 _TEMPORARY = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
+_SCRATCH = re.compile(r"(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,16 @@ class Workspace:
     def cache(self) -> Path:
         """The frame caches, one folder a grid."""
         return self.folder / "cache"
+
+    @property
+    def ledger(self) -> Path:
+        """Append-only records of what was tried and said, one file a process: fetch attempts, reviews."""
+        return self.folder / "ledger"
+
+    @property
+    def reports(self) -> Path:
+        """What people look at: HTML, figures, findings."""
+        return self.folder / "reports"
 
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none."""
@@ -117,7 +129,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
         raise StorageError.from_os_error(error, path) from error
 
@@ -128,9 +140,78 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+@contextmanager
+def write_folder_atomically(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill: it takes the place of `folder` when the block ends, or never appears.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    unfinished, replaced = (folder.parent / _temporary_name() for _ in range(2))
+    try:
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            for path in unfinished.rglob("*"):
+                _sync(path)
+            if folder.exists():
+                folder.rename(replaced)
+            unfinished.rename(folder)
+            _sync(folder.parent)
+        finally:
+            for path in (unfinished, replaced):
+                shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        raise StorageError.from_os_error(error, folder) from error
+
+
 def write_json(path: Path, value: object) -> None:
     """Write one JSON document atomically: indented, keys in the order given, ending in a newline."""
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode())
+
+
+def move_into_place(file: Path, target: Path) -> None:
+    """Let a finished file of the same file system appear as `target`, synced first, replacing what was there.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as content:
+            os.fsync(content.fileno())
+        file.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise StorageError.from_os_error(error, target) from error
+
+
+def claim_scratch_folder(parent: Path) -> Path:
+    """A folder under `parent` that is this process's alone: what an ended run left, with all in it, or a new one.
+
+    Taking over is one rename, so that of two processes only one succeeds; what a living process uses is left alone.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write.
+    """
+    own = parent / f"{_machine()}-{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
+            match = _SCRATCH.fullmatch(left.name)
+            if match and (
+                (match["machine"] == _machine() and int(match["pid"]) == os.getpid())
+                or _is_stale(left, match["machine"], int(match["pid"]))
+            ):
+                try:
+                    left.rename(own)
+                except FileNotFoundError:
+                    continue  # another process was faster
+                return own
+        own.mkdir()
+    except OSError as error:
+        raise StorageError.from_os_error(error, parent) from error
+    return own
 
 
 def sweep_temporaries(folder: Path) -> int:
@@ -140,7 +221,10 @@ def sweep_temporaries(folder: Path) -> int:
         match = _TEMPORARY.fullmatch(path.name)
         if match and _is_stale(path, match["machine"], int(match["pid"])):
             with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
-                path.unlink()
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
                 swept += 1
     return swept
 
@@ -181,18 +265,19 @@ def _is_running(pid: int) -> bool:
         return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system lets folders be synced."""
-    if os.name != "posix":
+def _sync(path: Path) -> None:
+    """Put a file, or a folder's own entries (renames), onto the disk, where the system lets folders be synced."""
+    if path.is_dir() and os.name != "posix":
         return
-    # some network file systems refuse to sync folders, and a folder may be ours to write and not to read:
-    # the file itself is safe
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():
+            raise
+        # some network file systems refuse to sync folders; the files themselves are safe
+    finally:
+        os.close(descriptor)
 
 
 # --- digests ----------------------------------------------------------------------------------------------------

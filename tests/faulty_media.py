@@ -38,6 +38,7 @@ def write_video(
     gop: int = 48,
     movflags: str = "+faststart",
     codec_options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """The frames as a video; an encoder's fastest setting."""
     fastest = {
@@ -45,7 +46,7 @@ def write_video(
         "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
     }[codec]
     options = {"movflags": movflags} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=options) as container:
+    with av.open(str(path), "w", options={**options, **(container_options or {})}) as container:
         stream = container.add_stream(
             codec, rate=Fraction(fps).limit_denominator(1001), options={**fastest, **(codec_options or {})}
         )

@@ -223,7 +223,7 @@ DATASETS = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(DATASETS)
 def test_what_is_saved_loads_the_same(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> None:
     root = tmp_path_factory.mktemp("root")

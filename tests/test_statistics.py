@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -127,16 +128,24 @@ def test_intervals_cover_what_they_claim(share: float, spread: float, coverage: 
     assert covered / 300 > coverage
 
 
-def test_sample_size_is_the_smallest_that_does() -> None:
-    n = stat.find_sample_size(0.1, 0.05)
+def test_a_sample_of_that_size_keeps_the_bound_as_often_as_asked() -> None:
+    size = stat.find_sample_size(0.1, 0.05)
+    rng = np.random.default_rng(2)
 
-    def high(size: int) -> float:
-        square = 1.959963984540054**2 / size
-        spread = math.sqrt(0.09 / size + square / (4 * size))
-        return (0.1 + square / 2 + 1.959963984540054 * spread) / (1 + square)
+    def kept(n: int) -> float:
+        bounds = [stat.estimate_share((rng.random(n) < 0.1).astype(float).tolist(), range(n)).high for _ in range(400)]
+        return float(np.mean(np.asarray(bounds) <= 0.15))
 
-    assert high(n) <= 0.15 < high(n - 1)
-    assert stat.find_sample_size(0.1, 0.05, design_effect=2.0) == 2 * n
+    assert 0.74 < kept(size) < 0.88
+    assert kept(size // 2) < 0.65
+
+
+def test_sample_size_grows_with_what_makes_it_harder() -> None:
+    size = stat.find_sample_size(0.1, 0.05)
+    assert stat.find_sample_size(0.1, 0.05, power=0.5) < size < stat.find_sample_size(0.1, 0.05, power=0.95)
+    assert stat.find_sample_size(0.1, 0.05, design_effect=2.0) == pytest.approx(2 * size, rel=0.02)
+    assert stat.find_sample_size(0.1, 0.05, cluster_size=8.0) > size
+    assert stat.find_sample_size(0.1, 0.02) > 4 * size
     with pytest.raises(UsageError):
         stat.find_sample_size(0.98, 0.05)
 
@@ -182,6 +191,10 @@ def test_clustered_p_value_by_hand() -> None:
     assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd", "greater") == pytest.approx(0.3910022189557707 / 2)
     assert stat.compute_clustered_p_value([0, 0, 0, -1], "abcd", "greater") == pytest.approx(1 - 0.3910022189557707 / 2)
     assert stat.compute_clustered_p_value([1, 1, 1], "abc") == pytest.approx(0.25)
+    # three right of three at a chance level of 0.1, and the same with levels that differ a little: never below 0.1 ** 3
+    assert stat.compute_clustered_p_value([0.9] * 3, "abc", "greater", lowest=-0.1) == pytest.approx(0.001)
+    nearly = stat.compute_clustered_p_value([0.9, 0.9, 0.89], "abc", "greater", lowest=-0.1)
+    assert nearly == pytest.approx(0.001, rel=0.05)
     assert stat.compute_clustered_p_value([1, 1, 1], "aaa") == 1
 
 
@@ -199,10 +212,20 @@ def test_holm_by_hand() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_never_lowers_a_p_value_nor_exceeds_bonferroni(p_values: list[float]) -> None:
-    for before, after in zip(p_values, stat.adjust_holm(p_values), strict=True):
+def test_holm_never_lowers_a_p_value_keeps_their_order_and_is_never_above_bonferroni(p_values: list[float]) -> None:
+    adjusted = stat.adjust_holm(p_values)
+    for before, after in zip(p_values, adjusted, strict=True):
         assert before <= after + 1e-12
-        assert after <= min(1, before * len(p_values)) + 1e-12 or after >= before
+        assert after <= min(1, before * len(p_values)) + 1e-12
+    pairs = sorted(zip(p_values, adjusted, strict=True))
+    assert all(one[1] <= two[1] + 1e-12 for one, two in pairwise(pairs))
+
+
+def test_holm_equals_statsmodels() -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    p_values = np.random.default_rng(4).random(50) ** 3
+    expected = multitest.multipletests(p_values, method="holm")[1]
+    assert stat.adjust_holm(p_values.tolist()) == pytest.approx(expected)
 
 
 def test_cohen_kappa_by_hand() -> None:

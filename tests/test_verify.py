@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from faulty_media import (
     draw_scenes,
     drop_fragment,
     flip_bits,
+    list_boxes,
     remux,
     write_audio,
     write_video,
@@ -26,7 +28,7 @@ from faulty_media import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data import cli, verify
+from ivbench_data import boxes, cli, verify
 from ivbench_data.boxes import check_structure
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import MissingDependencyError, UnreadableVideoError, UsageError
@@ -136,6 +138,37 @@ def test_a_playlist_in_a_videos_clothes_leads_nowhere(media: dict[str, Path], tm
     hostile.write_text(text.format(target=media["index in front"]))
     with pytest.raises(UnreadableVideoError):
         check_file_quick(hostile)
+
+
+def test_sizes_that_are_written_in_other_ways_are_read(media: dict[str, Path], tmp_path: Path) -> None:
+    content = media["index in front"].read_bytes()
+    start, end, name = list_boxes(content)[-1]
+    assert (name, end) == (b"mdat", len(content))
+    path = tmp_path / "sizes.mp4"
+    path.write_bytes(content[:start] + struct.pack(">I4s", 0, name) + content[start + 8 :])  # to the end of the file
+    assert check_structure(path) == "mp4"
+    large = struct.pack(">I4sQ", 1, name, end - start + 8)
+    path.write_bytes(content[:start] + large + content[start + 8 :])
+    assert check_structure(path) == "mp4"
+    path.write_bytes(content[:start] + large + content[start + 8 : -1])
+    with pytest.raises(UnreadableVideoError, match="cut short: 1 bytes"):
+        check_structure(path)
+
+
+def test_a_live_recording_does_not_say_how_long_it_is(tmp_path: Path) -> None:
+    live = write_video(tmp_path / "live.webm", draw_scenes(2), codec="libvpx-vp9", container_options={"live": "1"})
+    assert check_file_quick(live).frames == 2 * FPS
+
+
+@pytest.mark.parametrize("endless", [b"\0\0\0\x08free", b"\xec\x80"])
+def test_a_row_without_end_is_not_walked_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: bytes
+) -> None:
+    monkeypatch.setattr(boxes, "MAX_ELEMENTS", 1000)
+    path = tmp_path / "endless"
+    path.write_bytes((b"" if endless[0] == 0 else b"\x1a\x45\xdf\xa3\x80") + endless * 2000)
+    with pytest.raises(UnreadableVideoError, match="more than 1000"):
+        check_structure(path)
 
 
 def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path) -> None:
@@ -351,6 +384,8 @@ def test_verb_reports_and_exits(dataset: Dataset, tmp_path: Path, capsys: pytest
     assert cli.run(["verify", "--quick", *at]) == 0
     assert cli.run(["verify", "--quick", "--strict", *at]) == 1
     capsys.readouterr()
+    assert cli.run(["verify", "--quick", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {"ok": 3, "failed": 0, "missing": 1}
     change(tmp_path / "test/videos/mp4.mp4", lambda content: b"<html>")
     assert cli.run(["verify", "--json", *at]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -283,12 +283,23 @@ def test_only_our_own_temporaries_are_swept(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
-    folder = tmp_path / f".tmp-{'0' * 8}-1-{'b' * 12}"
-    folder.mkdir()
-    os.utime(folder, (0, 0))
     assert sweep_temporaries(tmp_path) == 0
-    assert names_in(tmp_path) == names | {folder.name}
+    assert names_in(tmp_path) == names
     assert sweep_temporaries(tmp_path / "absent") == 0
+
+
+def test_a_temporary_that_is_not_ours_to_delete_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / f".tmp-{'0' * 8}-1-{'b' * 12}"
+    left.touch()
+    os.utime(left, (0, 0))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert sweep_temporaries(tmp_path) == 0
+    assert sweep_temporaries(tmp_path) == 1
 
 
 def test_a_process_id_beyond_any_system_s_is_left_alone(tmp_path: Path) -> None:

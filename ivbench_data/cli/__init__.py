@@ -9,20 +9,30 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import StringIO
 from keyword import iskeyword
 
 import click
 
 from ivbench_data import __version__
+from ivbench_data.cli.plain import show_plain
 from ivbench_data.errors import IvbenchError
 
 VERBS = {
+    "fetch": "Get annotations, images and videos.",
     "import": "Bring a local release in.",
     "info": "What a dataset holds, against what its benchmark promises.",
-    "verify": "Check that the files are whole.",
+    "verify": "Check that the videos are whole, and show what they should.",
     "cache": "Extract frames once, for every model.",
+    "validate": "Find the broken questions.",
     "coverage": "Does a frame grid show the evidence at all?",
+    "review": "Gather people's verdicts on questions, and how well they agree.",
+    "repair": "Mend questions by a patch that can be read, and undone.",
+    "evaluate": "Ask a model the questions, and keep every answer.",
+    "score": "Figures from answers: tables, intervals, comparisons.",
+    "export": "Write what people and other programs read.",
     "demo": "Make a small benchmark and run the whole journey on it.",
+    "doctor": "What this machine has of what is needed.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
 
@@ -81,9 +91,17 @@ def run(args: list[str] | None = None) -> int:
     """The exit code of a run on `args`, those of the process by default: the one place that turns errors into words."""
     args = sys.argv[1:] if args is None else args
     try:
-        code = group.main(args, prog_name="ivbench-data", standalone_mode=False)
+        if "_IVBENCH_DATA_COMPLETE" in os.environ:  # the shell asks for completions: click answers, and leaves
+            group.main(args, prog_name="ivbench-data")
+        # `group.main` would leave with 1 when a pipe is closed, which is not an error here
+        with group.make_context("ivbench-data", list(args)) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.ClickException as error:
-        error.show()
+        told = StringIO()
+        error.show(told)
+        click.echo(show_plain(told.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nInterrupted. What was finished is kept; run the same command again to go on.", err=True)
@@ -91,7 +109,7 @@ def run(args: list[str] | None = None) -> int:
     except IvbenchError as error:
         if "--debug" in args:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {show_plain(error)}", err=True)
         return error.exit_code
     except BrokenPipeError:
         # whoever read our output has had enough (`| head`): not an error, but Python would complain again at exit

@@ -6,7 +6,10 @@ out, not sent to the terminal.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -17,27 +20,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ivbench_data.cli.plain import show_plain as show_plain
+
 RowT = TypeVar("RowT")
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the one place that turns errors into exit codes."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def stdout() -> Console:
     """The console for data."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def stderr() -> Console:
     """The console for progress and messages."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
-
-
-def show_plain(text: object) -> str:
-    """The text with every character that a terminal would act on written out (`\\x1b`), so that it can only be read."""
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+    """Print one JSON document on stdout; what a terminal would act on is escaped, and reads back the same."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    click.echo(_NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text))
 
 
 def say(message: str, style: str = "") -> None:

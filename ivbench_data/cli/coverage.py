@@ -9,7 +9,7 @@ import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
 from ivbench_data.errors import UsageError
-from ivbench_data.schema import BadLine, EvaluationResult, FrameGrid, FrameSelection
+from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Examples:
   ivbench-data coverage --grid 32x240 --grid 64x240
   ivbench-data coverage --grid 32x240 --assume-duration 600 --tolerance 1
-  ivbench-data coverage --selection selected-frames.jsonl --answers results/4f2a.jsonl""",
+  ivbench-data coverage --selection selected-frames.jsonl --answers 4f2a""",
 )
 @click.option("--grid", "identities", multiple=True, metavar="NxRES…", help="A grid by name.  [default: 32x240]")
 @click.option(
     "--selection", "selections", multiple=True, type=click.Path(path_type=Path), help="JSONL of FrameSelection."
 )
 @click.option(
-    "--answers", multiple=True, type=click.Path(path_type=Path), help="JSONL of EvaluationResult: accuracy by evidence."
+    "--answers", multiple=True, metavar="RESULTS", help="A results file: accuracy on seen and unseen evidence."
 )
 @click.option(
     "--tolerance",
@@ -55,7 +55,7 @@ Examples:
 def command(
     identities: tuple[str, ...],
     selections: tuple[Path, ...],
-    answers: tuple[Path, ...],
+    answers: tuple[str, ...],
     tolerance: float,
     assume_duration: float | None,
     figure: bool,
@@ -69,6 +69,8 @@ def command(
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
+    from ivbench_data.evaluate.conditions import gather_answers
+    from ivbench_data.evaluate.results import find_results, read_results
     from ivbench_data.validate.coverage import (
         CoverageOptions,
         compare_answers,
@@ -87,9 +89,13 @@ def command(
     for path in selections:
         rows.extend(cover_selections(loaded, root, _read_selections(path, bad), options))
     summaries = summarise_coverage(rows)
-    compared = [one for path in answers for one in compare_answers(rows, _read_answers(path, bad), path.name)]
-    reports = workspace.folder / "reports"
-    drawn = _draw(loaded, root, options, reports / "coverage.svg") if figure else None
+    compared = [
+        row
+        for path in (find_results(workspace.folder / "results", answers) if answers else ())
+        for results in [read_results(path)]
+        for row in compare_answers(rows, gather_answers(loaded, results), results.name)
+    ]
+    drawn = _draw(loaded, root, options, workspace.reports / "coverage.svg") if figure else None
     if as_json:
         print_json(_document(loaded, options, rows, summaries, compared, drawn, bad))
     else:
@@ -127,26 +133,6 @@ def _read_selections(path: Path, bad: list[BadLine]) -> list[FrameSelection]:
     return selections
 
 
-def _read_answers(path: Path, bad: list[BadLine]) -> dict[str, bool]:
-    """Whether each question was answered right; headers are passed over, and a question's last row stands."""
-    from pydantic import ValidationError
-
-    from ivbench_data.dataset import explain, iterate_jsonl
-
-    answers: dict[str, bool] = {}
-    for number, line, value in iterate_jsonl(path):
-        if isinstance(value, BadLine):
-            bad.append(value)
-        elif isinstance(value, dict) and "question_id" in value:
-            try:
-                row = EvaluationResult.model_validate_json(line)
-            except ValidationError as error:
-                bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
-            else:
-                answers[row.question_id] = row.correct
-    return answers
-
-
 def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) -> Path | None:
     from ivbench_data.cli.console import say
     from ivbench_data.validate.coverage_figure import compute_curve, plot_curve
@@ -168,14 +154,13 @@ def _print_summaries(summaries: list[CoverageSummary]) -> None:
     if len(names) == 1:
         print_table(
             f"Evidence seen in {names[0]}",
-            ("task", "asked", "judged", "seen %", "95% interval", "recall %", "precise %"),
+            ("task", "asked", "judged", "seen, %", "precise, %"),
             [
                 (
                     row.task,
                     row.questions,
                     row.seen.n if row.seen else 0,
-                    *_share(row.seen),
-                    _percent(row.recall),
+                    _cell(row.seen),
                     _percent(row.precision),
                 )
                 for row in summaries
@@ -187,7 +172,7 @@ def _print_summaries(summaries: list[CoverageSummary]) -> None:
         "Evidence seen, %",
         ("task", *names),
         [
-            (task, *(_share(cells[task, name].seen)[0] if (task, name) in cells else "–" for name in names))
+            (task, *(_cell(cells[task, name].seen) if (task, name) in cells else "–" for name in names))
             for task in dict.fromkeys(row.task for row in sorted(summaries, key=lambda row: row.task == OVERALL))
         ],
     )
@@ -199,13 +184,13 @@ def _print_answers(compared: list[AnswerCoverage]) -> None:
     if compared:
         print_table(
             "Answers, by whether their evidence is seen",
-            ("answers", "frames", "right, seen %", "interval", "right, unseen %", "interval", "p", "right, unseen"),
+            ("answers", "frames", "seen: right, %", "unseen: right, %", "p", "right, unseen"),
             [
                 (
                     row.answers,
                     row.frames_of,
-                    *_share(row.seen),
-                    *_share(row.unseen),
+                    _cell(row.seen),
+                    _cell(row.unseen),
                     "–" if row.p_value is None else f"{row.p_value:.3f}",
                     len(row.right_unseen),
                 )
@@ -260,10 +245,10 @@ def _document(
     }
 
 
-def _share(estimate: Estimate | None) -> tuple[str, str]:
+def _cell(estimate: Estimate | None) -> str:
     if estimate is None:
-        return "–", "–"
-    return f"{estimate.value * 100:.1f}", f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
+        return "–"
+    return f"{estimate.value * 100:.1f} ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
 
 
 def _percent(value: float | None) -> str:

@@ -7,6 +7,10 @@ from pathlib import Path
 import click
 
 from ivbench_data.cli.options import root_option
+from ivbench_data.errors import EnvironmentProblemError
+
+_NEED_EXTRAS = {"validate", "coverage", "evaluate"}
+"""Verbs that a plain installation may not be able to run."""
 
 
 @click.command(
@@ -38,16 +42,23 @@ def command(root: Path) -> int:
         ("Check that the videos are whole", ["verify", *at]),
         ("Extract the frames, once for every model", ["cache", "--nframes", "32", "--res", "240", *at]),
         ("See what there is", ["info", *at]),
+        ("Look for broken questions, and make a page of them", ["validate", "--report", *at]),
+        ("See whether the frames show the evidence", ["coverage", "--grid", "32x240", *at]),
+        ("Ask a model: here one that guesses", ["evaluate", "--model", "baseline:random", *at]),
     )
     for number, (purpose, arguments) in enumerate(journey, start=2):
         say(f"\n{number}. {purpose}: ivbench-data {' '.join(arguments)}", style="bold")
         code = cli.run(arguments)
-        if code:
+        if code == EnvironmentProblemError.exit_code and arguments[0] in _NEED_EXTRAS:
+            say("That step needs more than is installed here, as it says; the journey goes on.", style="yellow")
+        elif code:
             say(f"That step ended with exit code {code}; the demo stops here.", style="red")
             return code
-    say("\nThat was the whole journey. Next, on this demo:", style="bold")
-    say(f"   ivbench-data cache --grids frames {' '.join(at)}")
-    say("or on the real thing:")
-    say("   ivbench-data import ivbench path/to/test_data.jsonl")
+    say("\nThat was the whole journey. To look at: the report of the questions, and frames as pictures", style="bold")
+    say(f"   {folder / 'reports' / 'validate.html'}")
+    say(f"   ivbench-data export frames frames --grid 32x240 {' '.join(at)}")
+    say("Next, the real thing:", style="bold")
+    say("   ivbench-data fetch --limit 20")
     say("   ivbench-data cache --nframes 32 --res 240")
+    say("   ivbench-data evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --nframes 32 --res 240")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
             (row["task"], row["group"] or "–", row["imported"], _or_dash(row["released"]), _or_dash(row["published"]))
             for row in tasks
         ],
-        ("all", "", *(f"{sum(row[key] or 0 for row in tasks):,}" for key in ("imported", "released", "published"))),
+        ("all", "", *(_add_up(row[key] for row in tasks) for key in ("imported", "released", "published"))),
     )
     if grids:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
@@ -74,6 +75,12 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     for line in loaded.bad_lines:
         say(f"left out at import: {line}", style="yellow")
     return 0
+
+
+def _add_up(counts: Iterable[int | None]) -> str:
+    """The sum of what is known; a dash where nothing is."""
+    known = [count for count in counts if count is not None]
+    return f"{sum(known):,}" if known else "–"
 
 
 def _or_dash(value: object) -> object:

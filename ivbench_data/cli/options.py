@@ -22,8 +22,7 @@ def root_option(command: CommandT) -> CommandT:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="IVBENCH_ROOT",
         default=default_root,
-        show_default="$IVBENCH_ROOT or ./data",
-        help="Folder that holds the datasets.",
+        help="Folder that holds the datasets.  [default: $IVBENCH_ROOT or ./data]",
     )(command)
 
 

@@ -26,11 +26,13 @@ Examples:
   ivbench-data verify
   ivbench-data verify --quick
   ivbench-data verify --deep
+  ivbench-data verify --cache
   ivbench-data verify --write-fingerprints
   ivbench-data verify --against their-fingerprints.jsonl""",
 )
 @click.option("--quick", is_flag=True, help="Only boxes, packets, timestamps: a few milliseconds a video.")
 @click.option("--deep", is_flag=True, help="Decode every frame, and keep the digest: later runs compare that.")
+@click.option("--cache", "caches", is_flag=True, help="Check the frame caches instead, every byte of every file.")
 @click.option("--recheck", is_flag=True, help="Pass over the digests of earlier --deep runs.")
 @click.option("--write-fingerprints", is_flag=True, help="Make fingerprints.jsonl from files that you trust.")
 @click.option(
@@ -47,6 +49,7 @@ Examples:
 def command(
     quick: bool,
     deep: bool,
+    caches: bool,
     recheck: bool,
     write_fingerprints: bool,
     against: Path | None,
@@ -63,11 +66,13 @@ def command(
     """
     from ivbench_data.dataset import load
 
-    if sum((quick, deep, write_fingerprints)) > 1:
-        raise UsageError("--quick, --deep and --write-fingerprints exclude each other")
-    if against is not None and (quick or write_fingerprints):
+    if sum((quick, deep, caches, write_fingerprints)) > 1:
+        raise UsageError("--quick, --deep, --cache and --write-fingerprints exclude each other")
+    if against is not None and (quick or caches or write_fingerprints):
         raise UsageError("--against compares decoded frames: it goes with --deep or alone")
     loaded = load(root / dataset)
+    if caches:
+        return _check_caches(loaded, root, as_json)
     if write_fingerprints:
         from ivbench_data.fingerprint import write_fingerprints as write
 
@@ -79,6 +84,31 @@ def command(
     options = VerifyOptions(workers=workers, recheck=recheck)
     rows = verify_videos(loaded, root, depth, options, fingerprints)
     return _report(loaded, root, rows, "Verifying", strict, as_json)
+
+
+def _check_caches(dataset: Dataset, root: Path, as_json: bool) -> int:
+    from ivbench_data.cache import check_caches
+    from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.workspace import Workspace
+
+    folder = Workspace(root, dataset.name).cache
+    faults: dict[str, str] = {}
+    checked = 0
+    for path, fault in track(
+        check_caches(dataset, root), "Checking", len(list(folder.glob("*/*.safetensors"))), as_json
+    ):
+        checked += 1
+        if fault is not None:
+            faults[str(path)] = fault
+            if not as_json:
+                say(f"failed: {fault}", style="red")
+    if as_json:
+        print_json({"folder": str(folder), "checked": checked, "faults": faults})
+    elif faults:
+        say(f"{len(faults):,} of {checked:,} cache files are damaged. Delete them, and run ivbench-data cache again.")
+    else:
+        say(f"{checked:,} cache files in {folder}: every byte is as it was written.")
+    return 1 if faults else 0
 
 
 def _read_theirs(path: Path, dataset: Dataset, as_json: bool) -> dict[str, Fingerprint]:
@@ -114,14 +144,10 @@ def _report(
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id}: {row.reason}", style="red")
-    count = Counter(row.status for row in rows)
+    count: Counter[str] = Counter(row.status for row in rows)
     if as_json:
-        print_json(
-            {
-                "counts": {str(status): number for status, number in count.items()},
-                "rows": [row.model_dump() for row in rows],
-            }
-        )
+        counts = {status: count[status] for status in ("ok", "failed", "missing")}
+        print_json({"counts": counts, "rows": [row.model_dump() for row in rows]})
     else:
         _show_counts(dataset, root, rows)
         if writes and count["ok"]:

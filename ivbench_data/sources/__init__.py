@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.schema import Question
 from ivbench_data.sources import demo, ivbench, native
+from ivbench_data.sources.released import Released, read_fields
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
 SOURCES: dict[str, Callable[[Path], Dataset]] = {
@@ -28,6 +30,19 @@ RELEASE_FILES: dict[str, tuple[str, ...]] = {
     "native": native.RELEASE_FILES,
 }
 """The names that a source's files have in `raw/`; a single file is stored under the first of them."""
+
+RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
+    "demo": ivbench.read_released,
+    "ivbench": ivbench.read_released,
+}
+"""How to read the raw record that a source keeps in its questions, by the questions' `source`."""
+
+
+def read_released(question: Question) -> Released:
+    """What the release says of the question, in its own spelling."""
+    reader = RELEASED_READERS.get(question.source)
+    released = reader(question) if reader is not None else None
+    return read_fields(question) if released is None else released
 
 
 def import_dataset(source: str, path: Path | str, root: Path | None = None, name: str | None = None) -> Dataset:
@@ -59,6 +74,10 @@ def _release_files(source: str, path: Path) -> dict[str, Path]:
     """The release's files, by the names they get in `raw/`."""
     expected = RELEASE_FILES[source]
     if path.is_file():
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the name of {path} is not Unicode, and cannot be recorded: rename the file") from None
         return {expected[0]: path}
     if path.is_dir():
         found = {name: path / name for name in expected if (path / name).is_file()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from reprlib import repr as shorten
@@ -19,6 +20,7 @@ from ivbench_data.dataset import Dataset, explain, iterate_jsonl
 from ivbench_data.errors import UsageError
 from ivbench_data.manifests import Manifest, load_manifest
 from ivbench_data.schema import BadLine, QueryImage, Question, Video
+from ivbench_data.sources.released import Released
 from ivbench_data.timecodes import parse_location
 
 RELEASE_FILES = ("test_data.jsonl",)
@@ -104,6 +106,26 @@ def order_options(question_id: str, options: Iterable[str]) -> tuple[str, ...]:
     The order rests on the texts alone: it gives no answer away, and is the same on every machine.
     """
     return tuple(sorted(options, key=lambda option: hashlib.sha256(f"{question_id}\0{option}".encode()).digest()))
+
+
+_IMAGE_NAME = re.compile(r"(?P<video_id>[\w-]{11})_(?P<index>-?\d{1,6})[_.].*", re.ASCII | re.DOTALL)
+
+
+def read_released(question: Question) -> Released | None:
+    """The question in the release's own spelling; None when it keeps no raw record (its answer is hidden)."""
+    if question.raw is None:
+        return None
+    raw = question.raw
+    named = _IMAGE_NAME.fullmatch(cast("str", raw["image_name"]))
+    return Released(
+        answer=cast("str", raw["answer"]),
+        distractors=tuple(cast("list[str]", raw["distractors"])),
+        location=cast("str", raw["answer_location"]),
+        labels={name: cast("str", raw[name]) for name in ("question_type", "granularity")},
+        index=cast("int", raw["data_id"]),
+        image_index=int(named["index"]) if named else None,
+        image_video_id=named["video_id"] if named else None,
+    )
 
 
 def _read_line(value: JsonValue, manifest: Manifest) -> tuple[str, list[Question]]:

@@ -55,7 +55,7 @@ def fit_logistic(rows: np.ndarray, context: np.ndarray, right: np.ndarray, seed:
         raise MissingDependencyError("scikit-learn", "validate") from None
     scale = rows.std(axis=0)
     scale[scale < 1e-9] = 1.0
-    tasks = [task for task, count in zip(*np.unique(context[:, 0], return_counts=True), strict=True) if count >= 200]
+    tasks = [task for task, count in zip(*np.unique(context[:, 0], return_counts=True), strict=True) if count >= 50]
 
     def spread(rows: np.ndarray, context: np.ndarray) -> np.ndarray:
         scaled = np.clip(rows / scale, -6, 6)

@@ -55,7 +55,7 @@ def find_hard_subset(table: OptionTable, likely: np.ndarray, options: ProbeOptio
 
 
 def _can_hold_out(table: OptionTable, options: ProbeOptions) -> bool:
-    return len(np.unique(table.cluster)) >= 2 * options.folds and not table.correct.all()
+    return len(np.unique(table.cluster)) >= options.folds and not table.correct.all()
 
 
 def _describe_rule(options: ProbeOptions) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -43,6 +42,7 @@ from ivbench_data.validate.holdout import (
     score_picks,
 )
 from ivbench_data.validate.probe_report import (
+    HEURISTICS,
     OVERALL,
     CueEffect,
     HeuristicResult,
@@ -51,33 +51,6 @@ from ivbench_data.validate.probe_report import (
     QuestionLeakage,
     TaskLeakage,
 )
-
-HEURISTICS: Final[dict[str, tuple[str, int]]] = {
-    "longest": ("length.characters", 1),
-    "shortest": ("length.characters", -1),
-    "most typical": ("typicality.letters", 1),
-    "least typical": ("typicality.letters", -1),
-    "never repeated": ("typicality.twins", -1),
-    "smallest number": ("value.lowest", 1),
-    "middle number": ("value.middle", 1),
-    "largest number": ("value.highest", 1),
-    "round number": ("value.round", 1),
-    "range touching others": ("value.touching", 1),
-    "range touching no other": ("value.touching", -1),
-    "odd one out in writing": ("surface.oddness", 1),
-    "shares most words with the question": ("overlap.words", 1),
-    "shares fewest words with the question": ("overlap.words", -1),
-    "most frequent answer": ("frequency.answers", 1),
-    "most frequent answer in its task": ("frequency.answers_in_task", 1),
-    "most frequent answer to the same question": ("frequency.answers_to_same_question", 1),
-    "most frequent option": ("frequency.options", 1),
-    "rarest option": ("frequency.options", -1),
-    "words of other answers": ("wording.answers", 1),
-}
-"""Single heuristics by name: pick the option with the highest (1) or lowest (-1) value of a feature; ties are shared.
-
-The frequencies are counted in the training folds only.
-"""
 
 
 def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: Step | None = None) -> ProbeReport:
@@ -106,13 +79,13 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
     likely = average(held.values())
     view = _View(table, options, _group_tasks(table))
     hits = score_picks(table, likely, table.correct)
-    tasks = _summarise_tasks(view, hits, held, _run_null(table, options, steps))
-    effects = _attribute_cues(table, held)
-    tasks = _name_cues(view, tasks, effects, held)
     heuristic_hits = _try_heuristics(table, options)
     heuristics = tuple(_summarise_heuristics(view, heuristic_hits))
+    tasks = _summarise_tasks(view, hits, held, heuristics, _run_null(table, options, steps))
+    effects = _attribute_cues(table, held)
+    tasks = _name_cues(view, tasks, effects, held)
     hard = find_hard_subset(table, _of_families(held, options.selection_families), options, steps)
-    verdicts = _judge_questions(view, likely, tasks, effects, heuristics, heuristic_hits, set(hard.question_ids))
+    verdicts = _judge_questions(view, likely, tasks, effects, heuristic_hits, set(hard.question_ids))
     by_id = {verdict.question_id: verdict for verdict in verdicts}
     return ProbeReport(
         dataset=dataset.name,
@@ -136,10 +109,10 @@ def _check_options(options: ProbeOptions) -> None:
 
 def _check_table(table: OptionTable, name: str, options: ProbeOptions) -> None:
     videos = len(np.unique(table.cluster))
-    if videos < 2 * options.folds:
+    if videos < options.folds:
         raise UsageError(
-            f"the probe needs questions with options and answers on at least {2 * options.folds} videos, to hold some "
-            f"of them out; {name!r} has them on {videos}"
+            f"the probe needs questions with options and answers on at least {options.folds} videos, to hold some of "
+            f"them out; {name!r} has them on {videos}"
         )
     if table.correct.all():
         raise UsageError(f"every option in {name!r} equals its question's answer: there is nothing to tell apart")
@@ -165,9 +138,15 @@ class _View:
         """The mean of a difference in the task."""
         return estimate_mean(self._of(task, values), self._clusters(task), (-1, 1), self.options.confidence)
 
-    def p_value(self, task: str, values: np.ndarray) -> float:
-        """How often chance alone would put the task's mean this far above 0."""
-        return compute_clustered_p_value(self._of(task, values), self._clusters(task), "greater")
+    def p_value(self, task: str, hits: np.ndarray) -> float:
+        """How often chance alone would put the task's accuracy this far above its chance level."""
+        chance = self.table.chance
+        lowest = -float(chance[self.groups[task]].mean())
+        return compute_clustered_p_value(self._of(task, hits - chance), self._clusters(task), "greater", lowest)
+
+    def p_value_of_effect(self, task: str, effects: np.ndarray) -> float:
+        """How often chance alone would put the mean of these effects this far above 0."""
+        return compute_clustered_p_value(self._of(task, effects), self._clusters(task), "greater")
 
     def _of(self, task: str, values: np.ndarray) -> list[float]:
         numbers: list[float] = values[self.groups[task]].tolist()
@@ -200,14 +179,18 @@ def _run_null(table: OptionTable, options: ProbeOptions, steps: Steps) -> tuple[
 
 
 def _summarise_tasks(
-    view: _View, hits: np.ndarray, held: Mapping[Probing, HeldOut], null: tuple[np.ndarray, np.ndarray] | None
+    view: _View,
+    hits: np.ndarray,
+    held: Mapping[Probing, HeldOut],
+    heuristics: Sequence[HeuristicResult],
+    null: tuple[np.ndarray, np.ndarray] | None,
 ) -> list[TaskLeakage]:
     table = view.table
     family_hits = {
         family: score_picks(table, _of_families(held, [family]), table.correct) for family in view.options.families
     }
     excess = hits - table.chance
-    adjusted = adjust_holm([view.p_value(task, excess) for task in view.groups])
+    adjusted = adjust_holm([view.p_value(task, hits) for task in view.groups])
     return [
         TaskLeakage(
             task=task,
@@ -218,7 +201,12 @@ def _summarise_tasks(
             null_chance=None if null is None else float(null[1][of].mean()),
             by_family={family: view.share(task, own) for family, own in family_hits.items()},
             p_value=p_value,
-            leaks=p_value < view.options.significance / 2,
+            is_claimed=p_value < view.options.significance / 2,
+            heuristics=tuple(
+                one.heuristic
+                for one in sorted(heuristics, key=lambda one: -one.accuracy.value)
+                if one.task == task and one.is_claimed
+            ),
         )
         for (task, of), p_value in zip(view.groups.items(), adjusted, strict=True)
     ]
@@ -242,8 +230,7 @@ def _try_heuristics(table: OptionTable, options: ProbeOptions) -> dict[str, np.n
 
 def _summarise_heuristics(view: _View, heuristic_hits: Mapping[str, np.ndarray]) -> Iterator[HeuristicResult]:
     tried = [(heuristic, task) for heuristic in heuristic_hits for task in view.groups]
-    chance = view.table.chance
-    adjusted = adjust_holm([view.p_value(task, heuristic_hits[heuristic] - chance) for heuristic, task in tried])
+    adjusted = adjust_holm([view.p_value(task, heuristic_hits[heuristic]) for heuristic, task in tried])
     for (heuristic, task), p_value in zip(tried, adjusted, strict=True):
         yield HeuristicResult(
             heuristic=heuristic,
@@ -281,7 +268,9 @@ def _name_cues(
 ) -> list[TaskLeakage]:
     """The tasks, those that leak with what each cue gives away in them."""
     pairs = [(row.task, cue) for row in tasks if row.leaks for cue in CUES]
-    adjusted = dict(zip(pairs, adjust_holm([view.p_value(task, effects[cue]) for task, cue in pairs]), strict=True))
+    adjusted = dict(
+        zip(pairs, adjust_holm([view.p_value_of_effect(task, effects[cue]) for task, cue in pairs]), strict=True)
+    )
     alone = {
         cue: score_picks(
             view.table, np.mean([result.alone[cue] for result in held.values()], axis=0), view.table.correct
@@ -310,7 +299,6 @@ def _judge_questions(
     likely: np.ndarray,
     tasks: Sequence[TaskLeakage],
     effects: Mapping[str, np.ndarray],
-    heuristics: Sequence[HeuristicResult],
     heuristic_hits: Mapping[str, np.ndarray],
     hard: set[str],
 ) -> Iterator[QuestionLeakage]:
@@ -318,25 +306,24 @@ def _judge_questions(
     hits = score_picks(table, likely, table.correct)
     probability = np.clip(sum_by_question(table, likely * table.correct), 0, 1)
     picks = find_picks(table, likely)
-    cues_of_task = {row.task: [cue.cue for cue in row.cues if cue.is_claimed] for row in tasks}
-    heuristics_of_task = {
-        row.task: [one.heuristic for one in heuristics if one.is_claimed and one.task == row.task] for row in tasks
-    }
+    rows_by_task = {row.task: row for row in tasks}
     for at, question in enumerate(table.questions):
         rows = slice(table.starts[at], table.starts[at + 1])
-        is_answered = hits[at] > table.chance[at]
-        effect, cue = max(
-            ((float(effects[cue][at]), cue) for cue in cues_of_task[question.task] if is_answered), default=(0.0, "")
-        )
+        row = rows_by_task[question.task]
+        alone = tuple(name for name in row.heuristics if heuristic_hits[name][at] == 1)
+        cues = [cue.cue for cue in row.cues if cue.is_claimed and hits[at] > table.chance[at]]
+        effect, cue = max(((float(effects[cue][at]), cue) for cue in cues), default=(0.0, ""))
+        if effect <= 0:
+            effect, cue = 0.0, HEURISTICS[alone[0]][0].split(".")[0] if alone else ""
         yield QuestionLeakage(
             question_id=question.question_id,
             task=question.task,
             chance=float(table.chance[at]),
             probability=float(probability[at]),
-            picked_index=int(table.option_index[rows][picks[rows]].min()),
+            picked_index=int(table.option_index[rows][picks[rows]][0]),
             answered=float(hits[at]),
-            cue=cue if effect > 0 else None,
-            cue_effect=effect if effect > 0 else None,
-            heuristics=tuple(name for name in heuristics_of_task[question.task] if heuristic_hits[name][at] == 1),
+            cue=cue or None,
+            cue_effect=effect or None,
+            heuristics=alone,
             is_hard=question.question_id in hard,
         )

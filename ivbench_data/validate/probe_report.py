@@ -19,6 +19,34 @@ OVERALL: Final = "Overall"
 """Name of the row over all tasks."""
 
 
+HEURISTICS: Final[dict[str, tuple[str, int]]] = {
+    "longest": ("length.characters", 1),
+    "shortest": ("length.characters", -1),
+    "most typical": ("typicality.letters", 1),
+    "least typical": ("typicality.letters", -1),
+    "never repeated": ("typicality.twins", -1),
+    "smallest number": ("value.lowest", 1),
+    "middle number": ("value.middle", 1),
+    "largest number": ("value.highest", 1),
+    "round number": ("value.round", 1),
+    "range touching others": ("value.touching", 1),
+    "range touching no other": ("value.touching", -1),
+    "odd one out in writing": ("surface.oddness", 1),
+    "shares most words with the question": ("overlap.words", 1),
+    "shares fewest words with the question": ("overlap.words", -1),
+    "most frequent answer": ("frequency.answers", 1),
+    "most frequent answer in its task": ("frequency.answers_in_task", 1),
+    "most frequent answer to the same question": ("frequency.answers_to_same_question", 1),
+    "most frequent option": ("frequency.options", 1),
+    "rarest option": ("frequency.options", -1),
+    "words of other answers": ("wording.answers", 1),
+}
+"""Single heuristics by name: pick the option with the highest (1) or lowest (-1) value of a feature; ties are shared.
+
+The frequencies are counted in the training folds only.
+"""
+
+
 class ProbeOptions(Record):
     """How the probe is run. All of it is fixed beforehand; nothing is tuned on what is held out."""
 
@@ -98,10 +126,23 @@ class TaskLeakage(Record):
     """Held-out accuracy of each family."""
     p_value: Probability
     """One-sided p of the excess, Holm-adjusted over tasks."""
-    leaks: bool
-    """Whether the claim is made that question and options alone give answers away here."""
+    is_claimed: bool
+    """Whether the probe is above chance for sure."""
+    heuristics: tuple[str, ...] = ()
+    """Single heuristics that are above chance for sure, the best first."""
     cues: tuple[CueEffect, ...] = ()
     """What gives them away, strongest first; empty where no claim is made."""
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the claim is made, by the probe or a heuristic, that text alone gives answers away here."""
+        return self.is_claimed or bool(self.heuristics)
+
+    @property
+    def named_cues(self) -> tuple[str, ...]:
+        """The cues that are named as giving it away: those of the probe, strongest first, then of heuristics."""
+        of_heuristics = (HEURISTICS[name][0].split(".")[0] for name in self.heuristics)
+        return tuple(dict.fromkeys([*(cue.cue for cue in self.cues if cue.is_claimed), *of_heuristics]))
 
     @property
     def null_is_at_chance(self) -> bool | None:
@@ -121,13 +162,13 @@ class QuestionLeakage(Record):
     probability: Probability
     """Held-out probability that the probe gives to the right options."""
     picked_index: NonNegativeInt
-    """Position, among the stored options, of the one that the probe holds likeliest."""
+    """Position, among the stored options, of the one that the probe holds likeliest; of several, the first by text."""
     answered: Probability
     """1 when that is right, 0 when not; a share where several are equally likely."""
     cue: str | None = None
-    """The cue that adds most, when the question is answered and its task leaks."""
+    """What gives it away, in a task that leaks: the named cue that adds most, else that of a heuristic that answers."""
     cue_effect: float | None = None
-    """Probability that this cue adds."""
+    """Probability that this cue adds; None when a heuristic names it."""
     heuristics: tuple[str, ...] = ()
     """Single heuristics that are claimed in its task and pick its answer alone."""
     is_hard: bool = False
@@ -203,8 +244,8 @@ def list_task_rows(report: ProbeReport) -> list[tuple[object, ...]]:
     """One row a task for a table, `Overall` last: figures in per cent, cues and heuristics only where claimed."""
     rows: list[tuple[object, ...]] = []
     for row in report.tasks:
-        claimed = [one for one in report.heuristics if one.task == row.task and one.is_claimed]
-        best = max(claimed, key=lambda one: one.accuracy.value, default=None)
+        tried = {one.heuristic: one for one in report.heuristics if one.task == row.task}
+        best = tried[row.heuristics[0]] if row.heuristics else None
         rows.append(
             (
                 row.task,
@@ -215,7 +256,7 @@ def list_task_rows(report: ProbeReport) -> list[tuple[object, ...]]:
                 "–" if row.null is None else _percent(row.null.value),
                 "–" if row.null is None else _interval(row.null),
                 "yes" if row.leaks else "not shown",
-                ", ".join(cue.cue for cue in row.cues if cue.is_claimed) or "–",
+                ", ".join(row.named_cues) or "–",
                 "–" if best is None else f"{best.heuristic} ({_percent(best.accuracy.value)})",
             )
         )
@@ -272,15 +313,17 @@ def find_leaks(report: ProbeReport) -> Iterator[Finding]:
     """
     leaking = {row.task for row in report.tasks if row.leaks}
     for question in report.questions:
-        if question.task not in leaking or question.answered <= question.chance:
+        is_answered = question.answered > question.chance
+        if question.task not in leaking or not (is_answered or question.heuristics):
             continue
         by = f", most of all by {CUES[question.cue]}" if question.cue else ""
+        rule = f"; one rule picks it: {question.heuristics[0]}" if question.heuristics else ""
         yield Finding(
             check="answered_from_text",
             severity="warning" if question.probability >= 0.5 else "info",
             message=(
                 f"question and options alone give the answer a probability of {question.probability:.0%} "
-                f"(chance {question.chance:.0%}){by}"
+                f"(chance {question.chance:.0%}){by}{rule}"
             ),
             question_id=question.question_id,
             evidence={
@@ -312,7 +355,7 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
         if row.null is not None:
             _draw_estimate(axes, row.null, at - 0.16, "0.6", "s")
         _draw_estimate(axes, row.accuracy, at + 0.12, "C3" if row.leaks else "C0", "o")
-        if cues := [cue.cue for cue in row.cues if cue.is_claimed]:
+        if cues := row.named_cues:
             text = ", ".join(cues[:3]) + (" …" if len(cues) > 3 else "")
             axes.text(row.accuracy.high * 100 + 1, at + 0.12, text, va="center", fontsize=8, color="0.3")
     # names come from the data: `$` in them is not the beginning of a formula
@@ -326,8 +369,8 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
     )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     handles = [
-        _legend_line("C3", "o", "probe, above chance"),
-        _legend_line("C0", "o", "probe, not shown to be above chance"),
+        _legend_line("C3", "o", "leaks: above chance"),
+        _legend_line("C0", "o", "not shown to leak"),
         _legend_line("0.6", "s", "null: answers replaced at random"),
         _legend_line("black", "|", "chance"),
     ]

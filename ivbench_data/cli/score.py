@@ -1,0 +1,223 @@
+"""`ivbench-data score`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.errors import UsageError
+
+if TYPE_CHECKING:
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.evaluate.comparison import Comparison, Signature
+    from ivbench_data.evaluate.scores import Scorecard
+
+WIDTH_OF_THE_PAPERS_TABLE = 225
+"""Columns of the terminal from which on the paper's table fits as it is."""
+
+
+@click.command(
+    "score",
+    epilog="""\b
+Examples:
+  ivbench-data score
+  ivbench-data score data/ivbench/results/3f2a….jsonl --markdown table.md --figure tasks.png --report errors.html
+  ivbench-data score 3f2a 91bc
+  ivbench-data score --diagnose""",
+)
+@click.argument("results", nargs=-1)
+@click.option("--diagnose", is_flag=True, help="Look for known failure signatures in the results together.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table as Markdown.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw a bar plot per task to this PNG or SVG.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write a page of what the first file got wrong.")
+@click.option("--paper/--no-paper", default=True, show_default=True, help="The paper's rows below ours.")
+@dataset_option
+@root_option
+@json_option
+def command(
+    results: tuple[str, ...],
+    diagnose: bool,
+    markdown: Path | None,
+    csv_path: Path | None,
+    figure: Path | None,
+    report: Path | None,
+    paper: bool,
+    dataset: str,
+    root: Path,
+    as_json: bool,
+) -> int:
+    """Figures from result files, in the paper's columns: RESULTS are paths, or beginnings of their names.
+
+    Without RESULTS, all of the dataset's; with two of them, they are also compared, question by question.
+    """
+    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.dataset import load
+    from ivbench_data.evaluate.comparison import compare_results
+    from ivbench_data.evaluate.comparison import diagnose as find_signatures
+    from ivbench_data.evaluate.figures import draw_tasks, save_figure
+    from ivbench_data.evaluate.prompts import PATTERNS
+    from ivbench_data.evaluate.report import make_error_report
+    from ivbench_data.evaluate.results import find_results, read_results
+    from ivbench_data.evaluate.scores import find_manifest, score_results
+    from ivbench_data.evaluate.tables import make_paper_table
+    from ivbench_data.workspace import Workspace, write_bytes
+
+    workspace = Workspace(root, dataset)
+    loaded = load(workspace.folder)
+    folder = workspace.folder / "results"
+    read = [read_results(path) for path in find_results(folder, results)]
+    if not results:
+        read.sort(
+            key=lambda item: (item.configuration.model, list(PATTERNS).index(item.configuration.pattern), item.name)
+        )
+    if not read:
+        raise UsageError(f"there are no results in {folder}. Make some with: ivbench-data evaluate --model …")
+    cards = [score_results(loaded, item, workspace) for item in read]
+    comparison = compare_results(loaded, *read) if len(results) == 2 else None
+    signatures = list(find_signatures(loaded, read)) if diagnose else []
+    table = make_paper_table(cards, find_manifest(loaded), paper)
+    for path, text in ((markdown, table.to_markdown()), (csv_path, table.to_csv())):
+        if path is not None:
+            write_bytes(path, text.encode())
+    if figure is not None:
+        save_figure(draw_tasks(cards), figure)
+    if report is not None:
+        write_bytes(report, make_error_report(loaded, read[0], cards[0], workspace).encode())
+    if as_json:
+        print_json(
+            {
+                "scores": [card.model_dump(mode="json") for card in cards],
+                "table": table.to_records(),
+                "comparison": comparison.model_dump(mode="json") if comparison else None,
+                "signatures": [signature.model_dump(mode="json") for signature in signatures],
+            }
+        )
+        return 0
+    show_cards(cards, loaded, with_paper=paper)
+    if comparison is not None:
+        _show_comparison(comparison)
+    if signatures:
+        _show_signatures(signatures)
+    for path in (markdown, csv_path, figure, report):
+        if path is not None:
+            say(f"Written: {path}")
+    return 0
+
+
+def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
+    """Print our figures and, below them, the paper's; for a single results file with its intervals and slices."""
+    from ivbench_data.cli.console import print_table, say, stdout
+    from ivbench_data.evaluate.scores import find_manifest
+    from ivbench_data.evaluate.tables import make_paper_table, write_cell
+
+    table = make_paper_table(cards, find_manifest(dataset), with_paper)
+    rows = [tuple(map(write_cell, row)) for row in table.rows]
+    ours, paper = rows[: len(cards)], rows[len(cards) :]
+    if stdout().width >= WIDTH_OF_THE_PAPERS_TABLE:
+        print_table("Accuracy in %", table.columns, rows)
+    elif len(cards) > 1:
+        # where the paper's columns do not fit they go down, and the results files across, by number
+        body = [(name, *(row[at] for row in ours)) for at, name in enumerate(table.columns) if at > 1]
+        print_table("Accuracy in %", ("", *map(str, range(1, len(cards) + 1))), body)
+    if len(cards) == 1:
+        _show_details(cards[0])
+    if paper and stdout().width < WIDTH_OF_THE_PAPERS_TABLE:
+        means = [at for at, name in enumerate(table.columns) if name in ("model", "Overall") or name.endswith("-Avg")]
+        columns = [table.columns[at] for at in means]
+        print_table(
+            f"Accuracy in %, on another set of questions ({paper[0][1]})",
+            columns,
+            [tuple(row[at] for at in means) for row in paper],
+        )
+    for number, card in enumerate(cards, start=1):
+        say(f"{number}. {_describe(card)}" if len(cards) > 1 else _describe(card))
+
+
+def _show_details(card: Scorecard) -> None:
+    from ivbench_data.cli.console import print_table
+    from ivbench_data.evaluate.tables import make_detail_table, write_cell
+
+    rows = []
+    for name, kind, questions, accuracy, low, high, chance, *_ in make_detail_table(card).rows:
+        told = str(name) if kind in ("all", "group", "task") else f"{kind}: {name}"
+        figure = "–" if accuracy is None else f"{write_cell(accuracy)} [{write_cell(low)}, {write_cell(high)}]"
+        rows.append((told, questions, figure, write_cell(chance)))
+    print_table(f"{card.name}: accuracy in %, with 95 % intervals by video", ("", "n", "accuracy", "chance"), rows)
+
+
+def _describe(card: Scorecard) -> str:
+    from ivbench_data.evaluate.tables import percent, write_cell
+
+    counts, overall = card.denominators, card.overall
+    parts = [
+        f"{counts.evaluated:,} of {counts.in_dataset:,} questions evaluated",
+        f"{counts.fetched:,} have their media here" if counts.fetched is not None else "",
+        f"{counts.released:,} released" if counts.released is not None else "",
+        f"{overall.missing:,} missing" if overall.missing else "",
+        f"{overall.failed:,} failed" if overall.failed else "",
+        f"{overall.inapplicable:,} not applicable" if overall.inapplicable else "",
+        f"{counts.unscorable:,} without options or with hidden answers" if counts.unscorable else "",
+        f"parsed {write_cell(percent(overall.parse_rate))} %",
+    ]
+    if overall.missing and card.overall_with_missing_as_wrong is not None:
+        parts.append(f"with missing ones as wrong {write_cell(percent(card.overall_with_missing_as_wrong))} %")
+    if card.right_in_all is not None and card.right_in_all.accuracy is not None:
+        told = f"{write_cell(percent(card.right_in_all.accuracy.value))} % right in all of {card.rotations} rotations"
+        parts.append(f"{told}, {write_cell(percent(card.mean_of_rotations))} % on average over them")
+    return f"{card.name}: {'; '.join(part for part in parts if part)}."
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    from ivbench_data.cli.console import print_table, say
+
+    rows = []
+    for task in (comparison.overall, *comparison.tasks):
+        difference = task.paired.difference
+        rows.append(
+            (
+                task.name,
+                task.questions,
+                f"{100 * task.first:.1f}",
+                f"{100 * task.second:.1f}",
+                f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]",
+                f"{task.holm_p_value:.3g}",
+            )
+        )
+    title = "The same questions in both, with 95 % intervals and p by video"
+    print_table(title, ("", "n", "first", "second", "difference", "p"), rows)
+    mcnemar = comparison.overall.paired.mcnemar
+    say(f"First: {comparison.first}. Second: {comparison.second}. The tasks' p are adjusted by Holm.")
+    say(
+        f"Right in the first alone: {mcnemar.only_first:,}; in the second alone: {mcnemar.only_second:,}. McNemar's "
+        f"test, as if questions were independent: p = {mcnemar.p_value:.3g}."
+    )
+    if comparison.only_first or comparison.only_second:
+        say(
+            f"Left out: {comparison.only_first:,} questions that only the first evaluated, {comparison.only_second:,} "
+            "that only the second did.",
+            style="yellow",
+        )
+
+
+def _show_signatures(signatures: Sequence[Signature]) -> None:
+    from rich.text import Text
+
+    from ivbench_data.cli.console import stdout
+    from ivbench_data.cli.plain import show_plain
+
+    words = {True: "found", False: "not found", None: "unknown"}
+    styles = {True: "bold red", False: "green", None: "dim"}
+    console, model = stdout(), None
+    for one in signatures:
+        if one.model != model:
+            model = one.model
+            console.print(Text(f"Known failure signatures of {show_plain(model)}", style="bold"), soft_wrap=True)
+        line = Text.assemble(
+            "  ", (f"{words[one.found]:9}", styles[one.found]), f"  {one.name}: {show_plain(one.statement)}"
+        )
+        console.print(line, soft_wrap=True)

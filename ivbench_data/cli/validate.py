@@ -1,0 +1,238 @@
+"""`ivbench-data validate`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ivbench_data.cli.options import dataset_option, json_option, root_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.schema import Finding, Severity
+    from ivbench_data.validate import CheckContext
+    from ivbench_data.validate.probe_report import ProbeReport
+    from ivbench_data.validate.report import ReportPart
+    from ivbench_data.workspace import Workspace
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+"""From the mildest to the worst."""
+
+LEAK_CHECK = "image_from_own_video"
+"""The check that decodes videos."""
+
+PROBE_CHECK = "answered_from_text"
+"""The name under which the probe's findings stand."""
+
+_WORDY_COLUMNS = ("by which cues", "best single heuristic")
+"""Columns of the probe's table that need room; they get a table of their own."""
+
+
+@click.command(
+    "validate",
+    epilog="""\b
+Examples:
+  ivbench-data validate
+  ivbench-data validate --check reversed_range --check malformed_time --fail-on warning
+  ivbench-data validate --report --dataset demo""",
+)
+@dataset_option
+@root_option
+@click.option("--list", "as_list", is_flag=True, help="List the checks and stop.")
+@click.option("--check", "checks", multiple=True, metavar="NAME", help="Run this check only; may be given again.")
+@click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Leave this check out; may be given again.")
+@click.option(
+    "--decode-videos",
+    is_flag=True,
+    help="Look for query images in their videos at 2 frames a second, not in cached frames only: minutes a hundred.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([*SEVERITIES, "never"]),
+    default="error",
+    show_default=True,
+    help="Exit with 1 when something this bad is found, or worse.",
+)
+@click.option("--probe", "with_probe", is_flag=True, help="Also try to answer from the text alone: a minute or two.")
+@click.option("--report", "with_report", is_flag=True, help="Also write reports/validate.html, to look at.")
+@click.option("--hide-answers", is_flag=True, help="Leave out of the report whatever would give an answer away.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
+@json_option
+def command(
+    dataset: str,
+    root: Path,
+    as_list: bool,
+    checks: tuple[str, ...],
+    skipped: tuple[str, ...],
+    decode_videos: bool,
+    fail_on: str,
+    with_probe: bool,
+    with_report: bool,
+    hide_answers: bool,
+    as_markdown: bool,
+    as_json: bool,
+) -> int:
+    """Find the broken questions: options, times, wording, keys and media.
+
+    All findings go to reports/findings.jsonl, a line each. Exit code 1 with findings at or above --fail-on.
+    """
+    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.dataset import load, write_jsonl
+    from ivbench_data.validate import CheckContext, describe_check, select_checks
+    from ivbench_data.workspace import Workspace
+
+    names = select_checks(checks, skipped)
+    if as_list:
+        if as_json:
+            print_json([{"check": name, "finds": describe_check(name)} for name in names])
+        else:
+            print_table("Checks", ("check", "finds"), [(name, describe_check(name)) for name in names])
+        return 0
+    workspace = Workspace(root, dataset)
+    loaded = load(workspace.folder)
+    probed = _probe(loaded, workspace, quiet=as_json) if with_probe else None
+    findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
+    if probed is not None:
+        from ivbench_data.validate.probe_report import find_leaks
+
+        names.append(PROBE_CHECK)
+        findings.extend(find_leaks(probed))
+    findings_path = workspace.reports / "findings.jsonl"
+    write_jsonl(findings_path, findings)
+    report_path = None
+    if with_report:
+        from ivbench_data.validate.report import write_report
+
+        parts = _gather_parts(loaded, workspace, probed)
+        report_path = write_report(loaded, findings, workspace, parts=parts, hide_answers=hide_answers)
+    counts = count_findings(findings, names)
+    if as_json:
+        print_json(
+            {
+                "dataset": loaded.name,
+                "questions": len(loaded.questions),
+                "counts": counts,
+                "findings": [finding.model_dump() for finding in findings],
+                "probe": probed.model_dump(mode="json", exclude={"questions"}) if probed else None,
+                "findings_file": str(findings_path),
+                "report_file": str(report_path) if report_path else None,
+                "bad_lines": [line.model_dump() for line in loaded.bad_lines],
+            }
+        )
+    else:
+        _print_counts(loaded, counts, len({finding.question_id for finding in findings} - {None}), as_markdown)
+        if probed is not None:
+            _print_probe(probed)
+        for line in loaded.bad_lines:
+            say(f"left out at import: {line}", style="yellow")
+        say(f"What each check finds: ivbench-data validate --list\nAll findings: {findings_path}")
+        if report_path is not None:
+            say(f"Report: {report_path}")
+    bound = len(SEVERITIES) if fail_on == "never" else SEVERITIES.index(fail_on)
+    return 1 if any(SEVERITIES.index(finding.severity) >= bound for finding in findings) else 0
+
+
+def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For each check: findings of each severity, and how many questions they are about."""
+    by_severity = Counter((finding.check, finding.severity) for finding in findings)
+    questions: dict[str, set[str]] = {}
+    for finding in findings:
+        if finding.question_id is not None:
+            questions.setdefault(finding.check, set()).add(finding.question_id)
+    return {
+        name: {
+            **{severity: by_severity[name, severity] for severity in reversed(SEVERITIES)},
+            "questions": len(questions.get(name, ())),
+        }
+        for name in names
+    }
+
+
+def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> ProbeReport:
+    from ivbench_data.cli.console import say
+    from ivbench_data.validate.probe import run_probe
+    from ivbench_data.workspace import write_json
+
+    def tell(step: str, done: int) -> None:
+        if not quiet:
+            say(f"probe, step {done}: {step}")
+
+    report = run_probe(dataset, on_step=tell)
+    write_json(workspace.reports / "probe.json", report.model_dump(mode="json"))
+    return report
+
+
+def _gather_parts(dataset: Dataset, workspace: Workspace, probed: ProbeReport | None) -> list[ReportPart]:
+    """The probe's part, where it was run, and coverage's, where any evidence can be judged in the cached grids."""
+    from ivbench_data.schema import FrameGrid
+    from ivbench_data.validate.coverage import cover_questions, summarise_coverage
+    from ivbench_data.validate.coverage_figure import compute_curve
+    from ivbench_data.validate.leaks import list_grids
+    from ivbench_data.validate.report_parts import show_coverage, show_probe
+
+    parts = [] if probed is None else [show_probe(probed)]
+    grids = list_grids(workspace) or [FrameGrid(nframes=32, res=240)]
+    summaries = summarise_coverage(cover_questions(dataset, workspace.root, grids))
+    if any(row.seen is not None for row in summaries):
+        points = list(compute_curve(dataset, workspace.root))
+        parts.append(show_coverage(summaries, points, f"{dataset.name}: evidence seen by at least one frame"))
+    return parts
+
+
+def _find(dataset: Dataset, context: CheckContext, names: Iterable[str], quiet: bool) -> Iterator[Finding]:
+    """All findings; the one check that may take hours goes video by video, so that its progress shows."""
+    from ivbench_data.cli.console import track
+    from ivbench_data.validate import CHECKS
+    from ivbench_data.validate.context import group_by_video
+
+    quick = [name for name in names if name != LEAK_CHECK]
+    for name in track(quick, "Checking", len(quick), quiet=quiet):
+        yield from CHECKS[name](dataset, context)
+    if LEAK_CHECK not in names:
+        return
+    groups = list(group_by_video(dataset.questions))
+    for group in track(groups, "Looking for query images in their videos", len(groups), quiet=quiet):
+        yield from CHECKS[LEAK_CHECK](replace(dataset, questions=tuple(group)), context)
+
+
+def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: int, as_markdown: bool) -> None:
+    from ivbench_data.cli.console import print_table, say
+
+    columns = (*reversed(SEVERITIES), "questions")
+    found = {name: row for name, row in counts.items() if any(row[severity] for severity in SEVERITIES)}
+    totals = (*(sum(row[severity] for row in found.values()) for severity in reversed(SEVERITIES)), flagged)
+    if as_markdown:
+        click.echo("| check | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns))
+        for name, values in [
+            *((f"`{name}`", [row[c] for c in columns]) for name, row in found.items()),
+            ("all", totals),
+        ]:
+            click.echo(f"| {name} | " + " | ".join(f"{value:,}" if value else "" for value in values) + " |")
+        return
+    print_table(
+        f"Findings in {dataset.name}: {len(dataset.questions):,} questions on {len(dataset.videos):,} videos",
+        ("check", *columns),
+        [(name, *(row[column] or "–" for column in columns)) for name, row in found.items()],
+        ("all", *(f"{total:,}" for total in totals)),
+    )
+    nothing = [name for name in counts if name not in found]
+    if nothing:
+        say(f"Nothing found by: {', '.join(nothing)}.")
+
+
+def _print_probe(probed: ProbeReport) -> None:
+    from ivbench_data.cli.console import print_table, say
+    from ivbench_data.validate.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
+
+    rows = list_task_rows(probed)
+    figures = [at for at, column in enumerate(TASK_COLUMNS) if column not in _WORDY_COLUMNS]
+    words = [0, *(at for at, column in enumerate(TASK_COLUMNS) if column in _WORDY_COLUMNS)]
+    for title, chosen in (("What the text alone gives away", figures), ("By which cues", words)):
+        print_table(title, [TASK_COLUMNS[at] for at in chosen], [[row[at] for at in chosen] for row in rows])
+    say(describe_probe(probed))

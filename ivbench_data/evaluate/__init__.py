@@ -1,0 +1,1 @@
+"""The thin reference evaluator: prompts, answer parsing, models, results, scores, tables and figures."""

@@ -1,0 +1,253 @@
+"""From questions to requests: who is asked what, with which frames and which image, and what cannot be asked."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
+from ivbench_data.evaluate.prompts import (
+    PATTERNS,
+    PROFILES,
+    InapplicableError,
+    Pattern,
+    choose_frames,
+    compose,
+    digest_prompt,
+    find_evidence_frames,
+)
+from ivbench_data.evaluate.requests import ImagePart, Key, Request, VideoPart
+from ivbench_data.framefile import Clip, read_frame_file
+from ivbench_data.schema import FrameGrid, Question, Record
+from ivbench_data.workspace import Workspace, digest_file
+
+MAX_ROTATIONS = 26
+
+
+class AskOptions(Record):
+    """How the questions of a dataset are asked."""
+
+    grid: FrameGrid = FrameGrid(nframes=32, res=240)
+    """The frame cache to show videos from."""
+    pattern: str = "video_first"
+    """Which visuals, in which order; a name in `PATTERNS`."""
+    profile: str = "default"
+    """How it is worded and read; a name in `PROFILES`."""
+    rotations: int = Field(default=1, ge=0, le=MAX_ROTATIONS)
+    """Under how many rotations of its options each question is asked; 0 for all of them."""
+    tasks: tuple[str, ...] = ()
+    """Only questions of these tasks; empty for all."""
+    question_ids: tuple[str, ...] = ()
+    """Only these questions; empty for all."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse names that do not exist.
+
+        Raises:
+            UsageError: there is no such pattern, profile, task or question.
+        """
+        known: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
+            ("pattern", (self.pattern,), tuple(PATTERNS)),
+            ("profile", (self.profile,), tuple(PROFILES)),
+            ("task", self.tasks, tuple(dict.fromkeys(question.task for question in dataset.questions))),
+            ("question", self.question_ids, tuple(question.question_id for question in dataset.questions)),
+        )
+        for kind, wanted, there in known:
+            if missing := [name for name in wanted if name not in there]:
+                listed = f"; there are: {', '.join(there)}" if len(there) <= 30 else ""
+                raise UsageError(f"there is no {kind} named {missing[0]!r}{listed}")
+
+
+DEFAULT_ASK_OPTIONS = AskOptions()
+
+
+@dataclass(frozen=True)
+class Unasked:
+    """A question that could not be asked, and why."""
+
+    key: Key
+    """The question and its rotation."""
+    kind: Literal["missing", "inapplicable", "error"]
+    """Its media are not here; the pattern makes no sense for it; or its media are damaged, which counts as wrong."""
+    reason: str
+    """Why."""
+
+
+class Asker:
+    """Makes the requests of one dataset, each video opened once for all its questions."""
+
+    def __init__(self, dataset: Dataset, workspace: Workspace, options: AskOptions) -> None:
+        self.dataset = dataset
+        self.workspace = workspace
+        self.options = options
+        self.pattern = PATTERNS[options.pattern]
+        self._clip: Clip | None = None
+        self._parts: dict[tuple[int, ...] | None, VideoPart] = {}
+        self._digest_of: dict[Path, str] = {}
+
+    def select_questions(self) -> list[Question]:
+        """The questions to ask, those of one video together, videos in order of their first question."""
+        wanted = [
+            question
+            for question in self.dataset.questions
+            if (not self.options.tasks or question.task in self.options.tasks)
+            and (not self.options.question_ids or question.question_id in self.options.question_ids)
+        ]
+        rank: dict[str | None, int] = {}
+        for question in wanted:
+            rank.setdefault(question.video_id, len(rank))
+        return sorted(wanted, key=lambda question: rank[question.video_id])
+
+    def count_rotations(self, question: Question) -> int:
+        """Under how many rotations the question is asked."""
+        return max(1, min(len(question.options), self.options.rotations or MAX_ROTATIONS))
+
+    def count_requests(self) -> int:
+        """How many rows there will be: every selected question under each of its rotations."""
+        return sum(self.count_rotations(question) for question in self.select_questions())
+
+    def iterate(self) -> Iterator[tuple[Question, Request | Unasked]]:
+        """Every question under every rotation: the request, or why there is none."""
+        for question in self.select_questions():
+            for rotation in range(self.count_rotations(question)):
+                yield question, self.ask(question, rotation)
+
+    def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
+        """The request for a question under a rotation, or why there is none."""
+        key, pattern = (question.question_id, rotation), self.pattern
+        if reason := _find_mismatch(question, pattern):
+            return Unasked(key, "inapplicable", reason)
+        video: VideoPart | None = None
+        images: list[ImagePart] = []
+        facts: dict[str, JsonValue] = {}
+        try:
+            if "video" in pattern.visuals and question.video_id is not None:
+                video, facts = self._show_video(question, question.video_id)
+            if "image" in pattern.visuals:
+                images = [self._show_image(question, at) for at in range(len(question.image_ids))]
+        except CacheNotFoundError:
+            return Unasked(key, "missing", self._explain_missing_cache(question))
+        except FileNotFoundError as error:
+            return Unasked(key, "missing", f"there is no image {error.filename}")
+        except (CacheCorruptError, OSError) as error:
+            return Unasked(key, "error", str(error))
+        except InapplicableError as error:
+            return Unasked(key, "inapplicable", str(error))
+        parts, letters = compose(question, pattern, PROFILES[self.options.profile], rotation, video, images)
+        return Request(
+            question.question_id, rotation, self.options.pattern, parts, letters, digest_prompt(parts), facts
+        )
+
+    def _show_video(self, question: Question, video_id: str) -> tuple[VideoPart, dict[str, JsonValue]]:
+        """The video as the pattern shows it, and what is known of the showing."""
+        path = self.workspace.cache_path(self.options.grid, video_id)
+        if self._clip is None or self._clip.path != path:
+            self._clip, self._parts = read_frame_file(path), {}
+        pts = self._clip.pts_seconds.tolist()
+        positions = choose_frames(self.pattern.frames, pts, question.evidence, video_id)
+        if positions not in self._parts:
+            # one and the same part for all questions that show the same frames
+            self._parts[positions] = _make_part(self._clip, positions, video_id, self.options.grid)
+        part = self._parts[positions]
+        shown = range(len(pts)) if positions is None else positions
+        evidence = find_evidence_frames(pts, question.evidence)
+        return part, {
+            "nframes": len(shown),
+            "duration_seconds": part.duration_seconds,
+            "evidence_seen": None if evidence is None else not set(evidence).isdisjoint(shown),
+        }
+
+    def _explain_missing_cache(self, question: Question) -> str:
+        grid = self.options.grid
+        if question.video_id is not None and self.workspace.find_video(question.video_id) is None:
+            return f"the video {question.video_id} is not in {self.workspace.videos}"
+        command = f"ivbench-data cache --dataset {self.dataset.name} {write_grid_options(grid)}"
+        return f"the video {question.video_id} is not in the cache {grid.identity}; make it with: {command}"
+
+    def _show_image(self, question: Question, at: int) -> ImagePart:
+        image_id = question.image_ids[at]
+        if self.pattern.image == "swapped":
+            image_id = self._find_stranger(question, at)
+        path = self.workspace.image_path(image_id)
+        if self.pattern.image == "blank":
+            content = _paint_blank(path)
+            return ImagePart(image_id, None, content, hashlib.sha256(content).hexdigest())
+        if path not in self._digest_of:
+            if not path.is_file():
+                raise FileNotFoundError(errno.ENOENT, "no such image", str(path))
+            self._digest_of[path] = digest_file(path)
+        return ImagePart(image_id, path, None, self._digest_of[path])
+
+    @cached_property
+    def _videos_of_images(self) -> dict[str, set[str | None]]:
+        """Every query image in the order of their ids' digests, and the videos whose questions show it."""
+        videos_of: dict[str, set[str | None]] = {}
+        for question in self.dataset.questions:
+            for image_id in question.image_ids:
+                videos_of.setdefault(image_id, set()).add(question.video_id)
+        return dict(sorted(videos_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
+
+    def _find_stranger(self, question: Question, at: int) -> str:
+        """An image that no question on this video shows, chosen by the question's digest."""
+        images = list(self._videos_of_images)
+        first = int.from_bytes(hashlib.sha256(f"{question.question_id}\0{at}".encode()).digest())
+        for step in range(len(images)):
+            image_id = images[(first + step) % len(images)]
+            if question.video_id not in self._videos_of_images[image_id] and image_id not in question.image_ids:
+                return image_id
+        raise InapplicableError("there is no image of another video")
+
+
+def _find_mismatch(question: Question, pattern: Pattern) -> str | None:
+    """Why the pattern makes no sense for the question, or None."""
+    of_video = pattern.visuals == ("video",) or pattern.frames != "all"
+    of_image = pattern.visuals == ("image",) or pattern.image != "own"
+    if of_video and question.video_id is None:
+        return "it has no video"
+    if of_image and not question.image_ids:
+        return "it has no query image"
+    return None
+
+
+def write_grid_options(grid: FrameGrid) -> str:
+    """The options of `ivbench-data cache` that make this grid."""
+    written = f"--nframes {grid.nframes} --res {grid.res}"
+    return written if grid.identity == f"{grid.nframes}x{grid.res}" else f"--grid {grid.identity}"
+
+
+def _make_part(clip: Clip, positions: tuple[int, ...] | None, video_id: str, grid: FrameGrid) -> VideoPart:
+    pts, digest = clip.pts_seconds.tolist(), clip.frames_digest
+    if positions is not None:
+        digest = hashlib.sha256(f"{digest}\0{','.join(map(str, positions))}".encode()).hexdigest()
+        pts = sorted(pts[position] for position in positions)
+    count, height, width = len(pts), clip.frames.shape[2], clip.frames.shape[3]
+    return VideoPart(
+        video_id=video_id,
+        path=clip.path,
+        grid=grid.identity,
+        shape=(count, 3, height, width),
+        pts_seconds=tuple(pts),
+        positions=positions,
+        frames_digest=digest,
+        duration_seconds=float(clip.metadata.get("source_duration_seconds", pts[-1])),
+    )
+
+
+def _paint_blank(path: Path) -> bytes:
+    """A PNG of the image's size in middle grey: the same bytes for the same size."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        size = image.size
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (128, 128, 128)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,187 @@
+"""The evaluation itself: questions in, rows out, each kept as it comes; what was answered before is not asked again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from ivbench_data import __version__
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.answers import PARSERS, ParsedAnswer, parse_true_false
+from ivbench_data.evaluate.asker import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
+from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS, ModelOptions, open_model
+from ivbench_data.evaluate.prompts import PATTERNS, PROMPT_VERSION, rotate
+from ivbench_data.evaluate.requests import Key, Model, Reply, Request, read_identity
+from ivbench_data.evaluate.results import Configuration, ResultsFile
+from ivbench_data.schema import EvaluationResult, Question
+from ivbench_data.workspace import Workspace, default_root
+
+LIBRARIES = ("numpy", "pillow", "torch", "torchvision", "transformers", "accelerate", "flash-attn")
+
+
+def evaluate_questions(
+    dataset: Dataset,
+    root: Path | str | None = None,
+    *,
+    model: str | Model,
+    options: AskOptions = DEFAULT_ASK_OPTIONS,
+    model_options: ModelOptions = DEFAULT_MODEL_OPTIONS,
+    model_name: str | None = None,
+    on_open: Callable[[Path], None] | None = None,
+) -> Iterator[EvaluationResult]:
+    """Ask a model the dataset's questions; a row for each, kept in `results/` as it comes.
+
+    `model` is a name (`Qwen/Qwen2.5-VL-7B-Instruct`, `baseline:random`, `python:module:function`) or a callable over
+    requests; a callable needs a `model_name` that tells it from others. Rows of an earlier run that still hold come
+    first, unasked: their prompt, frames and grid are the same. `on_open` is told the results file.
+
+    Raises:
+        UsageError: there is no such model, pattern, profile, task or question.
+        StorageError: the root cannot be written.
+    """
+    options.check(dataset)
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    if isinstance(model, str):
+        name, answer = model_name or model, open_model(model, model_options, dataset)
+    else:
+        name, answer = model_name or _name_of(model), model
+    configuration = Configuration(
+        dataset=dataset.name,
+        model=name,
+        model_options=model_options.describe_answering(),
+        model_identity=read_identity(answer),
+        pattern=options.pattern,
+        profile=options.profile,
+        grid=options.grid.identity if "video" in PATTERNS[options.pattern].visuals else None,
+        prompt_version=PROMPT_VERSION,
+    )
+    asker = Asker(dataset, workspace, options)
+    with ResultsFile(workspace.folder / "results", configuration, find_versions()) as file:
+        if on_open is not None:
+            on_open(file.path)
+        pending: dict[Key, tuple[Question, Request]] = {}
+        for question, request in asker.iterate():
+            row = _recall(file, question, request, options.profile)
+            if row is None:
+                assert isinstance(request, Request)
+                pending[request.key] = (question, request)
+            else:
+                yield row
+        yield from _ask(file, answer, pending, options.profile)
+
+
+def _recall(file: ResultsFile, question: Question, request: Request | Unasked, profile: str) -> EvaluationResult | None:
+    """The row that needs no asking: an earlier one that still holds, or one that says why it cannot be asked."""
+    stored = file.rows.get(request.key)
+    if isinstance(request, Unasked):
+        kind = "failed" if request.kind == "error" else request.kind
+        question_id, rotation = request.key
+        row = EvaluationResult(question_id=question_id, rotation=rotation, status=kind, error=request.reason)
+    elif stored is None or stored.status != "ok" or not _was_shown_the_same(stored, request):
+        return None
+    else:
+        row = _judge(question, request, _restore_reply(stored), profile)
+        if (row.answer_index, row.correct) == (stored.answer_index, stored.correct):
+            return stored
+    if row != stored:
+        file.append(row)
+    return row
+
+
+def _was_shown_the_same(row: EvaluationResult, request: Request) -> bool:
+    frames_digest = request.video.frames_digest if request.video else None
+    return row.prompt_digest == request.prompt_digest and row.frames_digest == frames_digest
+
+
+def _restore_reply(row: EvaluationResult) -> Reply:
+    """The reply that a stored row was made from, to read it again by today's rules and answers."""
+    facts = {key: value for key, value in row.metadata.items() if key not in ("rule", "option_logprobs")}
+    logprobs = row.metadata.get("option_logprobs")
+    return Reply(
+        (row.question_id, row.rotation),
+        text=row.reply,
+        option_logprobs=tuple(float(str(value)) for value in logprobs) if isinstance(logprobs, list) else None,
+        visual_tokens=row.visual_tokens,
+        seconds=row.seconds,
+        metadata=facts,
+    )
+
+
+def _ask(
+    file: ResultsFile, answer: Model, pending: dict[Key, tuple[Question, Request]], profile: str
+) -> Iterator[EvaluationResult]:
+    """Rows of the model's replies as they come, and failed ones for what it passed over."""
+    waiting = dict(pending)
+    if waiting:
+        for reply in answer([request for _, request in pending.values()]):
+            if reply.key not in waiting:
+                raise UsageError(f"the model replied to {reply.key}, which it was not asked, or replied to it twice")
+            row = _judge(*waiting.pop(reply.key), reply, profile)
+            file.append(row)
+            yield row
+    for question, request in waiting.values():
+        row = _judge(question, request, Reply(request.key, error="the model gave no reply"), profile)
+        file.append(row)
+        yield row
+
+
+def _judge(question: Question, request: Request, reply: Reply, profile: str) -> EvaluationResult:
+    """The row of a reply: what it names, in stored order, and whether that is right."""
+    parsed = _parse(question, request, reply, profile)
+    answer_index: int | None = None
+    if parsed is not None and parsed.index is not None:
+        answer_index = (parsed.index + request.rotation) % len(question.options)
+    facts: dict[str, JsonValue] = {**request.facts, **reply.metadata}
+    if parsed is not None:
+        facts["rule"] = parsed.rule
+    if reply.option_logprobs is not None:
+        facts["option_logprobs"] = list(reply.option_logprobs)
+    return EvaluationResult(
+        question_id=question.question_id,
+        rotation=request.rotation,
+        status="failed" if reply.error is not None else "ok",
+        reply=reply.text,
+        answer_index=answer_index,
+        correct=answer_index in question.correct_indices,
+        error=reply.error,
+        prompt_digest=request.prompt_digest,
+        frames_digest=request.video.frames_digest if request.video else None,
+        grid=request.video.grid if request.video else None,
+        visual_tokens=reply.visual_tokens,
+        seconds=reply.seconds,
+        metadata=facts,
+    )
+
+
+def _parse(question: Question, request: Request, reply: Reply, profile: str) -> ParsedAnswer | None:
+    """What the reply names among the options as they were shown; None where there are none, or there is no reply."""
+    if not question.options or reply.error is not None:
+        return None
+    if reply.text is None and reply.option_logprobs is not None:
+        best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)
+        return ParsedAnswer(best, "likelihood")
+    shown = rotate(question.options, request.rotation)
+    if not request.letters:
+        return parse_true_false(reply.text, shown)
+    return PARSERS[profile](reply.text, shown, question.question_id)
+
+
+def find_versions() -> dict[str, str]:
+    """Versions of Python, of this package and of the libraries that may take part, as far as they are installed."""
+    versions = {"python": platform.python_version(), "ivbench-data": __version__}
+    for library in LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _name_of(model: Model) -> str:
+    name = getattr(model, "__qualname__", None) or type(model).__qualname__
+    return f"{getattr(model, '__module__', None) or type(model).__module__}:{name}"

@@ -1,0 +1,84 @@
+"""The models: one file a backend, each with a callable `open_model` that gives a `Model`; one line here lists it.
+
+What is asked for is written `backend:name`; a name without a known backend is a model on the Hub or in a folder, and
+goes to `transformers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.models import baselines, function, openai, transformers
+from ivbench_data.evaluate.requests import Model
+from ivbench_data.schema import Record
+
+
+class ModelOptions(Record):
+    """How a model is loaded and asked. A backend passes over what does not concern it."""
+
+    mode: Literal["generate", "likelihood"] = "generate"
+    """Let it write, as the paper does; or compare the likelihoods of the options' letters in one forward pass."""
+    max_new_tokens: PositiveInt = 1024
+    """Most tokens of a reply; the paper's number."""
+    revision: str | None = None
+    """Commit, tag or branch of the model's repository."""
+    dtype: str = "auto"
+    """Number type of its weights: `auto`, `bfloat16`, `float16` or `float32`."""
+    attn: str | None = None
+    """Attention implementation, such as `sdpa` or `flash_attention_2`."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda:1`; several, separated by commas, share a model that is larger than one."""
+    batch_size: NonNegativeInt = 0
+    """Questions of a video that are answered together; 0 for as many as fit."""
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server, up to `/v1`."""
+    video_as: Literal["video", "images"] = "video"
+    """How frames are sent to a server: as a video with its times, or, where it takes none, as so many images."""
+    concurrency: PositiveInt = 8
+    """Requests under way at once."""
+    timeout_seconds: float = Field(default=600.0, gt=0)
+    """Patience with one request."""
+    retries: NonNegativeInt = 5
+    """How often a request is sent again that failed in passing."""
+
+    def describe_answering(self) -> dict[str, JsonValue]:
+        """The options that change what a model answers, defaults left out; the others only change how fast."""
+        return self.model_dump(mode="json", include=ANSWERING, exclude_defaults=True)
+
+
+DEFAULT_MODEL_OPTIONS = ModelOptions()
+
+ANSWERING = {"mode", "max_new_tokens", "revision", "dtype", "attn"}
+
+OpenModel = Callable[[str, ModelOptions, Dataset | None], Model]
+"""Name after the colon, options, and the dataset, for models that learn from it."""
+
+MODELS: dict[str, OpenModel] = {
+    "baseline": lambda name, options, dataset: baselines.open_model(name, dataset),
+    "python": lambda name, options, dataset: function.open_model(name),
+    "openai": lambda name, options, dataset: openai.open_model(name, options),
+    "transformers": lambda name, options, dataset: transformers.open_model(name, options),
+}
+"""Every backend, by name."""
+
+DEFAULT_BACKEND = "transformers"
+
+
+def open_model(name: str, options: ModelOptions = DEFAULT_MODEL_OPTIONS, dataset: Dataset | None = None) -> Model:
+    """The model of that name, ready to answer: `baseline:random`, `python:module:function`, `Qwen/Qwen3-VL-8B`.
+
+    Raises:
+        UsageError: there is no such model.
+        MissingDependencyError: its backend needs an extra that is not installed.
+    """
+    backend, colon, rest = name.partition(":")
+    if not colon or backend not in MODELS:
+        backend, rest = DEFAULT_BACKEND, name
+    if backend not in MODELS or not rest:
+        raise UsageError(f"there is no model {name!r}; write one of: {', '.join(f'{known}:…' for known in MODELS)}")
+    return MODELS[backend](rest, options, dataset)

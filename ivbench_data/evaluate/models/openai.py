@@ -1,0 +1,372 @@
+"""Models behind an OpenAI-compatible server: vLLM first, and any other that takes images.
+
+To vLLM a video goes as the cached frames themselves, losslessly: `video_url` with `data:video/jpeg;base64,f1,f2,…`,
+each a PNG, and `media_io_kwargs` that say when each was shown and that none is to be left out. Servers that take no
+list of frames get them as so many images (`video_as="images"`), and are not told the times.
+
+The standard library speaks HTTP here: a thread a request, no redirects (they could take the key elsewhere), a limit on
+what is read and on how long. The key comes from `OPENAI_API_KEY` alone, and is in no message, result or log.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import os
+import random
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPMessage
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from ivbench_data.errors import CacheError, EnvironmentProblemError, UsageError
+from ivbench_data.evaluate.models.timing import describe_timing
+from ivbench_data.evaluate.requests import ImagePart, Reply, Request, TextPart, VideoPart
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ivbench_data.evaluate.models import ModelOptions
+
+TOP_LOGPROBS = 20
+"""As many as servers give; ten options need ten at least."""
+
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Statuses after which the same request may succeed."""
+
+FATAL = frozenset({401, 403, 404, 405})
+"""Statuses that every other request would meet, too."""
+
+MAX_REPLY_BYTES = 32 << 20
+MAX_WAIT_SECONDS = 300.0
+"""Longest time between two attempts, whatever the server asks for."""
+
+
+class _PassingError(Exception):
+    """An attempt failed that may succeed later."""
+
+    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+
+
+class _LastingError(Exception):
+    """An attempt failed, and so would the next."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request on its way."""
+
+    request: Request
+    body: bytes
+
+
+class OpenAIModel:
+    """A model over requests.
+
+    Args:
+        name: what the server calls it.
+        options: mode, tokens, how videos are sent, patience and how many at once.
+        base_url: up to `/v1`.
+        api_key: sent as a bearer token; None for servers that want none.
+        backoff_seconds: first wait before another attempt; each further one doubles it.
+    """
+
+    def __init__(
+        self, name: str, options: ModelOptions, base_url: str, api_key: str | None = None, backoff_seconds: float = 1.0
+    ) -> None:
+        self._name = name
+        self._options = options
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._api_key = api_key
+        self._backoff_seconds = backoff_seconds
+        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._stopping = threading.Event()
+        self._was_reached = False
+        self._encoded: tuple[VideoPart, list[str]] | None = None
+        self.identity: dict[str, JsonValue] = {"video_as": options.video_as}
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """A reply to every request, as they come; `concurrency` of them under way at once, in the order of the videos.
+
+        Raises:
+            EnvironmentProblemError: the server refuses the key, does not know the model, or cannot be reached.
+        """
+        self._stopping.clear()
+        with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="ask") as pool:
+            under_way: set[Future[Reply]] = set()
+            try:
+                for request in requests:
+                    try:
+                        asked = _Asked(request, self._write_body(request))
+                    except (CacheError, OSError, ValueError) as error:
+                        yield Reply(request.key, error=str(error))
+                        continue
+                    while len(under_way) >= self._options.concurrency:
+                        done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                        yield from (future.result() for future in done)
+                    under_way.add(pool.submit(self._ask, asked))
+                while under_way:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            finally:
+                # also when the caller stops, or a reply was fatal: no one waits for the next attempt any more
+                self._stopping.set()
+                for future in under_way:
+                    future.cancel()
+
+    # --- what is sent -------------------------------------------------------------------------------------------
+
+    def _write_body(self, request: Request) -> bytes:
+        content: list[dict[str, Any]] = []
+        body: dict[str, Any] = {"model": self._name, "messages": [{"role": "user", "content": content}]}
+        body |= {"temperature": 0, "seed": 0, "stream": False, "max_tokens": self._options.max_new_tokens}
+        if self._options.mode == "likelihood":
+            if not request.letters:
+                raise ValueError("likelihoods need options with letters, and this prompt shows none")
+            body |= {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        for part in request.parts:
+            if isinstance(part, TextPart):
+                content.append({"type": "text", "text": part.text})
+            elif isinstance(part, ImagePart):
+                content.append(_show_image(_encode_png(np.asarray(part.open()))))
+            elif self._options.video_as == "images":
+                content += [_show_image(frame) for frame in self._encode_frames(part)]
+            else:
+                frames = ",".join(self._encode_frames(part))
+                content.append({"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}})
+                timing = describe_timing(part)
+                told = {
+                    "num_frames": -1,  # else vLLM takes 32 of them
+                    "fps": timing.fps,
+                    "total_num_frames": timing.total_num_frames,
+                    "frames_indices": list(timing.frames_indices),
+                }
+                body["media_io_kwargs"] = {"video": told}
+        return json.dumps(body).encode()
+
+    def _encode_frames(self, video: VideoPart) -> list[str]:
+        """The frames as PNG in base64; those of the last video are kept, since its questions stand together."""
+        if self._encoded is None or self._encoded[0] != video:
+            frames = video.read(check=True)
+            self._encoded = video, [_encode_png(frame.transpose(1, 2, 0)) for frame in frames]
+        return self._encoded[1]
+
+    # --- what comes back ----------------------------------------------------------------------------------------
+
+    def _ask(self, asked: _Asked) -> Reply:
+        """The reply, after as many attempts as it takes and is allowed."""
+        began = time.perf_counter()
+        attempt = 0
+        while True:
+            try:
+                reply = self._read(asked.request, self._send(asked.body))
+                break
+            except _LastingError as error:
+                reply = Reply(asked.request.key, error=str(error))
+                break
+            except _PassingError as error:
+                if attempt >= self._options.retries:
+                    if not self._was_reached:
+                        # never yet: another request would only wait as long for nothing
+                        raise EnvironmentProblemError(f"cannot reach the server: {error}") from None
+                    reply = Reply(asked.request.key, error=f"{error} ({attempt + 1} attempts)")
+                    break
+                # by chance a little sooner or later, so that requests that failed together do not return together
+                pause = self._backoff_seconds * 2**attempt * random.uniform(0.75, 1.25)
+                pause = min(max(pause, error.wait_seconds or 0.0), MAX_WAIT_SECONDS)
+            attempt += 1
+            if self._stopping.wait(pause):
+                reply = Reply(asked.request.key, error="stopped before the server answered")
+                break
+        seconds = round(time.perf_counter() - began, 6)
+        metadata = {**reply.metadata, "attempts": attempt + 1} if attempt else reply.metadata
+        return Reply(reply.key, reply.text, reply.error, reply.option_logprobs, None, seconds, metadata)
+
+    def _send(self, body: bytes) -> Any:
+        """The parsed JSON of one attempt.
+
+        Raises:
+            _PassingError: it may succeed later.
+            _LastingError: it will not.
+            EnvironmentProblemError: nor will any other.
+        """
+        headers = {"Content-Type": "application/json", "User-Agent": "ivbench-data"}
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        deadline = time.monotonic() + self._options.timeout_seconds
+        try:
+            request = urllib.request.Request(self._url, body, headers, method="POST")
+            with self._opener.open(request, timeout=self._options.timeout_seconds) as response:
+                self._was_reached = True
+                content = _read_until(response, deadline)
+        except urllib.error.HTTPError as error:
+            self._was_reached = True
+            with error:
+                self._refuse(error.code, error.headers, _read_message(error, deadline))
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise _PassingError(
+                self._conceal(f"{self._url} did not answer: {reason or type(error).__name__}")
+            ) from None
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise _LastingError("the server's reply is not JSON") from None
+
+    def _refuse(self, status: int, headers: Message, message: str) -> None:
+        told = self._conceal(f"the server said {status}" + (f": {message}" if message else ""))
+        if status in FATAL:
+            advice = " (is OPENAI_API_KEY set?)" if status in (401, 403) else " (is --base-url right, and the model?)"
+            raise EnvironmentProblemError(f"{self._url}, asked for {self._name}: {told}{advice}")
+        if status in PASSING:
+            raise _PassingError(told, _read_retry_after(headers.get("Retry-After")))
+        raise _LastingError(told)
+
+    def _conceal(self, text: str) -> str:
+        return text.replace(self._api_key, "…") if self._api_key else text
+
+    def _read(self, request: Request, content: Any) -> Reply:
+        try:
+            choice = content["choices"][0]
+            metadata = {
+                "finish_reason": choice.get("finish_reason"),
+                "server_model": content.get("model"),
+                "prompt_tokens": (content.get("usage") or {}).get("prompt_tokens"),
+            }
+            facts: dict[str, JsonValue] = {name: value for name, value in metadata.items() if value is not None}
+            if self._options.mode == "likelihood":
+                return _read_logprobs(request, choice["logprobs"]["content"][0]["top_logprobs"], facts)
+            text = choice["message"]["content"]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise _LastingError("the server's reply is no chat completion, or lacks what was asked for") from None
+        if not isinstance(text, str):
+            raise _LastingError("the server's reply holds no text")
+        return Reply(request.key, text=text, metadata=facts)
+
+
+def open_model(name: str, options: ModelOptions) -> OpenAIModel:
+    """The model of that name on the server of `base_url`, or of `OPENAI_BASE_URL`; nothing is sent yet.
+
+    Raises:
+        UsageError: no server is named, or not by an address.
+    """
+    base_url = options.base_url or os.environ.get("OPENAI_BASE_URL")
+    if not base_url:
+        raise UsageError("no server is named: say --base-url http://localhost:8000/v1, or set OPENAI_BASE_URL")
+    told = urllib.parse.urlsplit(base_url)
+    if told.scheme not in ("http", "https") or not told.hostname:
+        raise UsageError(f"{base_url!r} is no address of a server, such as http://localhost:8000/v1")
+    if told.username or told.password or told.query:
+        raise UsageError("keep secrets out of --base-url: a key belongs in OPENAI_API_KEY")
+    api_key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise UsageError("OPENAI_API_KEY holds characters that no key has")
+    return OpenAIModel(name, options, base_url, api_key or None)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        return None
+
+
+def _encode_png(pixels: NDArray[np.uint8]) -> str:
+    """The pixels, uint8 `[H, W, 3]`, as PNG in base64."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    # little compression: bytes travel faster than they are squeezed
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _show_image(png: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}}
+
+
+def _read_until(response: IO[bytes], deadline: float) -> bytes:
+    """The whole body; a server that drips or floods is cut off.
+
+    Raises:
+        TimeoutError: the deadline has passed.
+        _LastingError: there is too much of it.
+    """
+    blocks: list[bytes] = []
+    size = 0
+    read = getattr(response, "read1", response.read)
+    while block := read(1 << 16):
+        blocks.append(block)
+        size += len(block)
+        if size > MAX_REPLY_BYTES:
+            raise _LastingError(f"the server's reply is larger than {MAX_REPLY_BYTES >> 20} MiB")
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
+    return b"".join(blocks)
+
+
+def _read_message(error: urllib.error.HTTPError, deadline: float) -> str:
+    """What the server says of the error, in a line."""
+    try:
+        text = _read_until(error, deadline).decode(errors="replace")
+    except (OSError, HTTPException, _LastingError):
+        return ""
+    try:
+        told = json.loads(text)
+        inner = told.get("error", told)
+        text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
+    except (ValueError, AttributeError):
+        pass  # not JSON: the text itself says it
+    return " ".join(text.split())[:300]
+
+
+def _read_retry_after(value: str | None) -> float | None:
+    """Seconds to wait, from either form of the header; None where there is none, or none that can be read."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> Reply:
+    """The letters' log-probabilities, as far as they are among the likeliest tokens.
+
+    A letter may stand as a token with a space before it; the likelier of the two counts. One that is not among them is
+    less likely than they all are, and is given a value just below theirs; the reply says which.
+    """
+    found: dict[str, float] = {}
+    for entry in top:
+        letter, logprob = str(entry["token"]).strip(), float(entry["logprob"])
+        found[letter] = max(logprob, found.get(letter, -math.inf))
+    beyond = [letter for letter in request.letters if letter not in found]
+    if len(beyond) == len(request.letters):
+        raise _LastingError(f"no option's letter is among the {len(top)} likeliest tokens")
+    floor = math.nextafter(min(found.values()), -math.inf)
+    if beyond:
+        facts = {**facts, "letters_beyond_top": [*beyond]}
+    return Reply(
+        request.key,
+        option_logprobs=tuple(found.get(letter, floor) for letter in request.letters),
+        metadata=facts,
+    )

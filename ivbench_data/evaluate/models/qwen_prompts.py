@@ -1,0 +1,200 @@
+"""Requests to the token ids, position ids and image patches that Qwen2.5-VL and Qwen3-VL take.
+
+The ids are those that the models' own processors make: the chat template's one marker a visual becomes as many as the
+visual has tokens; Qwen3-VL is told the time of every two frames in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch  # noqa: TID253  (this module is about tensors; it is reached only through `models.transformers`)
+
+from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.models.timing import describe_timing
+from ivbench_data.evaluate.patches import VideoPreprocessing
+from ivbench_data.evaluate.requests import ImagePart, Request, TextPart, VideoPart
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A request as numbers; all tensors are on the CPU."""
+
+    request: Request
+    """What is asked."""
+    ids: torch.Tensor
+    """int64 `[L]`."""
+    position_ids: torch.Tensor
+    """int64 `[3, L]`: time, height, width."""
+    shared_tokens: int
+    """First tokens that do not depend on the question: up to the video's last one; 0 with an image before."""
+    video_grid: tuple[int, int, int] | None
+    """Patches of the video along time, height and width."""
+    image_values: torch.Tensor | None
+    """float32 `[patches, …]` of all images."""
+    image_grids: torch.Tensor | None
+    """int64 `[images, 3]`."""
+    visual_tokens: int
+    """Tokens of video and images."""
+    resized_to: str | None
+    """`{width}x{height}` of the frames, where the cache is not at the model's own size."""
+
+
+class PromptEncoder:
+    """Makes prompts of requests, for one checkpoint.
+
+    Args:
+        model: gives the position ids, which depend on the release of transformers.
+        tokenizer: the checkpoint's.
+        image_processor: the checkpoint's.
+        template: the checkpoint's chat template.
+        preprocessing: of its frames.
+
+    Raises:
+        UsageError: the template has no place for a video.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, image_processor: Any, template: str, preprocessing: VideoPreprocessing
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.preprocessing = preprocessing
+        self._image_processor = image_processor
+        self._template = template
+        self._find_positions = model.model.get_rope_index
+        self._family = model.config.model_type
+        self._id_of = {"image": model.config.image_token_id, "video": model.config.video_token_id}
+        self._marker_of = {kind: tokenizer.convert_ids_to_tokens(token) for kind, token in self._id_of.items()}
+        self._markers = re.compile("|".join(f"(?P<{kind}>{re.escape(text)})" for kind, text in self._marker_of.items()))
+        self._control_tokens = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._start, self._end = (
+            tokenizer.convert_ids_to_tokens(token)
+            for token in (model.config.vision_start_token_id, model.config.vision_end_token_id)
+        )
+        if self._find_kinds(self._render([{"type": "video"}, {"type": "image"}])) != ["video", "image"]:
+            raise UsageError("the model's chat template has no place for a video and an image")
+
+    @property
+    def pad_id(self) -> int:
+        """What fills rows up."""
+        pad: int = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+        return pad
+
+    def encode(self, request: Request) -> Prompt:
+        """The request's prompt.
+
+        Raises:
+            ValueError: a text holds one of the model's control tokens, or frames or images have no size that fits.
+            OSError: an image cannot be read.
+            CacheError: the cache file is gone.
+        """
+        preprocessing, video = self.preprocessing, request.video
+        for part in request.parts:
+            if isinstance(part, TextPart) and (held := [t for t in self._control_tokens if t in part.text]):
+                raise ValueError(f"the text holds {held[0]}, one of the model's control tokens")
+        video_grid: tuple[int, int, int] | None = None
+        seconds: torch.Tensor | None = None
+        expansions: list[tuple[str, str]] = []
+        images = self._process_images(request.images)
+        grids = iter(images["image_grid_thw"].tolist() if images is not None else ())
+        for part in request.parts:
+            if isinstance(part, VideoPart):
+                video_grid = preprocessing.grid_of(part.shape[0], *part.shape[2:])
+                timing = describe_timing(part)
+                seconds = torch.tensor([preprocessing.temporal_patch_size / timing.sampled_fps])
+                times = timing.average_seconds(preprocessing.temporal_patch_size)
+                expansions.append(("video", self._expand_video(video_grid, times)))
+            elif isinstance(part, ImagePart):
+                count = preprocessing.count_tokens(tuple(next(grids)))
+                expansions.append(("image", self._marker_of["image"] * count))
+        text = self._expand(self._render([_describe_part(part) for part in request.parts]), expansions)
+        ids = torch.tensor(self.tokenizer(text)["input_ids"])
+        types = (ids == self._id_of["image"]).long() + 2 * (ids == self._id_of["video"]).long()
+        positions, _ = self._find_positions(
+            ids[None],
+            mm_token_type_ids=types[None],
+            image_grid_thw=images["image_grid_thw"] if images is not None else None,
+            video_grid_thw=torch.tensor([video_grid]) if video_grid is not None else None,
+            second_per_grid_ts=seconds,
+        )
+        return Prompt(
+            request=request,
+            ids=ids,
+            position_ids=positions[:, 0],
+            shared_tokens=_count_shared(types),
+            video_grid=video_grid,
+            image_values=images["pixel_values"] if images is not None else None,
+            image_grids=images["image_grid_thw"] if images is not None else None,
+            visual_tokens=int((types > 0).sum()),
+            resized_to=self._describe_resizing(video),
+        )
+
+    def _render(self, content: list[dict[str, str]]) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}],
+            chat_template=self._template,
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+        return text
+
+    def _find_kinds(self, text: str) -> list[str]:
+        return [str(match.lastgroup) for match in self._markers.finditer(text)]
+
+    def _expand(self, text: str, expansions: list[tuple[str, str]]) -> str:
+        """The text with each marker as many times as its visual has tokens."""
+        if self._find_kinds(text) != [kind for kind, _ in expansions]:
+            raise ValueError("the chat template does not show videos and images once each, in their order")
+        waiting = iter(expansions)
+        expanded: str = self._markers.sub(lambda match: next(waiting)[1], text)
+        return expanded
+
+    def _expand_video(self, grid: tuple[int, int, int], times: list[float]) -> str:
+        marker: str = self._marker_of["video"]
+        tokens = self.preprocessing.count_tokens(grid)
+        if self._family == "qwen2_5_vl":
+            return marker * tokens
+        moment = f"{self._start}{marker * (tokens // grid[0])}{self._end}"
+        return "".join(f"<{seconds:.1f} seconds>{moment}" for seconds in times)
+
+    def _process_images(self, images: Sequence[ImagePart]) -> Any:
+        if not images:
+            return None
+        return self._image_processor(images=[image.open() for image in images], return_tensors="pt")
+
+    def _describe_resizing(self, video: VideoPart | None) -> str | None:
+        if video is None:
+            return None
+        height, width = self.preprocessing.fit_size(video.shape[0], *video.shape[2:])
+        return None if (height, width) == video.shape[2:] else f"{width}x{height}"
+
+
+def find_letter_ids(tokenizer: Any, letters: Sequence[str]) -> list[int]:
+    """The token of each letter.
+
+    Raises:
+        ValueError: there are no letters, or one is more than a token.
+    """
+    if not letters:
+        raise ValueError("likelihoods need options with letters, and this prompt shows none")
+    ids = [tokenizer(letter, add_special_tokens=False)["input_ids"] for letter in letters]
+    if long := [letter for letter, tokens in zip(letters, ids, strict=True) if len(tokens) != 1]:
+        raise ValueError(f"the letter {long[0]} is more than one token to this model")
+    return [tokens[0] for tokens in ids]
+
+
+def _describe_part(part: VideoPart | ImagePart | TextPart) -> dict[str, str]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {"type": "video" if isinstance(part, VideoPart) else "image"}
+
+
+def _count_shared(types: torch.Tensor) -> int:
+    """Tokens up to the video's last one; 0 where there is no video, or an image stands before its end."""
+    videos, images = torch.nonzero(types == 2), torch.nonzero(types == 1)
+    if not len(videos) or (len(images) and images[0] < videos[-1]):
+        return 0
+    return int(videos[-1]) + 1

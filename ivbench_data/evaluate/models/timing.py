@@ -1,0 +1,67 @@
+"""When frames were shown, as processors and servers want to be told: frames a second, and each frame's number.
+
+Numbers over a rate cannot say when the frames of a variable frame rate were shown. So every clip is told as one of
+1,000 frames a second, of which frame 1,250 is the one shown after 1.25 s: exact to half a millisecond for any source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivbench_data.evaluate.requests import VideoPart
+from ivbench_data.framefile import read_frame_file
+from ivbench_data.schema import FrameGrid
+
+TICKS_PER_SECOND = 1000
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Times of the shown frames, in milliseconds."""
+
+    fps: int
+    """Ticks a second."""
+    total_num_frames: int
+    """Ticks that the shown frames stand for: those of the whole video, or, of a part of it, those between two frames
+    times the frames that are shown."""
+    frames_indices: tuple[int, ...]
+    """Tick at which each frame is shown."""
+
+    @property
+    def sampled_fps(self) -> float:
+        """Frames a second that are shown, as `VideoMetadata.sampled_fps` of transformers computes it."""
+        return len(self.frames_indices) / self.total_num_frames * self.fps
+
+    def average_seconds(self, size: int) -> list[float]:
+        """Of every `size` frames, the middle between the first and the last, in seconds; the last frame fills up.
+
+        As `Qwen3VLProcessor._calculate_timestamps` of transformers does.
+        """
+        ticks = list(self.frames_indices)
+        ticks += ticks[-1:] * (-len(ticks) % size)
+        return [(ticks[at] / self.fps + ticks[at + size - 1] / self.fps) / 2 for at in range(0, len(ticks), size)]
+
+
+def describe_timing(video: VideoPart) -> Timing:
+    """The times of a video's frames.
+
+    Frames of the whole video stand for its whole length, as the processors take it; chosen ones (those that show the
+    evidence, those of a span) for what lies between them.
+
+    Raises:
+        CacheError: the cache file is gone or damaged.
+    """
+    ticks = tuple(round(pts * TICKS_PER_SECOND) for pts in video.pts_seconds)
+    if _shows_whole_video(video):
+        total = round(video.duration_seconds * TICKS_PER_SECOND)
+    elif len(ticks) > 1:
+        total = round((ticks[-1] - ticks[0]) * len(ticks) / (len(ticks) - 1))
+    else:
+        total = TICKS_PER_SECOND
+    return Timing(TICKS_PER_SECOND, max(1, total), ticks)
+
+
+def _shows_whole_video(video: VideoPart) -> bool:
+    if FrameGrid.parse(video.grid).span is not None:
+        return False
+    return video.positions is None or len(video.positions) == len(read_frame_file(video.path).indices)

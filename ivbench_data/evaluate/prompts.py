@@ -1,0 +1,227 @@
+"""Words and order of what a model is shown: patterns, profiles, and the digest of a prompt.
+
+A *pattern* says which visuals are shown and in which order; a *profile* says how the question is worded and read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ivbench_data.errors import IvbenchError
+from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.requests import ImagePart, Part, TextPart, VideoPart
+from ivbench_data.schema import Evidence, Question
+
+PROMPT_VERSION = 1
+"""Raised whenever a wording below changes, so that old answers are not taken for new ones."""
+
+FrameChoice = Literal["all", "middle", "shuffled", "evidence", "no_evidence"]
+ImageChoice = Literal["own", "swapped", "blank"]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Which visuals are shown before the text, in order."""
+
+    visuals: tuple[Literal["video", "image"], ...]
+    """The order."""
+    description: str
+    """What it is for."""
+    frames: FrameChoice = "all"
+    """Which of the cached frames."""
+    image: ImageChoice = "own"
+    """Which image."""
+
+
+PATTERNS: dict[str, Pattern] = {
+    "video_first": Pattern(("video", "image"), "the video, then the query image: the paper's default"),
+    "image_first": Pattern(("image", "video"), "the query image, then the video"),
+    "video_only": Pattern(("video",), "no query image: the paper's text-only query"),
+    "image_only": Pattern(("image",), "no video"),
+    "text_only": Pattern((), "question and options alone"),
+    "image_swapped": Pattern(("video", "image"), "the query image of another video's question", image="swapped"),
+    "image_blank": Pattern(("video", "image"), "a grey image of the query image's size", image="blank"),
+    "single_frame": Pattern(("video", "image"), "the middle one of the cached frames", frames="middle"),
+    "shuffled_frames": Pattern(("video", "image"), "the cached frames in another order", frames="shuffled"),
+    "evidence_only": Pattern(("video", "image"), "the cached frames that show the evidence", frames="evidence"),
+    "evidence_removed": Pattern(("video", "image"), "the cached frames that do not", frames="no_evidence"),
+}
+"""Every way to ask, by name; the last six are controls, worded as `video_first`."""
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
+"""The text of a question, with its options as they are shown."""
+
+
+def word_by_default(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """Question, options by capital letters, and how to answer; the visuals need no words."""
+    lines = [question.question.strip()]
+    if question.question_type == "tf" and options:
+        lines.append(f"Answer with one of: {', '.join(options)}.")
+    elif options:
+        lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+        lines.append("Answer with the option's letter from the given choices directly.")
+    elif question.question_type == "tf":
+        lines.append("Answer with True or False.")
+    elif question.question_type == "numeric":
+        lines.append("Answer with a number.")
+    return "\n".join(lines)
+
+
+def word_like_paper(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """The reference implementation's wording: a preamble run on to the question, a full-width mark, small letters.
+
+    Without the image it says what it says with it, since that is what the reference does; without a video, which the
+    reference never asks, there is no preamble.
+    """
+    preamble = ""
+    if video is not None:
+        frames, duration = video.shape[0], video.duration_seconds
+        if pattern.visuals[0] == "image":
+            preamble = (
+                "We provide you with an image placed at the very beginning, followed by a video that has been divided "
+                f"into {frames} evenly spaced frames across its {duration} seconds duration. Please answer the "
+                "question based on the content from both the image and the extracted video frames."
+            )
+        else:
+            preamble = (
+                f"We provide you with a video that has been divided into {frames} evenly spaced frames across its "
+                f"{duration} seconds duration, followed by an image. Please answer the question based on the content "
+                "from both the video frames and the image."
+            )
+    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS.lower(), options, strict=False))
+    instruction = "Answer with the option's letter from the given choices directly."
+    return f"{preamble}{question.question}？\n{listed}\n{instruction}"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How questions are worded, and whose rules read the replies."""
+
+    word: Wording
+    """Writes the text."""
+    letters: str
+    """The options' letters."""
+    description: str
+    """What it is for."""
+
+
+PROFILES: dict[str, Profile] = {
+    "default": Profile(word_by_default, LETTERS, "our wording, A to J, and our parser"),
+    "paper": Profile(word_like_paper, LETTERS.lower(), "the reference's wording, a to j, and its parser, seeded"),
+}
+"""Every profile, by name; its parser has the same name in `answers.PARSERS`."""
+
+
+def rotate(options: Sequence[str], rotation: int) -> tuple[str, ...]:
+    """The options moved `rotation` places to the left: what is shown at `p` is stored at `(p + rotation) % n`."""
+    at = rotation % len(options) if options else 0
+    return (*options[at:], *options[:at])
+
+
+def compose(
+    question: Question,
+    pattern: Pattern,
+    profile: Profile,
+    rotation: int = 0,
+    video: VideoPart | None = None,
+    images: Sequence[ImagePart] = (),
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The parts of the prompt in order, and the letters that stand in it."""
+    options = rotate(question.options, rotation)
+    parts: list[Part] = []
+    for visual in pattern.visuals:
+        if visual == "video" and video is not None:
+            parts.append(video)
+        elif visual == "image":
+            parts.extend(images)
+    parts.append(TextPart(profile.word(question, options, pattern, video)))
+    letters = () if question.question_type == "tf" and profile.word is word_by_default else tuple(profile.letters)
+    return tuple(parts), letters[: len(options)]
+
+
+def digest_prompt(parts: Sequence[Part]) -> str:
+    """SHA-256 of the prompt's canonical form: texts, digests of images, and for a video which of its frames are shown.
+
+    The frames' content is not in it, but in the result's `frames_digest`.
+    """
+    canonical: list[list[object]] = []
+    for part in parts:
+        if isinstance(part, TextPart):
+            canonical.append(["text", part.text])
+        elif isinstance(part, ImagePart):
+            canonical.append(["image", part.sha256])
+        else:
+            canonical.append(["video", part.shape[0], list(part.positions) if part.positions is not None else None])
+    text = json.dumps([PROMPT_VERSION, canonical], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- which frames -----------------------------------------------------------------------------------------------
+
+
+class InapplicableError(IvbenchError):
+    """A pattern makes no sense for a question; it never leaves the evaluator, where it becomes a row."""
+
+
+def find_evidence_frames(pts_seconds: Sequence[float], evidence: Sequence[Evidence]) -> list[int] | None:
+    """Positions of the frames that show the evidence; None where the evidence is the whole video, or none is known.
+
+    Times are written in whole seconds: a moment lasts the second that it names, and a range ends with its last second.
+    A range that is written backwards is read forwards.
+    """
+    if not evidence or any(item.kind == "whole" for item in evidence):
+        return None
+    shown: set[int] = set()
+    for item in evidence:
+        start, end = _window(item)
+        shown.update(position for position, pts in enumerate(pts_seconds) if start <= pts < end)
+    return sorted(shown)
+
+
+def _window(evidence: Evidence) -> tuple[float, float]:
+    start = evidence.start_seconds or 0.0
+    end = start if evidence.end_seconds is None else evidence.end_seconds
+    return min(start, end), max(start, end) + 1
+
+
+def choose_frames(
+    choice: FrameChoice, pts_seconds: Sequence[float], evidence: Sequence[Evidence], video_id: str
+) -> tuple[int, ...] | None:
+    """Positions of the cached frames to show, in order; None for all of them as they are.
+
+    `evidence` takes the frames that show it or, where the grid has none, the one nearest to the middle of each piece.
+    `shuffled` sorts by SHA-256 of `video_id NUL position`, and is never the order that it came in.
+
+    Raises:
+        InapplicableError: the choice makes no sense for this question, and why.
+    """
+    count = len(pts_seconds)
+    if choice == "middle":
+        return ((count - 1) // 2,)
+    if choice == "shuffled":
+        if count < 2:
+            raise InapplicableError("one frame cannot be shuffled")
+        order = sorted(range(count), key=lambda at: hashlib.sha256(f"{video_id}\0{at}".encode()).digest())
+        return tuple(order if order != sorted(order) else [*order[1:], order[0]])
+    if choice == "all":
+        return None
+    shown = find_evidence_frames(pts_seconds, evidence)
+    if shown is None:
+        raise InapplicableError("the evidence is the whole video" if evidence else "no evidence is known")
+    if choice == "evidence":
+        return tuple(shown) or tuple(sorted({_nearest(pts_seconds, sum(_window(item)) / 2) for item in evidence}))
+    rest = tuple(position for position in range(count) if position not in shown)
+    if not rest:
+        raise InapplicableError("every frame shows the evidence")
+    return rest
+
+
+def _nearest(pts_seconds: Sequence[float], time_seconds: float) -> int:
+    return min(range(len(pts_seconds)), key=lambda at: (abs(pts_seconds[at] - time_seconds), at))

@@ -1,0 +1,223 @@
+"""What a model answered, kept as it comes: `results/{digest}.jsonl`, appended to and never rewritten.
+
+The file's name is the digest of the configuration: what is asked, how, of which model. Another prompt, grid or model is
+another file, so old answers are never taken for new ones. A file begins with a header, and each run that adds to it
+adds one, with the same configuration and the versions of its own machine; all other lines are rows, the last one of a
+question standing. A line that a killed run left torn is closed with a newline by the next, and passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pydantic import Field, JsonValue, ValidationError
+
+from ivbench_data.dataset import explain, iterate_jsonl
+from ivbench_data.errors import DatasetError, StorageError, UsageError
+from ivbench_data.evaluate.requests import Key
+from ivbench_data.schema import BadLine, EvaluationResult, NonEmpty, Record
+
+SYNC_EVERY_SECONDS = 5.0
+"""A kill loses nothing that was appended; a power cut loses at most what came after the last sync."""
+
+
+class Configuration(Record):
+    """Everything that decides the answers, apart from the questions themselves."""
+
+    format_version: Literal[1] = 1
+    """Version of the file's form."""
+    dataset: NonEmpty
+    """Name of the dataset."""
+    model: NonEmpty
+    """The model, as it was asked for."""
+    model_options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Options that change what it answers."""
+    model_identity: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the open model says of itself: resolved revision, versions that change its answers."""
+    pattern: NonEmpty
+    """Which visuals were shown, in which order."""
+    profile: NonEmpty
+    """How questions were worded and replies read."""
+    grid: str | None
+    """Identity of the frame cache; None where no video is shown."""
+    prompt_version: int
+    """Version of the wordings."""
+
+    @property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the configuration as sorted JSON: the file's stem."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Header(Record):
+    """The first line of a results file, and of every run that added to it."""
+
+    configuration: Configuration
+    """The same in every header of a file."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Of Python and the libraries that took part."""
+    started: str
+    """When the run began, UTC."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results file, read."""
+
+    path: Path
+    """The file."""
+    headers: tuple[Header, ...]
+    """One a run, in order."""
+    rows: Mapping[Key, EvaluationResult]
+    """The last row of each question and rotation."""
+    bad_lines: tuple[BadLine, ...] = field(default=())
+    """Lines that could not be used; what they would have answered is asked again."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What decided the answers."""
+        return self.headers[0].configuration
+
+    @property
+    def name(self) -> str:
+        """Model, pattern and grid in a line."""
+        told = self.configuration
+        parts = [told.model, told.pattern, told.grid or "", told.profile if told.profile != "default" else ""]
+        return " · ".join(part for part in parts if part)
+
+
+def read_results(path: Path) -> Results:
+    """The rows of a results file.
+
+    Raises:
+        UsageError: the file cannot be read.
+        DatasetError: it has no header, or headers of different configurations.
+    """
+    headers: list[Header] = []
+    rows: dict[Key, EvaluationResult] = {}
+    bad: list[BadLine] = []
+    for number, line, value in iterate_jsonl(path):
+        if isinstance(value, BadLine):
+            bad.append(value)
+            continue
+        try:
+            if isinstance(value, dict) and "configuration" in value:
+                headers.append(Header.model_validate_json(line))
+            else:
+                row = EvaluationResult.model_validate_json(line)
+                rows[row.question_id, row.rotation] = row
+        except ValidationError as error:
+            bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
+    if not headers:
+        raise DatasetError(f"{path} has no header: it is not a results file of `ivbench-data evaluate`")
+    if len({header.configuration.digest for header in headers}) > 1:
+        raise DatasetError(f"{path} holds runs of different configurations; it was not written by one evaluation")
+    return Results(path, tuple(headers), rows, tuple(bad))
+
+
+class ResultsFile:
+    """A results file that is open for appending; each row is on its way to the disk when `append` returns.
+
+    Raises:
+        StorageError: the folder cannot be written.
+        DatasetError: there is a file of that name with another configuration.
+    """
+
+    def __init__(self, folder: Path, configuration: Configuration, versions: Mapping[str, str]) -> None:
+        self.path = folder / f"{configuration.digest}.jsonl"
+        self.rows: dict[Key, EvaluationResult] = {}
+        if self.path.exists() and self.path.stat().st_size:
+            try:
+                known = read_results(self.path)
+            except DatasetError:
+                if _has_whole_line(self.path):
+                    raise
+            else:
+                if known.configuration != configuration:
+                    raise DatasetError(f"{self.path} holds another configuration than its name says; move it away")
+                self.rows = dict(known.rows)
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        header = Header(configuration=configuration, versions=dict(versions), started=started)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            is_torn = _is_torn(self.path)
+            self._file = self.path.open("ab", buffering=0)
+            self._synced = 0.0
+            self._write(b"\n" * is_torn + header.model_dump_json().encode() + b"\n")
+        except OSError as error:
+            raise StorageError.from_os_error(error, self.path) from error
+
+    def append(self, row: EvaluationResult) -> None:
+        """Add a row; the last one of a question stands.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        self._write(row.model_dump_json(exclude_defaults=True).encode() + b"\n")
+        self.rows[row.question_id, row.rotation] = row
+
+    def _write(self, line: bytes) -> None:
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+            if time.monotonic() - self._synced > SYNC_EVERY_SECONDS:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise StorageError.from_os_error(error, self.path) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._file:
+            os.fsync(self._file.fileno())
+
+
+def find_results(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """The results files that are named, by path or by the beginning of a digest; without names, all in the folder.
+
+    Raises:
+        UsageError: a name fits no file, or several.
+    """
+    there = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    if not names:
+        return there
+    found = []
+    for name in names:
+        if Path(name).is_file():
+            found.append(Path(name))
+            continue
+        fitting = [path for path in there if path.stem.startswith(name)]
+        if len(fitting) != 1:
+            told = f"{len(fitting) or 'none'} of the results files in {folder} begin so"
+            raise UsageError(f"{name!r} names no results file: there is no such path, and {told}")
+        found.extend(fitting)
+    return found
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the file ends in the middle of a line."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def _has_whole_line(path: Path) -> bool:
+    """Whether anything but a torn header stands in the file."""
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")

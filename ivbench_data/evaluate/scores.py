@@ -1,0 +1,344 @@
+"""From rows to figures: accuracy per task, group and slice, with intervals clustered by video and an open denominator.
+
+Accuracy is over the questions that were evaluated: answered, or failed, which counts as wrong. Questions that were not
+asked, since their media are not here or the pattern makes no sense for them, are no part of it, and are counted beside
+it: a figure over what happened to be downloaded must not look like one over the benchmark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue, NonNegativeInt
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.results import Configuration, Results
+from ivbench_data.manifests import Manifest, PublishedResult, load_manifest, manifest_names
+from ivbench_data.schema import EvaluationResult, NonEmpty, Question, Record, Seconds
+from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
+from ivbench_data.workspace import Workspace
+
+DURATION_BUCKETS: tuple[tuple[str, float], ...] = (
+    ("under 1 min", 60),
+    ("1 to 3 min", 180),
+    ("3 to 10 min", 600),
+    ("10 to 30 min", 1800),
+    ("30 min and over", float("inf")),
+)
+"""Names of durations, and where each ends, in seconds."""
+
+
+class Score(Record):
+    """The figure of some questions: a task, a group of tasks, a slice, or all of them."""
+
+    name: NonEmpty
+    """What they are."""
+    accuracy: Estimate | None
+    """Share of evaluated questions that were right, 0 to 1, with its interval; None where nothing was evaluated."""
+    chance: Probability | None
+    """What guessing reaches: the mean of right options over options, of the evaluated questions."""
+    parse_rate: Probability | None
+    """Share of answered questions whose reply names an option; None where nothing was answered."""
+    correct: NonNegativeInt
+    """Right ones."""
+    evaluated: NonNegativeInt
+    """Answered and failed ones: the denominator."""
+    failed: NonNegativeInt
+    """Of these, asked without getting a reply."""
+    missing: NonNegativeInt
+    """Not asked, or not yet: their media are not here, or no row speaks of them."""
+    inapplicable: NonNegativeInt
+    """Not asked: the pattern makes no sense for them."""
+
+
+class Denominators(Record):
+    """Out of how many."""
+
+    published: NonNegativeInt | None
+    """Questions in the paper."""
+    released: NonNegativeInt | None
+    """Questions in the release."""
+    in_dataset: NonNegativeInt
+    """Questions in the dataset, as it is here, with answers that can be checked."""
+    fetched: NonNegativeInt | None
+    """Of these, with all their media on this machine."""
+    evaluated: NonNegativeInt
+    """Of these, answered or failed."""
+    unscorable: NonNegativeInt
+    """Questions beside these, whose answers are hidden or are no options."""
+
+
+class Scorecard(Record):
+    """All figures of one results file."""
+
+    name: NonEmpty
+    """Model, pattern and grid in a line."""
+    file: NonEmpty
+    """The results file."""
+    configuration: Configuration
+    """What decided the answers."""
+    versions: dict[str, str]
+    """Of the last run's libraries."""
+    overall: Score
+    """All questions; accuracy is the question-weighted mean of the tasks."""
+    overall_with_missing_as_wrong: Probability | None
+    """Right ones over all questions in the dataset that the pattern applies to: what no missing file can improve."""
+    groups: dict[str, Score]
+    """By key of the manifest's task groups: question-weighted means of their tasks."""
+    tasks: dict[str, Score]
+    """By task, in the manifest's order."""
+    slices: dict[str, dict[str, Score]]
+    """By `category`, `duration`, `granularity` and `evidence`: what is known of them."""
+    rotations: NonNegativeInt
+    """Under how many rotations at most a question was asked."""
+    right_in_all: Score | None
+    """Questions that were right under every rotation they were asked under; None with a single one."""
+    mean_of_rotations: Probability | None
+    """Accuracy over all rotations of these questions."""
+    visual_tokens: float | None
+    """Mean of what the visuals of a question cost; None where no backend says."""
+    seconds: Seconds | None
+    """Sum of the model's time; None where no backend says."""
+    denominators: Denominators
+    """Out of how many."""
+    bad_lines: NonNegativeInt
+    """Lines of the file that could not be used."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A question beside its row, judged by the answer that the dataset has today."""
+
+    question: Question
+    row: EvaluationResult | None
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether it was answered, or failed."""
+        return self.row is not None and self.row.status in ("ok", "failed")
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the reply names a right option."""
+        return self.row is not None and self.row.answer_index in self.question.correct_indices
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the reply itself names an option."""
+        row = self.row
+        return row is not None and row.answer_index is not None and row.metadata.get("rule") != "drawn"
+
+    @property
+    def chance(self) -> float:
+        """What guessing reaches."""
+        return len(self.question.correct_indices) / len(self.question.options)
+
+
+def is_scorable(question: Question) -> bool:
+    """Whether an option can be right: answers that are hidden, numbers and free texts need their benchmark's metric."""
+    return bool(question.options) and not question.answers_hidden
+
+
+def judge(dataset: Dataset, results: Results, rotation: int = 0) -> list[Judged]:
+    """Every question of the dataset that can be scored, beside its row under that rotation."""
+    return [
+        Judged(question, results.rows.get((question.question_id, rotation)))
+        for question in dataset.questions
+        if is_scorable(question)
+    ]
+
+
+def score_results(dataset: Dataset, results: Results, workspace: Workspace | None = None) -> Scorecard:
+    """All figures of a results file, judged by the dataset's answers as they are today.
+
+    With a `workspace`, what is on disk is counted.
+
+    Raises:
+        UsageError: the results are of another dataset.
+        MissingDependencyError: scipy is not installed.
+    """
+    if results.configuration.dataset != dataset.name:
+        raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
+    manifest = find_manifest(dataset)
+    judged = judge(dataset, results)
+    found = dict.fromkeys(item.question.task for item in judged)
+    names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
+    names += [task for task in found if task not in names]
+    group_of = {task.name: task.group for task in manifest.tasks} if manifest else {}
+    groups = manifest.task_groups if manifest else {}
+    overall = score("Overall", judged)
+    applicable = len(judged) - overall.inapplicable
+    rows = [item.row for item in judged if item.row is not None]
+    tokens = [row.visual_tokens for row in rows if row.visual_tokens is not None]
+    rotations, right_in_all, mean_of_rotations = _score_rotations(dataset, results)
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    return Scorecard(
+        name=results.name,
+        file=str(results.path),
+        configuration=results.configuration,
+        versions=results.headers[-1].versions,
+        overall=overall,
+        overall_with_missing_as_wrong=overall.correct / applicable if applicable else None,
+        groups={
+            key: score(title, [item for item in judged if group_of.get(item.question.task) == key])
+            for key, title in groups.items()
+        },
+        tasks={name: score(name, [item for item in judged if item.question.task == name]) for name in names},
+        slices=_slice(dataset, judged),
+        rotations=rotations,
+        right_in_all=right_in_all,
+        mean_of_rotations=mean_of_rotations,
+        visual_tokens=sum(tokens) / len(tokens) if tokens else None,
+        seconds=sum(seconds) if seconds else None,
+        denominators=_count(dataset, judged, manifest, workspace),
+        bad_lines=len(results.bad_lines),
+    )
+
+
+def find_manifest(dataset: Dataset) -> Manifest | None:
+    """The manifest of the dataset's benchmark, or None where there is none."""
+    return load_manifest(dataset.name) if dataset.name in manifest_names() else None
+
+
+def score(name: str, judged: Sequence[Judged]) -> Score:
+    """The figure of some questions."""
+    evaluated = [item for item in judged if item.is_evaluated]
+    statuses = Counter(item.row.status if item.row is not None else "missing" for item in judged)
+    answered = [item for item in evaluated if item.row is not None and item.row.status == "ok"]
+    return Score(
+        name=name,
+        accuracy=_estimate(evaluated, [item.is_correct for item in evaluated]),
+        chance=sum(item.chance for item in evaluated) / len(evaluated) if evaluated else None,
+        parse_rate=sum(item.is_parsed for item in answered) / len(answered) if answered else None,
+        correct=sum(item.is_correct for item in evaluated),
+        evaluated=len(evaluated),
+        failed=statuses["failed"],
+        missing=statuses["missing"],
+        inapplicable=statuses["inapplicable"],
+    )
+
+
+def _estimate(judged: Sequence[Judged], hits: Sequence[bool]) -> Estimate | None:
+    if not judged:
+        return None
+    return estimate_share([float(hit) for hit in hits], [cluster_of(item.question) for item in judged])
+
+
+# --- slices -----------------------------------------------------------------------------------------------------
+
+
+def name_duration(seconds: float) -> str:
+    """The bucket that a duration falls into."""
+    return next(name for name, end in DURATION_BUCKETS if seconds < end)
+
+
+def _slice(dataset: Dataset, judged: Sequence[Judged]) -> dict[str, dict[str, Score]]:
+    videos = {video.video_id: video for video in dataset.videos}
+
+    def category(item: Judged) -> str | None:
+        video = videos.get(item.question.video_id or "")
+        return item.question.category or (video.category if video else None)
+
+    def duration(item: Judged) -> str | None:
+        video = videos.get(item.question.video_id or "")
+        known: JsonValue = video.duration_seconds if video else None
+        if known is None and item.row is not None:
+            known = item.row.metadata.get("duration_seconds")
+        return name_duration(float(known)) if isinstance(known, int | float) else None
+
+    def evidence(item: Judged) -> str | None:
+        seen = item.row.metadata.get("evidence_seen") if item.row is not None else None
+        return {True: "a frame shows it", False: "no frame shows it"}[seen] if isinstance(seen, bool) else None
+
+    kinds: dict[str, Callable[[Judged], str | None]] = {
+        "category": category,
+        "duration": duration,
+        "granularity": lambda item: item.question.granularity,
+        "evidence": evidence,
+    }
+    order = [name for name, _ in DURATION_BUCKETS] + ["frame", "clip", "whole"]
+    slices: dict[str, dict[str, Score]] = {}
+    for kind, name_of in kinds.items():
+        members: dict[str, list[Judged]] = {}
+        for item in judged:
+            if (name := name_of(item)) is not None:
+                members.setdefault(name, []).append(item)
+        names = sorted(members, key=lambda name: (order.index(name) if name in order else 0, name))
+        if names:
+            slices[kind] = {name: score(name, members[name]) for name in names}
+    return slices
+
+
+def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | None, float | None]:
+    """Most rotations of a question; the questions right under all of theirs; and the mean over all of these rows."""
+    asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in ("ok", "failed"))
+    rotated: list[list[Judged]] = []
+    for question in dataset.questions:
+        rows = [results.rows.get((question.question_id, rotation)) for rotation in range(asked[question.question_id])]
+        if is_scorable(question) and len(rows) > 1 and None not in rows:
+            rotated.append([Judged(question, row) for row in rows])
+    most = max(asked.values(), default=0)
+    if not rotated:
+        return most, None, None
+    firsts = [items[0] for items in rotated]
+    hits = [all(item.is_correct for item in items) for items in rotated]
+    right_in_all = score(f"right in all {most} rotations", firsts).model_copy(
+        update={
+            "accuracy": _estimate(firsts, hits),
+            "correct": sum(hits),
+            "chance": sum(items[0].chance ** len(items) for items in rotated) / len(rotated),
+        }
+    )
+    every = [item.is_correct for items in rotated for item in items]
+    return most, right_in_all, sum(every) / len(every)
+
+
+# --- denominators -----------------------------------------------------------------------------------------------
+
+
+def _count(
+    dataset: Dataset, judged: Sequence[Judged], manifest: Manifest | None, workspace: Workspace | None
+) -> Denominators:
+    fetched: int | None = None
+    if workspace is not None:
+        videos = {video.video_id: workspace.find_video(video.video_id) is not None for video in dataset.videos}
+        images = {image.image_id: workspace.image_path(image.image_id).is_file() for image in dataset.images}
+        fetched = sum(
+            (item.question.video_id is None or videos.get(item.question.video_id, False))
+            and all(images.get(image_id, False) for image_id in item.question.image_ids)
+            for item in judged
+        )
+    return Denominators(
+        published=manifest.published.questions if manifest else None,
+        released=manifest.released.questions if manifest else None,
+        in_dataset=len(judged),
+        fetched=fetched,
+        evaluated=sum(item.is_evaluated for item in judged),
+        unscorable=len(dataset.questions) - len(judged),
+    )
+
+
+# --- published figures ------------------------------------------------------------------------------------------
+
+
+def weigh(values: Mapping[str, float | None], counts: Mapping[str, int | None], names: Iterable[str]) -> float | None:
+    """The question-weighted mean `Σ nᵢ·vᵢ / Σ nᵢ` of the named values; None where a value or a count is not known."""
+    total = weights = 0.0
+    for name in names:
+        value, count = values.get(name), counts.get(name)
+        if value is None or count is None:
+            return None
+        total, weights = total + value * count, weights + count
+    return total / weights if weights else None
+
+
+def recompute_published(manifest: Manifest, row: PublishedResult) -> dict[str, float | None]:
+    """What a published row's own task columns and the paper's counts give for `overall` and each group, in per cent."""
+    counts = {task.name: task.published for task in manifest.tasks}
+    members: dict[str, list[str]] = {"overall": [task.name for task in manifest.tasks]}
+    for key in manifest.task_groups:
+        members[key] = [task.name for task in manifest.tasks if task.group == key]
+    return {key: weigh(row.tasks, counts, names) for key, names in members.items()}

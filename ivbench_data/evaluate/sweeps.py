@@ -1,0 +1,98 @@
+"""Sweeps: the paper's ablations over patterns, frames, resolutions and budgets, and one over equal visual tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.evaluate.asker import AskOptions, write_grid_options
+from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.grids import GRID_SETS, count_visual_tokens, find_grids_of_budget
+from ivbench_data.schema import FrameGrid
+from ivbench_data.workspace import Workspace
+
+DEFAULT_TOKEN_BUDGET = 2304
+"""What 32 frames of 16:9 at 252 pixels cost Qwen2.5-VL."""
+
+PAPER_PATTERNS = ("video_first", "image_first", "video_only")
+"""The paper's three ways to ask."""
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One way of asking in a sweep."""
+
+    label: str
+    """What it is called on the figure's axis."""
+    options: AskOptions
+    """How to ask."""
+
+
+def plan_sweep(name: str, options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
+    """The points of a sweep, in order; what it does not vary is as in `options`.
+
+    Raises:
+        UsageError: there is no such sweep, or no token rule for that model.
+    """
+    return SWEEPS[name](options, token_model, token_budget)
+
+
+def name_token_rule(model: str) -> str:
+    """The token rule in `grids.TOKEN_RULES` that fits a model by its name; Qwen2.5-VL's where none does."""
+    folded = model.casefold().replace("_", "-")
+    if "qwen3" in folded:
+        return "qwen3-vl"
+    return "internvl2.5" if "internvl" in folded else "qwen2.5-vl"
+
+
+def _over_grids(grids: Sequence[FrameGrid], options: AskOptions) -> list[SweepPoint]:
+    return [SweepPoint(grid.identity, options.model_copy(update={"grid": grid})) for grid in grids]
+
+
+def _over_patterns(options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
+    controls = [name for name in PATTERNS if name not in PAPER_PATTERNS]
+    return [SweepPoint(name, options.model_copy(update={"pattern": name})) for name in (*PAPER_PATTERNS, *controls)]
+
+
+def _over_named_set(name: str) -> Callable[[AskOptions, str, int], list[SweepPoint]]:
+    def plan(options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
+        # the set varies frames and size; multiple, sampler and filter stay as they were asked for
+        kept = options.grid.model_dump(include={"multiple_of", "sampler", "resize"})
+        grids = [FrameGrid.parse(identity).model_copy(update=kept) for identity in GRID_SETS[name]]
+        return _over_grids(grids, options)
+
+    return plan
+
+
+def _over_tokens(options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
+    grids = [grid for grid in find_grids_of_budget(token_model, token_budget) if grid.nframes >= 4]
+    return [
+        SweepPoint(f"{point.label}\n{count_visual_tokens(token_model, grid, 16, 9):,} tokens", point.options)
+        for grid, point in zip(grids, _over_grids(grids, options), strict=True)
+    ]
+
+
+SWEEPS: dict[str, Callable[[AskOptions, str, int], list[SweepPoint]]] = {
+    "patterns": _over_patterns,
+    "frames": _over_named_set("frames"),
+    "resolution": _over_named_set("resolution"),
+    "budget": _over_named_set("budget"),
+    "tokens": _over_tokens,
+}
+"""Every sweep, by name."""
+
+
+def find_missing_caches(dataset: Dataset, workspace: Workspace, points: Sequence[SweepPoint]) -> dict[str, int]:
+    """The `ivbench-data cache` options that make what the points lack, and how many videos each lacks.
+
+    Only videos that are here count; for the others no cache can be made.
+    """
+    here = [video.video_id for video in dataset.videos if workspace.find_video(video.video_id) is not None]
+    lacking: dict[str, int] = {}
+    shown = [point.options for point in points if "video" in PATTERNS[point.options.pattern].visuals]
+    for grid in dict.fromkeys(options.grid for options in shown):
+        missing = sum(not workspace.cache_path(grid, video_id).is_file() for video_id in here)
+        if missing:
+            lacking[write_grid_options(grid)] = missing
+    return lacking

@@ -1,0 +1,1 @@
+"""What other programs read: one file a harness, and frames as pictures."""

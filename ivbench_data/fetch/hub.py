@@ -1,0 +1,241 @@
+"""The Hugging Face Hub: the files of one repository at one revision, each checked against its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from ivbench_data.errors import EnvironmentProblemError, StorageError, UsageError
+from ivbench_data.fetch.options import FetchOptions
+from ivbench_data.fetch.outcomes import AttemptFailedError, Download
+from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.schema import Video
+from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One file of a repository, as its listing tells."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None
+    """Digest of its bytes, for files in large file storage."""
+    git_digest: str | None
+    """Git's digest of its bytes with a header, for all others."""
+
+
+@dataclass(frozen=True)
+class HubListing:
+    """The files of one repository at one revision."""
+
+    repo_id: str
+    repo_type: str
+    revision: str
+    """The commit, in full."""
+    files: Mapping[str, HubFile]
+    redact: Redactor = field(default_factory=Redactor, repr=False)
+
+    def download(self, path: str, folder: Path) -> Path:
+        """Where the file lies in `folder`, whole and of the digest that the listing names; going on with what is there.
+
+        Raises:
+            EnvironmentProblemError: the Hub cannot be reached, or refuses.
+            StorageError: too little space, or the disk is not ours to write.
+        """
+        from huggingface_hub import hf_hub_download
+
+        wanted = self.files[path]
+        _check_space(folder, wanted)
+        file = Path(
+            _call_hub(
+                lambda: hf_hub_download(
+                    self.repo_id,
+                    path,
+                    repo_type=self.repo_type,
+                    revision=self.revision,
+                    local_dir=folder,
+                    endpoint=_endpoint(),
+                ),
+                self.repo_id,
+                self.redact,
+            )
+        )
+        if not _has_digest(file, wanted):
+            file.unlink()
+            raise EnvironmentProblemError(
+                f"{self.repo_id}: what came as {path} has another digest than the Hub's listing says; fetch again"
+            )
+        return file
+
+
+def list_repository(repo_id: str, repo_type: str, revision: str | None, redact: Redactor) -> HubListing:
+    """The repository's files at the revision, or at the newest one when it is None.
+
+    Raises:
+        UsageError: there is no such repository or revision.
+        EnvironmentProblemError: the Hub cannot be reached, or refuses.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=_endpoint())
+    info = _call_hub(
+        lambda: api.repo_info(repo_id, repo_type=repo_type, revision=revision, files_metadata=True), repo_id, redact
+    )
+    files = {
+        sibling.rfilename: HubFile(
+            path=sibling.rfilename,
+            size_bytes=sibling.size or 0,
+            sha256=sibling.lfs.sha256 if sibling.lfs else None,
+            git_digest=None if sibling.lfs else sibling.blob_id,
+        )
+        for sibling in getattr(info, "siblings", None) or ()
+        if _stays_inside(sibling.rfilename)
+    }
+    return HubListing(repo_id, repo_type, info.sha or revision or "main", files, redact)
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A repository that holds video files named after the videos, in any folder."""
+
+    label: str
+    listing: HubListing
+    max_bytes: int
+    is_polite: bool = False
+    yt_dlp_version: str | None = None
+
+    @classmethod
+    def open(cls, text: str, options: FetchOptions, redact: Redactor) -> HubSource:
+        """The source that `hf://organisation/name[@revision]` names, its files listed.
+
+        Raises:
+            UsageError: it is not such a name, or there is no such repository.
+            EnvironmentProblemError: the Hub cannot be reached, or refuses.
+        """
+        repo_id, _, revision = text.removeprefix("hf://").removeprefix("datasets/").partition("@")
+        if repo_id.count("/") != 1 or not all(repo_id.split("/")):
+            raise UsageError(f"--source {redact(text)}: a repository is named hf://organisation/name[@revision]")
+        listing = list_repository(repo_id, "dataset", revision or None, redact)
+        return cls(f"hf://{repo_id}", listing, options.limits.max_bytes)
+
+    def bring(self, video: Video, folder: Path) -> Download:
+        """Bring the video's file into the folder, going on with what is there."""
+        names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
+        paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)
+        if not paths:
+            raise AttemptFailedError(f"not in {self.label} at {self.listing.revision[:12]}")
+        size = self.listing.files[paths[0]].size_bytes
+        if size > self.max_bytes:
+            raise AttemptFailedError(f"{size} bytes are over the limit of {self.max_bytes}")
+        try:
+            file = self.listing.download(paths[0], folder / "hub")
+        except StorageError:
+            raise
+        except (EnvironmentProblemError, UsageError) as error:
+            raise AttemptFailedError(str(error)) from None
+        placed = folder / file.name
+        file.replace(placed)
+        shutil.rmtree(folder / "hub")
+        return Download(file=placed, format=f"{paths[0]} at {self.listing.revision}"[:200])
+
+
+def _call_hub(call: Callable[[], ResultT], repo_id: str, redact: Redactor) -> ResultT:
+    """What the call returns; what the Hub's library raises becomes ours, without secrets."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        with _without_progress_bars():
+            return call()
+    except GatedRepoError:
+        raise EnvironmentProblemError(
+            f"{repo_id} is gated: accept its terms on the Hub's page, then log in with `hf auth login`"
+        ) from None
+    except RepositoryNotFoundError:
+        raise UsageError(
+            f"the Hub has no repository {repo_id}, or it is private: check the name, or log in with `hf auth login`"
+        ) from None
+    except RevisionNotFoundError:
+        raise UsageError(f"{repo_id} has no such revision") from None
+    except HFValidationError as error:
+        raise UsageError(redact.shorten(error)) from None
+    except LocalEntryNotFoundError as error:
+        raise EnvironmentProblemError(f"the Hub cannot be reached for {repo_id}: {redact.shorten(error)}") from None
+    except HfHubHTTPError as error:
+        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {redact.shorten(error)}") from None
+    except _network_errors() as error:
+        raise EnvironmentProblemError(
+            f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}. Check the "
+            "network (a proxy is named by HTTPS_PROXY), or bring in a release that you have with `ivbench-data import`"
+        ) from None
+
+
+def _network_errors() -> tuple[type[BaseException], ...]:
+    """What the Hub's HTTP library raises: which one that is has changed, and may again."""
+    from huggingface_hub import errors
+
+    return (OSError, getattr(errors, "HTTPError", OSError))
+
+
+def _stays_inside(path: str) -> bool:
+    """Whether the path, put under a folder, stays there on every system."""
+    return bool(path) and not set(path) & {"\\", ":", "\0"} and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _check_space(folder: Path, wanted: HubFile) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError.from_os_error(error, folder) from error
+    if wanted.size_bytes > free:
+        raise StorageError(
+            f"{wanted.path} has {wanted.size_bytes:,} bytes, and {folder} has room for {free:,}: free some space, or "
+            "choose another folder with --root"
+        )
+
+
+def _has_digest(file: Path, wanted: HubFile) -> bool:
+    if wanted.sha256 is not None:
+        return digest_file(file) == wanted.sha256
+    if wanted.git_digest is None:
+        return True
+    digest = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
+    with file.open("rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest() == wanted.git_digest
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """The Hub's library draws bars of its own; the command line has one already."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()

@@ -1,0 +1,361 @@
+"""Annotations and query images from the Hub: found by listing the repository, checked, and written down.
+
+How a repository lays its files out is nobody's promise, so nothing is assumed: the annotations file is found by its
+name, each image by its name too, loose in any folder or inside any archive. What was found where, at which revision and
+with which digest, stands in `raw/hub.json`; from then on that revision is the one that is fetched.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
+
+from pydantic import Field, ValidationError
+
+from ivbench_data.dataset import Dataset, explain, read_jsonl, write_jsonl
+from ivbench_data.errors import DatasetError, EnvironmentProblemError, UsageError
+from ivbench_data.fetch.archives import (
+    ArchiveRefusedError,
+    copy_bounded,
+    is_archive,
+    iterate_members,
+    normalise_name,
+)
+from ivbench_data.fetch.hub import HubListing, list_repository
+from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.manifests import Manifest, load_manifest, manifest_names
+from ivbench_data.schema import QueryImage, Record, SafeName, Sha256
+from ivbench_data.sources import SOURCES, import_dataset
+from ivbench_data.workspace import Workspace, claim_scratch_folder, digest_file, write_atomically, write_json
+
+MAX_IMAGE_BYTES = 64 * 2**20
+"""One image may have this many bytes, unpacked."""
+MAX_UNPACKED_BYTES = 64 * 2**30
+"""All images of one archive together may have this many."""
+MAX_IMAGE_PIXELS = 100_000_000
+
+
+class HubRecord(Record):
+    """What `raw/hub.json` holds."""
+
+    repo_id: str
+    """The repository."""
+    revision: str
+    """The commit that was fetched first, and is fetched since."""
+    files: dict[str, Sha256] = Field(default_factory=dict)
+    """Digest of each file that was fetched."""
+    images: dict[SafeName, str] = Field(default_factory=dict)
+    """Where each image was found: a path in the repository, and after `!/` one in the archive."""
+
+
+class ImageResult(Record):
+    """What became of one query image."""
+
+    image_id: SafeName
+    """The image."""
+    status: Literal["ok", "missing", "failed"]
+    """Here and readable, not to be found, or found and refused."""
+    reason: str | None = None
+    """Why, when it is not `ok`."""
+    origin: str | None = None
+    """Where it was found: a path in the repository, and after `!/` one in the archive."""
+
+
+@dataclass(frozen=True)
+class AnnotationsResult:
+    """What became of the annotations."""
+
+    file: Path
+    sha256: str
+    was_here: bool
+    revision: str | None
+    matches_manifest: bool | None
+    """Whether it is the file that the manifest's counts were taken from; None when the manifest does not say."""
+
+
+def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> AnnotationsResult:
+    """The benchmark's annotations in `raw/`, imported; fetched from the Hub unless they are here.
+
+    Raises:
+        UsageError: there is no manifest of that name, or it names no repository.
+        EnvironmentProblemError: the Hub cannot be reached, or the repository does not hold the file.
+    """
+    manifest = load_manifest(name)
+    if manifest.release is None or name not in SOURCES:
+        raise UsageError(f"the manifest of {name} names no annotations file to fetch: bring them in with `import`")
+    workspace = Workspace(root, name)
+    file = workspace.raw / manifest.release.file_name
+    if file.is_file() and (workspace.folder / "dataset.json").is_file():
+        return _describe_annotations(manifest, file, was_here=True, revision=None)
+    repository = _Repository.open(manifest, workspace, redact or Redactor())
+    named = [path for path in repository.listing.files if PurePosixPath(path).name == manifest.release.file_name]
+    if not named:
+        shown = ", ".join(sorted(repository.listing.files)[:20])
+        raise EnvironmentProblemError(
+            f"{repository.listing.repo_id} at {repository.listing.revision[:12]} holds no "
+            f"{manifest.release.file_name}; it holds: {shown}. Get the file elsewhere, and bring it in with: "
+            f"ivbench-data import {name} PATH"
+        )
+    with repository.scratch() as scratch:
+        fetched = repository.fetch(min(named, key=lambda path: (path.count("/"), path)), scratch)
+        import_dataset(name, fetched, root)
+        repository.save()
+    return _describe_annotations(manifest, file, was_here=False, revision=repository.listing.revision)
+
+
+def _describe_annotations(manifest: Manifest, file: Path, was_here: bool, revision: str | None) -> AnnotationsResult:
+    digest = digest_file(file)
+    promised = manifest.release.sha256 if manifest.release else None
+    return AnnotationsResult(file, digest, was_here, revision, None if promised is None else promised == digest)
+
+
+def fetch_images(
+    dataset: Dataset, root: Path, redact: Redactor | None = None, notify: Callable[[str], None] | None = None
+) -> Iterator[ImageResult]:
+    """Rows, one for each query image: here already, fetched now, or why not.
+
+    `notify` is told what is being downloaded, for an archive can take long.
+
+    Raises:
+        EnvironmentProblemError: the Hub cannot be reached, or refuses.
+        StorageError: the disk is full, or not ours to write.
+    """
+    workspace = Workspace(root, dataset.name)
+    wanted: dict[str, QueryImage] = {}
+    for image in dataset.images:
+        path = workspace.image_path(image.image_id)
+        if path.is_file() and find_image_fault(path) is None and image.sha256 in (None, digest_file(path)):
+            yield ImageResult(image_id=image.image_id, status="ok")
+        else:
+            wanted[normalise_name(image.image_id)] = image
+    if not wanted:
+        return
+    manifest = load_manifest(dataset.name) if dataset.name in manifest_names() else None
+    if manifest is None or manifest.hub is None:
+        for image in wanted.values():
+            yield ImageResult(image_id=image.image_id, status="missing", reason="no repository is known to hold it")
+        return
+    repository = _Repository.open(manifest, workspace, redact or Redactor())
+    try:
+        with repository.scratch() as scratch:
+            yield from _Images(repository, workspace, wanted, notify or (lambda message: None)).fetch(scratch)
+    finally:
+        repository.save()
+        _record_images(workspace)
+
+
+def find_image_fault(path: Path) -> str | None:
+    """What is wrong with an image file, or None when its header and structure can be read."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_IMAGE_PIXELS:
+                    return f"{image.width}x{image.height} pixels are too many"
+                image.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"not a readable image: {error}"
+    return None
+
+
+@dataclass
+class _Repository:
+    """The benchmark's repository at its pinned revision, and what was fetched of it."""
+
+    workspace: Workspace
+    listing: HubListing
+    files: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, manifest: Manifest, workspace: Workspace, redact: Redactor) -> _Repository:
+        if manifest.hub is None:
+            raise UsageError(f"the manifest of {manifest.name} names no repository on the Hub")
+        record = _read_record(workspace)
+        if record is not None and record.repo_id != manifest.hub.repo_id:
+            record = None
+        revision = record.revision if record else manifest.hub.revision
+        listing = list_repository(manifest.hub.repo_id, manifest.hub.repo_type, revision, redact)
+        digests = {**manifest.hub.files, **(record.files if record else {})}
+        return cls(workspace, listing, digests, dict(record.images) if record else {})
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for unfinished downloads; it outlives a kill, and goes when all is done."""
+        parent = self.workspace.folder / ".fetching" / "hub"
+        folder = claim_scratch_folder(parent)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+        for empty in (parent, parent.parent):
+            with suppress(OSError):  # another run's
+                empty.rmdir()
+
+    def fetch(self, path: str, folder: Path) -> Path:
+        """Where the file lies; its digest is that of the first fetch."""
+        file = self.listing.download(path, folder)
+        digest = digest_file(file)
+        if self.files.setdefault(path, digest) != digest:
+            raise EnvironmentProblemError(
+                f"{self.listing.repo_id}: {path} has the digest {digest}, where {self.files[path]} was recorded for "
+                f"revision {self.listing.revision}. If that is meant, delete {self.workspace.raw / 'hub.json'}"
+            )
+        return file
+
+    def save(self) -> None:
+        record = HubRecord(
+            repo_id=self.listing.repo_id, revision=self.listing.revision, files=self.files, images=self.images
+        )
+        write_json(self.workspace.raw / "hub.json", record.model_dump())
+
+
+@dataclass
+class _Images:
+    """The search for images: loose files first, then archives, the smallest first."""
+
+    repository: _Repository
+    workspace: Workspace
+    wanted: dict[str, QueryImage]
+    notify: Callable[[str], None]
+    refused: dict[str, str] = field(default_factory=dict)
+    """Names that were found and not taken, and why."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """Digest of what was taken under each name, to tell copies from other images of the same name."""
+
+    def fetch(self, scratch: Path) -> Iterator[ImageResult]:
+        files = self.repository.listing.files
+        loose: dict[str, list[str]] = {}
+        for path in sorted(files):
+            name = normalise_name(PurePosixPath(path).name)
+            if name in self.wanted:
+                loose.setdefault(name, []).append(path)
+        if loose:
+            self.notify(f"{len(loose)} images lie loose in {self.repository.listing.repo_id}")
+        for name, paths in loose.items():
+            yield from self._take_loose(name, paths, scratch)
+        for path in sorted(filter(is_archive, files), key=lambda path: (files[path].size_bytes, path)):
+            if not self.wanted.keys() - self.taken.keys():
+                break
+            self.notify(f"downloading {path} ({files[path].size_bytes:,} bytes) to look for images in it")
+            archive = self.repository.fetch(path, scratch)
+            yield from self._take_members(path, archive)
+            archive.unlink()
+        for name, image in self.wanted.items():
+            if name not in self.taken:
+                yield self._describe_missing(name, image)
+
+    def _take_loose(self, name: str, paths: list[str], scratch: Path) -> Iterator[ImageResult]:
+        files = self.repository.listing.files
+        digests = {files[path].sha256 or files[path].git_digest for path in paths}
+        if len(digests) > 1:
+            self.refused[name] = f"several different files have this name: {', '.join(paths[:5])}"
+            return
+        if files[paths[0]].size_bytes > MAX_IMAGE_BYTES:
+            self.refused[name] = f"{paths[0]} has more than {MAX_IMAGE_BYTES} bytes"
+            return
+        file = self.repository.fetch(paths[0], scratch)
+        if self._take(name, paths[0], lambda: file.open("rb")):
+            yield ImageResult(image_id=self.wanted[name].image_id, status="ok", origin=paths[0])
+        file.unlink()
+
+    def _take_members(self, archive_path: str, archive: Path) -> Iterator[ImageResult]:
+        unpacked = 0
+        found: dict[str, str] = {}
+        try:
+            for member, name, open_member in iterate_members(archive):
+                origin = f"{archive_path}!/{member}"
+                if name in found:
+                    self._compare_with_taken(name, found[name], origin, open_member)
+                elif name in self.wanted and name not in self.taken:
+                    found[name] = origin
+                    if self._take(name, origin, open_member):
+                        unpacked += self.workspace.image_path(self.wanted[name].image_id).stat().st_size
+                    if unpacked > MAX_UNPACKED_BYTES:
+                        raise ArchiveRefusedError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        except ArchiveRefusedError as error:
+            self.notify(f"{archive_path}: {error}")
+        # only now: a later member may have shown that a name means several images
+        for name, origin in found.items():
+            if name in self.taken:
+                yield ImageResult(image_id=self.wanted[name].image_id, status="ok", origin=origin)
+
+    def _take(self, name: str, origin: str, open_content: Callable[[], IO[bytes]]) -> bool:
+        """Let one image appear in `images/`, when it is one; whether it was."""
+        image = self.wanted[name]
+        try:
+            with write_atomically(self.workspace.image_path(image.image_id)) as file:
+                digest = copy_bounded(open_content, file, MAX_IMAGE_BYTES)
+                file.flush()
+                fault = find_image_fault(Path(file.name))
+                if fault is None and image.sha256 not in (None, digest):
+                    fault = f"its digest is {digest}, not {image.sha256}"
+                if fault is not None:
+                    raise ArchiveRefusedError(fault)
+        except ArchiveRefusedError as error:
+            self.refused[name] = f"{origin}: {error}"
+            return False
+        self.taken[name] = digest
+        self.repository.images[image.image_id] = origin
+        return True
+
+    def _compare_with_taken(self, name: str, first: str, other: str, open_content: Callable[[], IO[bytes]]) -> None:
+        """Take the image back when another one has its name: which is meant cannot be known."""
+        try:
+            digest = copy_bounded(open_content, io.BytesIO(), MAX_IMAGE_BYTES)
+        except ArchiveRefusedError:
+            return
+        if self.taken.get(name) not in (None, digest):
+            del self.taken[name]
+            image_id = self.wanted[name].image_id
+            self.workspace.image_path(image_id).unlink()
+            del self.repository.images[image_id]
+            self.refused[name] = f"different images have this name: {first} and {other}"
+
+    def _describe_missing(self, name: str, image: QueryImage) -> ImageResult:
+        if name in self.refused:
+            return ImageResult(image_id=image.image_id, status="failed", reason=self.refused[name])
+        listing = self.repository.listing
+        return ImageResult(
+            image_id=image.image_id,
+            status="missing",
+            reason=f"no file of this name in {listing.repo_id} at {listing.revision[:12]}, nor in its archives",
+        )
+
+
+def _read_record(workspace: Workspace) -> HubRecord | None:
+    path = workspace.raw / "hub.json"
+    try:
+        return HubRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise DatasetError(f"{path}: {explain(error)}. Delete it to pin the repository anew") from error
+
+
+def _record_images(workspace: Workspace) -> None:
+    """Write digest and size of each image that is here into `images.jsonl`, where they are not known yet."""
+    from PIL import Image
+
+    path = workspace.folder / "images.jsonl"
+    if not path.is_file():
+        return
+    images, bad = read_jsonl(path, QueryImage, "image_id")
+    if bad:
+        return  # writing the file anew would lose the lines that cannot be read
+    told = []
+    for image in images:
+        file = workspace.image_path(image.image_id)
+        if image.sha256 is None and file.is_file():
+            with Image.open(file) as opened:
+                width, height = opened.size
+            image = image.model_copy(update={"sha256": digest_file(file), "width": width, "height": height})
+        told.append(image)
+    if told != images:
+        write_jsonl(path, told)

@@ -1,0 +1,79 @@
+"""What checks are given beside the dataset, and what several of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.manifests import Manifest, load_manifest, manifest_names
+from ivbench_data.schema import Finding, Question, Repair, Severity
+from ivbench_data.workspace import Workspace
+
+QUOTED_CHARS = 90
+"""Longer texts are cut in messages; the finding's evidence holds them whole."""
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What is known beside the dataset."""
+
+    workspace: Workspace | None = None
+    """Where images, videos and caches lie; None: nothing is looked for on this machine."""
+    decodes_videos: bool = False
+    """Whether `image_from_own_video` may decode videos, at two frames a second; else it looks at cached frames only."""
+    durations_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Length of each video that is known better than the dataset's own `duration_seconds`."""
+
+
+def find_on(
+    question: Question,
+    check: str,
+    severity: Severity,
+    message: str,
+    evidence: dict[str, JsonValue] | None = None,
+    *,
+    level: str | None = None,
+    repair: Repair | None = None,
+) -> Finding:
+    """A finding on that question."""
+    return Finding(
+        check=check,
+        severity=severity,
+        message=message,
+        question_id=question.question_id,
+        video_id=question.video_id,
+        level=level,
+        evidence=evidence or {},
+        repair=repair,
+    )
+
+
+def quote(text: str) -> str:
+    """The text between quotation marks, for a message: in one line, cut when it is long."""
+    line = text.encode("unicode_escape").decode() if not text.isprintable() and text.isascii() else text
+    return f"“{line}”" if len(line) <= QUOTED_CHARS else f"“{line[: QUOTED_CHARS - 1]}…”"
+
+
+def distractors_of(question: Question) -> list[tuple[int, str]]:
+    """Position and text of each option but the answer; none when the answer is hidden."""
+    if question.answer_index is None:
+        return []
+    return [(index, option) for index, option in enumerate(question.options) if index != question.answer_index]
+
+
+def group_by_video(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """The questions of each video, in the dataset's order; questions without a video are passed over."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        if question.video_id is not None:
+            groups.setdefault(question.video_id, []).append(question)
+    yield from groups.values()
+
+
+def promises_of(dataset: Dataset) -> dict[str, Manifest]:
+    """The manifest of each source that the dataset's questions come from, where there is one."""
+    sources = {question.source for question in dataset.questions}
+    return {source: load_manifest(source) for source in sorted(sources & set(manifest_names()))}

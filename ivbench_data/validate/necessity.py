@@ -1,0 +1,426 @@
+"""Which questions need their image, shown by models that answered with it and without it.
+
+Takes answers as they were judged, whatever file they came from: an `AnswerRun` is one model and seed under one
+condition. A label on a question says what those runs show, with how many they were; a claim on a task is made only when
+the full condition beats every ablation and the text-only upper bound stays near chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.schema import NonEmpty, Question, Record
+from ivbench_data.statistics import (
+    CONFIDENCE,
+    Estimate,
+    McNemar,
+    Probability,
+    adjust_holm,
+    cluster_of,
+    compute_clustered_p_value,
+    compute_mcnemar,
+    estimate_mean,
+    estimate_share,
+    find_sample_size,
+)
+
+OVERALL: Final = "Overall"
+"""Name of the row over all tasks."""
+
+FULL: Final = ("video_first", "image_first")
+"""Conditions that show video and image; the first that is given counts as the full one."""
+
+ABLATIONS: Final = ("video_only", "image_only", "text_only", "image_swapped", "image_blank")
+"""Conditions that withhold the image or the video, or put another image in its place: the full one must beat them."""
+
+WITHOUT_IMAGE: Final = ("video_only", "image_swapped", "image_blank")
+"""Those that show the video without its image."""
+
+CONTROLS: Final = ("single_frame", "shuffled_frames", "evidence_only", "evidence_removed")
+"""Conditions about the video's part in it; compared and shown, and no part of the claim."""
+
+Label = Literal["image_needed", "image_not_shown_needed", "answerable_without_image", "answerable_from_text"]
+Status = Literal["needs_image", "not_shown", "insufficient_n", "missing_condition"]
+
+
+@dataclass(frozen=True)
+class AnswerRun:
+    """What one model, with one seed, got right under one condition."""
+
+    condition: str
+    """Name of the prompt's pattern: one of `FULL`, `ABLATIONS` or `CONTROLS`."""
+    correct: Mapping[str, bool]
+    """Question id, and whether it was answered right; an unparsed reply is wrong."""
+    model: str = "model"
+    """The model, with what else tells it apart (revision, grid)."""
+    seed: int = 0
+    """Its seed, or the number of the run."""
+
+
+class NecessityOptions(Record):
+    """What it takes to claim."""
+
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Level of the Holm-adjusted tests."""
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """How far above chance the text-only upper bound may lie."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = CONFIDENCE
+    """Coverage of the intervals."""
+
+
+class QuestionNecessity(Record):
+    """What the runs show of one question."""
+
+    question_id: NonEmpty
+    """The question."""
+    task: NonEmpty
+    """Its task."""
+    label: Label
+    """The first that holds: most text-only runs are right; most runs of some condition without the image are right;
+    most full runs are right and most of every ablation are wrong; or none of these."""
+    right: dict[str, Probability]
+    """Share of runs that are right, by condition."""
+    runs: dict[str, PositiveInt]
+    """Models times seeds that answered it, by condition."""
+    models: NonNegativeInt
+    """Models that answered it under the full condition."""
+
+
+class ConditionComparison(Record):
+    """The full condition against another, on the questions and runs that both answered."""
+
+    task: NonEmpty
+    """The task, or `Overall`."""
+    condition: NonEmpty
+    """The other condition."""
+    full: Probability
+    """Accuracy under the full condition."""
+    other: Probability
+    """Accuracy under the other."""
+    difference: Estimate
+    """Full minus other, with an interval clustered by video."""
+    mcnemar: McNemar
+    """Test on questions that most runs got right under one of the two alone; exact when small."""
+    clustered_p_value: Probability
+    """Two-sided p of the difference with videos as units."""
+    p_value: Probability
+    """The larger of the two, Holm-adjusted over all tasks and conditions."""
+
+
+class TaskNecessity(Record):
+    """Whether a task needs its images."""
+
+    task: NonEmpty
+    """The task, or `Overall`."""
+    status: Status
+    """`needs_image`: claimed. `not_shown`: not claimed. `insufficient_n`: too few questions for the text-only bound.
+    `missing_condition`: the full, the video-only or the text-only condition was not run."""
+    reason: NonEmpty
+    """Why, in a sentence."""
+    questions: NonNegativeInt
+    """Questions that the full condition answered."""
+    chance: Probability
+    """Mean over them of right options over options."""
+    text_only: Estimate | None
+    """Text-only accuracy of the model with the highest upper bound."""
+    questions_needed: PositiveInt | None = None
+    """Questions that would do for the bound in 80% of samples if text told nothing, as many to a video as here; given
+    with `insufficient_n`."""
+    labels: dict[str, NonNegativeInt]
+    """Questions of each label."""
+
+
+class NecessityReport(Record):
+    """What the answers under several conditions show."""
+
+    full_condition: str | None
+    """The condition that counts as the full one."""
+    models: tuple[str, ...]
+    """The models."""
+    tasks: tuple[TaskNecessity, ...]
+    """One row a task, `Overall` last."""
+    comparisons: tuple[ConditionComparison, ...]
+    """One row a task and condition."""
+    questions: tuple[QuestionNecessity, ...]
+    """One row a question with images that was answered under the full condition."""
+
+
+def judge_necessity(
+    dataset: Dataset, runs: Sequence[AnswerRun], options: NecessityOptions | None = None
+) -> NecessityReport:
+    """Which questions and tasks need their image, from answers under several conditions.
+
+    Runs are paired by model and seed. Questions without an image, and ids that the dataset does not have, are left out.
+
+    Raises:
+        UsageError: no run, an unknown condition, or two runs of one condition, model and seed.
+        MissingDependencyError: scipy or statsmodels is not installed.
+    """
+    options = options or NecessityOptions()
+    table = _arrange(runs)
+    full = next((condition for condition in FULL if condition in table), None)
+    questions = [question for question in dataset.questions if question.image_ids]
+    answered = [question for question in questions if full and _shares(table[full], question.question_id)]
+    groups = _group_tasks(answered)
+    comparisons = _compare_conditions(table, full, groups, options) if full else []
+    labelled = [_label(question, table, full) for question in answered] if full else []
+    return NecessityReport(
+        full_condition=full,
+        models=tuple(sorted({run.model for run in runs})),
+        tasks=tuple(
+            _decide(task, of_task, table, [row for row in comparisons if row.task == task], labelled, options)
+            for task, of_task in groups.items()
+        ),
+        comparisons=tuple(comparisons),
+        questions=tuple(labelled),
+    )
+
+
+# --- arranging --------------------------------------------------------------------------------------------------
+
+_Runs = dict[tuple[str, int], Mapping[str, bool]]
+"""Answers by model and seed."""
+
+
+def _arrange(runs: Sequence[AnswerRun]) -> dict[str, _Runs]:
+    if not runs:
+        raise UsageError("necessity needs answers under at least the full, the video-only and the text-only condition")
+    known = (*FULL, *ABLATIONS, *CONTROLS)
+    table: dict[str, _Runs] = {}
+    for run in runs:
+        if run.condition not in known:
+            raise UsageError(f"there is no condition {run.condition!r}; there are: {', '.join(known)}")
+        of_condition = table.setdefault(run.condition, {})
+        if (run.model, run.seed) in of_condition:
+            raise UsageError(f"{run.model}, seed {run.seed} was given twice under {run.condition}")
+        of_condition[run.model, run.seed] = run.correct
+    return table
+
+
+def _group_tasks(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    groups: dict[str, list[Question]] = {task: [] for task in sorted({question.task for question in questions})}
+    for question in questions:
+        groups[question.task].append(question)
+    return {**groups, OVERALL: list(questions)}
+
+
+def _shares(runs: _Runs, question_id: str) -> list[bool]:
+    return [correct[question_id] for correct in runs.values() if question_id in correct]
+
+
+def _is_mostly_right(answers: Sequence[bool]) -> bool:
+    return 2 * sum(answers) > len(answers)
+
+
+def _label(question: Question, table: Mapping[str, _Runs], full: str) -> QuestionNecessity:
+    answers = {condition: _shares(runs, question.question_id) for condition, runs in table.items()}
+    answers = {condition: given for condition, given in answers.items() if given}
+    mostly = {condition: _is_mostly_right(given) for condition, given in answers.items()}
+    label: Label = "image_not_shown_needed"
+    if mostly.get("text_only"):
+        label = "answerable_from_text"
+    elif any(mostly.get(condition) for condition in WITHOUT_IMAGE):
+        label = "answerable_without_image"
+    elif (
+        mostly[full]
+        and {"text_only", "video_only"} <= mostly.keys()
+        and not any(mostly.get(condition) for condition in ABLATIONS)
+    ):
+        label = "image_needed"
+    return QuestionNecessity(
+        question_id=question.question_id,
+        task=question.task,
+        label=label,
+        right={condition: sum(given) / len(given) for condition, given in answers.items()},
+        runs={condition: len(given) for condition, given in answers.items()},
+        models=len({model for (model, _), correct in table[full].items() if question.question_id in correct}),
+    )
+
+
+# --- comparing --------------------------------------------------------------------------------------------------
+
+
+def _compare_conditions(
+    table: Mapping[str, _Runs], full: str, groups: Mapping[str, Sequence[Question]], options: NecessityOptions
+) -> list[ConditionComparison]:
+    made = [
+        row
+        for task, questions in groups.items()
+        for condition, runs in table.items()
+        if condition != full
+        for row in _compare(task, condition, table[full], runs, questions, options)
+    ]
+    adjusted = adjust_holm([row.p_value for row in made])
+    return [row.model_copy(update={"p_value": p_value}) for row, p_value in zip(made, adjusted, strict=True)]
+
+
+def _compare(
+    task: str, condition: str, full: _Runs, other: _Runs, questions: Iterable[Question], options: NecessityOptions
+) -> list[ConditionComparison]:
+    """The comparison, its p not yet adjusted; none without a question that both answered in a common run."""
+    common = full.keys() & other.keys()
+    pairs: list[tuple[float, float]] = []
+    clusters: list[str] = []
+    only_full = only_other = 0
+    for question in questions:
+        both = [key for key in common if question.question_id in full[key] and question.question_id in other[key]]
+        if not both:
+            continue
+        with_all = [full[key][question.question_id] for key in both]
+        without = [other[key][question.question_id] for key in both]
+        pairs.append((sum(with_all) / len(both), sum(without) / len(both)))
+        clusters.append(cluster_of(question))
+        only_full += _is_mostly_right(with_all) and not _is_mostly_right(without)
+        only_other += _is_mostly_right(without) and not _is_mostly_right(with_all)
+    if not pairs:
+        return []
+    differences = [one - two for one, two in pairs]
+    mcnemar = compute_mcnemar(only_full, only_other)
+    clustered = compute_clustered_p_value(differences, clusters)
+    return [
+        ConditionComparison(
+            task=task,
+            condition=condition,
+            full=sum(one for one, _ in pairs) / len(pairs),
+            other=sum(two for _, two in pairs) / len(pairs),
+            difference=estimate_mean(differences, clusters, (-1, 1), options.confidence),
+            mcnemar=mcnemar,
+            clustered_p_value=clustered,
+            p_value=max(mcnemar.p_value, clustered),
+        )
+    ]
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------
+
+
+def _decide(
+    task: str,
+    questions: Sequence[Question],
+    table: Mapping[str, _Runs],
+    comparisons: Sequence[ConditionComparison],
+    labelled: Sequence[QuestionNecessity],
+    options: NecessityOptions,
+) -> TaskNecessity:
+    chance = _mean_chance(questions)
+    text_only = _bound_text_only(questions, table.get("text_only", {}), options)
+    needed = None
+    if text_only is not None and chance + options.margin < 1:
+        needed = find_sample_size(
+            chance,
+            options.margin,
+            design_effect=text_only.design_effect,
+            cluster_size=text_only.n / text_only.clusters,
+            confidence=options.confidence,
+        )
+    status, reason = _find_status(chance, text_only, needed, comparisons, options)
+    own = [row.label for row in labelled if task in (OVERALL, row.task)]
+    return TaskNecessity(
+        task=task,
+        status=status,
+        reason=reason,
+        questions=len(questions),
+        chance=chance,
+        text_only=text_only,
+        questions_needed=needed if status == "insufficient_n" else None,
+        labels={label: own.count(label) for label in dict.fromkeys(own)},
+    )
+
+
+def _find_status(
+    chance: float,
+    text_only: Estimate | None,
+    needed: int | None,
+    comparisons: Sequence[ConditionComparison],
+    options: NecessityOptions,
+) -> tuple[Status, str]:
+    decisive = [row for row in comparisons if row.condition in ABLATIONS]
+    missing = [name for name in ("video_only", "text_only") if name not in {row.condition for row in decisive}]
+    if missing or text_only is None:
+        return (
+            "missing_condition",
+            f"the full condition cannot be compared with {' and '.join(missing)}: answers are missing",
+        )
+    limit = chance + options.margin
+    unbeaten = [
+        row.condition for row in decisive if not (row.difference.value > 0 and row.p_value < options.significance)
+    ]
+    bound = f"the text-only upper bound is {text_only.high:.1%}, {limit:.1%} at most are allowed (chance {chance:.1%})"
+    if text_only.high <= limit:
+        if unbeaten:
+            return "not_shown", f"the full condition does not beat {', '.join(unbeaten)}; {bound}"
+        return "needs_image", f"the full condition beats {', '.join(row.condition for row in decisive)}; {bound}"
+    if text_only.low <= limit and needed is not None and text_only.n < needed:
+        return "insufficient_n", f"{bound}; {text_only.n} questions are too few for it, about {needed} would do"
+    return "not_shown", bound
+
+
+def _mean_chance(questions: Sequence[Question]) -> float:
+    """Chance level: open questions and hidden answers count as one right option of those there are, or none."""
+    shares = [
+        (len(question.correct_indices) or 1) / len(question.options) if question.options else 0.0
+        for question in questions
+    ]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _bound_text_only(questions: Sequence[Question], runs: _Runs, options: NecessityOptions) -> Estimate | None:
+    """Text-only accuracy of the model with the highest upper bound: the claim must stand against each of them."""
+    bounds = []
+    for model in sorted({model for model, _ in runs}):
+        own = {key: correct for key, correct in runs.items() if key[0] == model}
+        answered = [(question, _shares(own, question.question_id)) for question in questions]
+        given = [(sum(answers) / len(answers), cluster_of(question)) for question, answers in answered if answers]
+        if given:
+            bounds.append(
+                estimate_share([share for share, _ in given], [cluster for _, cluster in given], options.confidence)
+            )
+    return max(bounds, key=lambda bound: bound.high, default=None)
+
+
+# --- showing it -------------------------------------------------------------------------------------------------
+
+TASK_COLUMNS: Final = ("task", "questions", "verdict", "chance %", "text-only %", "interval", "why")
+"""Columns of `list_task_rows`."""
+
+COMPARISON_COLUMNS: Final = ("task", "against", "questions", "full %", "other %", "difference", "interval", "p (Holm)")
+"""Columns of `list_comparison_rows`."""
+
+
+def list_task_rows(report: NecessityReport) -> list[tuple[object, ...]]:
+    """One row a task for a table, `Overall` last."""
+    return [
+        (
+            row.task,
+            row.questions,
+            row.status,
+            f"{row.chance * 100:.1f}",
+            "–" if row.text_only is None else f"{row.text_only.value * 100:.1f}",
+            "–" if row.text_only is None else f"{row.text_only.low * 100:.1f}–{row.text_only.high * 100:.1f}",
+            row.reason,
+        )
+        for row in report.tasks
+    ]
+
+
+def list_comparison_rows(report: NecessityReport) -> list[tuple[object, ...]]:
+    """One row a task and condition for a table."""
+    return [
+        (
+            row.task,
+            row.condition,
+            row.difference.n,
+            f"{row.full * 100:.1f}",
+            f"{row.other * 100:.1f}",
+            f"{row.difference.value * 100:+.1f}",
+            f"{row.difference.low * 100:+.1f} to {row.difference.high * 100:+.1f}",
+            f"{row.p_value:.2g}",
+        )
+        for row in report.comparisons
+    ]

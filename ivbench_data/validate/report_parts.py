@@ -1,0 +1,70 @@
+"""The probe's and coverage's places in the report: their tables, figures and what they say of single questions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ivbench_data.validate.coverage import CoverageSummary
+from ivbench_data.validate.coverage_figure import CurvePoint, plot_curve
+from ivbench_data.validate.probe_report import TASK_COLUMNS, ProbeReport, describe_probe, list_task_rows, plot_probe
+from ivbench_data.validate.report import ReportPart
+
+COVERAGE_COLUMNS = ("grid", "task", "questions", "judged", "seen %", "95% interval", "recall %", "precision %")
+
+
+def show_probe(report: ProbeReport) -> ReportPart:
+    """What the text-only probe found: its figure, a row a task, and on each card how far the text alone goes.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    notes = {
+        row.question_id: f"Text-only probe: probability {row.probability:.0%} of the answer, chance {row.chance:.0%}"
+        + ("; in the hard subset" if row.is_hard else "")
+        for row in report.questions
+    }
+    return ReportPart(
+        title="What the text alone gives away",
+        text=describe_probe(report),
+        columns=TASK_COLUMNS,
+        rows=tuple(list_task_rows(report)),
+        figure=_draw(lambda path: plot_probe(report, path)),
+        notes=notes,
+        checks={"answered_from_text": "Questions whose answer the text-only probe finds without video and image."},
+    )
+
+
+def show_coverage(summaries: Sequence[CoverageSummary], points: Sequence[CurvePoint], title: str) -> ReportPart:
+    """What frame grids show of the evidence: the curve, where there is one, and a row a grid and task.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    rows: list[tuple[object, ...]] = []
+    for row in summaries:
+        seen: tuple[object, ...] = (0, "–", "–")
+        if row.seen is not None:
+            interval = f"{100 * row.seen.low:.1f}–{100 * row.seen.high:.1f}"
+            seen = (row.seen.n, round(100 * row.seen.value, 1), interval)
+        rows.append((row.frames_of, row.task, row.questions, *seen, _percent(row.recall), _percent(row.precision)))
+    return ReportPart(
+        title="What frames show of the evidence",
+        text="Share of questions for which a frame lies inside the evidence, of those whose evidence and video length "
+        "are known. Intervals are clustered by video.",
+        columns=COVERAGE_COLUMNS,
+        rows=tuple(rows),
+        figure=_draw(lambda path: plot_curve(points, title, path)) if points else None,
+    )
+
+
+def _draw(plot: Callable[[Path], None]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "figure.svg"
+        plot(path)
+        return path.read_bytes()
+
+
+def _percent(value: float | None) -> object:
+    return "–" if value is None else round(100 * value, 1)

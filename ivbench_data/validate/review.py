@@ -1,0 +1,298 @@
+"""People's verdicts on questions: sheets for a spreadsheet, an append-only ledger, agreement, and what follows.
+
+A verdict is about a question as it was: the sheet carries a digest of each question, and a verdict on another wording
+is refused at import, and set aside once the question changes. In the last round that has verdicts on a question, all
+`accept` makes it accepted, all `reject` rejected, anything else disputed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import AwareDatetime, PositiveInt, ValidationError
+
+from ivbench_data.dataset import Dataset, explain, read_jsonl, write_jsonl
+from ivbench_data.errors import UsageError
+from ivbench_data.schema import BadLine, Finding, NonEmpty, Question, Record
+from ivbench_data.statistics import compute_cohen_kappa, compute_krippendorff_alpha
+from ivbench_data.workspace import Workspace
+
+Verdict = Literal["accept", "reject", "unsure"]
+Status = Literal["accepted", "rejected", "disputed", "unreviewed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+SHEET_COLUMNS = (
+    "question_id", "verdict", "reason", "reviewer", "round", "task", "video_id", "image_ids", "question", "options",
+    "answer", "location", "findings", "question_digest",
+)  # fmt: skip
+"""What a sheet holds; people fill in `verdict` and `reason`, and `reviewer` where it is empty."""
+
+_NEEDED_COLUMNS = ("question_id", "verdict", "question_digest")
+_FORMULA_STARTS = frozenset("=+-@|%\t\r\n＝＋－＠")
+"""A spreadsheet may take a cell that begins so for a formula, and run it."""
+
+
+class Review(Record):
+    """One person's verdict on one question; a line of `ledger/review-….jsonl`."""
+
+    question_id: NonEmpty
+    """The question."""
+    question_digest: NonEmpty
+    """Digest of what was reviewed; see `digest_question`."""
+    reviewer: NonEmpty
+    """Any label that tells people apart."""
+    round: PositiveInt = 1
+    """The round of reviewing, from 1."""
+    verdict: Verdict
+    """Keep it, leave it out, or let others decide."""
+    reason: str | None = None
+    """Why."""
+    reviewed_at: AwareDatetime
+    """When the verdict came into the ledger."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the verdicts on one question come to."""
+
+    question_id: str
+    status: Status
+    round: int | None = None
+    """The round that decides; None when nobody has reviewed the question as it is."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """Each reviewer's verdict in that round."""
+    stale: int = 0
+    """Verdicts on earlier wordings, which count for nothing."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the reviewers of one round agree beyond chance; None where the verdicts cannot tell."""
+
+    round: int
+    reviewers: tuple[str, ...]
+    questions: int
+    """Questions with verdicts of two reviewers or more."""
+    cohen_kappa: float | None
+    """Cohen's κ, for two reviewers."""
+    krippendorff_alpha: float | None
+    """Krippendorff's α, nominal, for two reviewers or more."""
+
+
+def digest_question(question: Question) -> str:
+    """`sha256:` and 16 digits, over all that a reviewer judges: texts, options, answer, video, images and evidence."""
+    judged = question.model_dump(
+        mode="json", include={"question", "options", "answer", "video_id", "image_ids", "evidence", "task"}
+    )
+    content = json.dumps(judged, ensure_ascii=False, sort_keys=True).encode()
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+# --- sheets -------------------------------------------------------------------------------------------------------
+
+
+def export_sheet(
+    questions: Iterable[Question], findings: Iterable[Finding] = (), reviewer: str = "", review_round: int = 1
+) -> bytes:
+    """A CSV file to fill in: UTF-8 with a byte-order mark, for Excel's sake; every cell is text and no formula."""
+    told: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.question_id is not None:
+            told.setdefault(finding.question_id, []).append(f"{finding.severity} {finding.check}: {finding.message}")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(SHEET_COLUMNS)
+    for question in questions:
+        location = "; ".join(evidence.text or "" for evidence in question.evidence)
+        cells = {
+            "question_id": question.question_id,
+            "reviewer": reviewer,
+            "round": str(review_round),
+            "task": question.task,
+            "video_id": question.video_id or "",
+            "image_ids": "\n".join(question.image_ids),
+            "question": question.question,
+            "options": "\n".join(question.options),
+            "answer": question.answer or "",
+            "location": location,
+            "findings": "\n".join(told.get(question.question_id, [])),
+            "question_digest": digest_question(question),
+        }
+        writer.writerow([escape_cell(cells.get(column, "")) for column in SHEET_COLUMNS])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def import_sheet(
+    dataset: Dataset, content: bytes, reviewed_at: datetime, file_name: str, reviewer: str | None = None
+) -> tuple[list[Review], list[BadLine]]:
+    """The verdicts of a filled-in sheet, and the rows that hold none that could be used; rows left empty are neither.
+
+    `reviewer` stands in where the sheet names none.
+
+    Raises:
+        UsageError: the file is no such sheet.
+    """
+    rows = _read_rows(content, file_name)
+    digests = {question.question_id: digest_question(question) for question in dataset.questions}
+    reviews: list[Review] = []
+    bad: list[BadLine] = []
+    for number, row in rows:
+        verdict = row["verdict"].strip().casefold()
+        if not verdict:
+            continue
+        question_id = row["question_id"]
+        reason = None
+        if question_id not in digests:
+            reason = f"there is no question {question_id!r}"
+        elif row["question_digest"] != digests[question_id]:
+            reason = f"question {question_id!r} has changed since the sheet was made; export a new one"
+        elif verdict not in get_args(Verdict):
+            reason = f"the verdict {verdict!r} is none of {', '.join(get_args(Verdict))}"
+        try:
+            if reason is None:
+                review = Review.model_validate(
+                    {
+                        "question_id": question_id,
+                        "question_digest": row["question_digest"],
+                        "reviewer": row.get("reviewer", "").strip() or reviewer or "",
+                        "round": int(row.get("round", "").strip() or 1),
+                        "verdict": verdict,
+                        "reason": row.get("reason") or None,
+                        "reviewed_at": reviewed_at,
+                    }
+                )
+        except ValidationError as error:
+            reason = explain(error)
+        except ValueError:
+            reason = f"the round {row['round']!r} is no number"
+        if reason is None:
+            reviews.append(review)
+        else:
+            bad.append(BadLine(file=file_name, line=number, reason=reason))
+    return reviews, bad
+
+
+def escape_cell(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula: an apostrophe before what could begin one.
+
+    `unescape_cell` gives the text back, whatever it was.
+    """
+    first = text.lstrip()[:1]
+    return f"'{text}" if text.startswith("'") or text[:1] in _FORMULA_STARTS or first in _FORMULA_STARTS else text
+
+
+def unescape_cell(cell: str) -> str:
+    """The text that `escape_cell` made the cell of."""
+    return cell.removeprefix("'")
+
+
+def _read_rows(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{file_name} is not UTF-8; save it as “CSV UTF-8”") from None
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)  # spreadsheets in half of Europe write semicolons
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[tuple[int, dict[str, str]]] = []
+    try:
+        columns = [unescape_cell(cell).strip() for cell in next(reader, [])]
+        missing = [column for column in _NEEDED_COLUMNS if column not in columns]
+        if missing:
+            raise UsageError(f"{file_name} is no review sheet: it has no column {', '.join(missing)}")
+        for cells in reader:
+            padded = [*cells, *[""] * len(columns)][: len(columns)]
+            rows.append((reader.line_num, dict(zip(columns, map(unescape_cell, padded), strict=True))))
+    except csv.Error as error:
+        raise UsageError(f"{file_name}:{reader.line_num}: not CSV: {error}") from None
+    return rows
+
+
+# --- the ledger -----------------------------------------------------------------------------------------------------
+
+
+def add_reviews(workspace: Workspace, reviews: Sequence[Review]) -> Path:
+    """Put verdicts into the ledger, in a file of their own that appears whole; nothing in the ledger is ever changed.
+
+    Raises:
+        StorageError: the root cannot be written.
+    """
+    path = workspace.ledger / f"review-{uuid.uuid4()}.jsonl"
+    write_jsonl(path, reviews)
+    return path
+
+
+def read_reviews(workspace: Workspace) -> tuple[list[Review], list[BadLine]]:
+    """All verdicts in the ledger in the order of their times, and the lines that hold none."""
+    reviews: list[Review] = []
+    bad: list[BadLine] = []
+    for path in sorted(workspace.ledger.glob("review-*.jsonl")) if workspace.ledger.is_dir() else ():
+        read, unreadable = read_jsonl(path, Review, None)
+        reviews += read
+        bad += unreadable
+    return sorted(reviews, key=lambda review: review.reviewed_at), bad
+
+
+# --- what follows ---------------------------------------------------------------------------------------------------
+
+
+def decide(dataset: Dataset, reviews: Iterable[Review]) -> list[Decision]:
+    """What the verdicts on each question come to; of several by one reviewer in one round, the last one counts."""
+    by_question: dict[str, list[Review]] = {}
+    for review in reviews:
+        by_question.setdefault(review.question_id, []).append(review)
+    return [_decide(question, by_question.get(question.question_id, [])) for question in dataset.questions]
+
+
+def measure_agreement(dataset: Dataset, reviews: Iterable[Review]) -> list[Agreement]:
+    """How well reviewers agree, round by round, over the verdicts on the questions as they are.
+
+    Raises:
+        MissingDependencyError: the extra `validate` is not installed.
+    """
+    digests = {question.question_id: digest_question(question) for question in dataset.questions}
+    rounds: dict[int, dict[str, dict[str, str]]] = {}
+    for review in reviews:
+        if digests.get(review.question_id) == review.question_digest:
+            of_round = rounds.setdefault(review.round, {})
+            of_round.setdefault(review.reviewer, {})[review.question_id] = review.verdict
+    return [_measure_round(number, of_round) for number, of_round in sorted(rounds.items())]
+
+
+def _decide(question: Question, reviews: Sequence[Review]) -> Decision:
+    digest = digest_question(question) if reviews else ""
+    current = [review for review in reviews if review.question_digest == digest]
+    stale = len(reviews) - len(current)
+    if not current:
+        return Decision(question.question_id, "unreviewed", stale=stale)
+    last = max(review.round for review in current)
+    verdicts: dict[str, Verdict] = {review.reviewer: review.verdict for review in current if review.round == last}
+    given = set(verdicts.values())
+    status: Status = "accepted" if given == {"accept"} else "rejected" if given == {"reject"} else "disputed"
+    return Decision(question.question_id, status, last, verdicts, stale)
+
+
+def _measure_round(number: int, of_round: dict[str, dict[str, str]]) -> Agreement:
+    reviewers = sorted(of_round)
+    verdicts = [of_round[reviewer] for reviewer in reviewers]
+    counted: dict[str, int] = {}
+    for given in verdicts:
+        for question_id in given:
+            counted[question_id] = counted.get(question_id, 0) + 1
+    shared = sum(count > 1 for count in counted.values())
+    return Agreement(
+        round=number,
+        reviewers=tuple(reviewers),
+        questions=shared,
+        cohen_kappa=compute_cohen_kappa(*verdicts) if len(verdicts) == 2 else None,
+        krippendorff_alpha=compute_krippendorff_alpha(verdicts) if len(verdicts) > 1 else None,
+    )

@@ -1,0 +1,101 @@
+"""Cached frames as pictures and films."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from ivbench_data import cli
+from ivbench_data.cache import CacheOptions, cache_frames
+from ivbench_data.dataset import Dataset, load
+from ivbench_data.exports.frames import draw_filmstrip, export_frames, list_frame_paths
+from ivbench_data.reader import read_frames
+from ivbench_data.schema import FrameGrid, Video
+from ivbench_data.sources import import_dataset
+
+GRID = FrameGrid(nframes=5, res=33, multiple_of=1)
+
+
+@pytest.fixture(scope="module")
+def cached(demo_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the demo cached at 5x33; to be read only."""
+    root = tmp_path_factory.mktemp("cached")
+    dataset = import_dataset("demo", demo_media / "demo" / "raw", root)
+    (root / "demo" / "videos").symlink_to(demo_media / "demo" / "videos")
+    list(cache_frames(dataset, root, [GRID], CacheOptions(workers=0)))
+    return root
+
+
+def test_png_gives_every_byte_back(cached: Path, tmp_path: Path) -> None:
+    dataset = load(cached / "demo")
+    rows = list(export_frames(dataset, tmp_path, GRID, cached))
+    assert [(row.status, row.frames) for row in rows] == [("done", 5)] * len(dataset.videos)
+    for video in dataset.videos:
+        clip = read_frames(cached, video.video_id, GRID, dataset="demo")
+        paths = list_frame_paths(tmp_path, GRID, clip, video.video_id)
+        assert sorted(paths) == sorted((tmp_path / GRID.identity / video.video_id).iterdir())
+        for path, frame in zip(paths, clip.frames, strict=True):
+            assert np.array_equal(np.asarray(Image.open(path)).transpose(2, 0, 1), frame)
+
+
+def test_frames_of_another_cache_do_not_stay(cached: Path, tmp_path: Path) -> None:
+    dataset = load(cached / "demo")
+    folder = tmp_path / GRID.identity / dataset.videos[0].video_id
+    folder.mkdir(parents=True)
+    (folder / "999999.png").write_bytes(b"old")
+    list(export_frames(dataset, tmp_path, GRID, cached))
+    assert len(list(folder.iterdir())) == 5
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_film_shows_each_frame(cached: Path, tmp_path: Path) -> None:
+    dataset = load(cached / "demo")
+    for row in export_frames(dataset, tmp_path, GRID, cached, frame_format="mp4"):
+        clip = read_frames(cached, row.video_id, GRID, dataset="demo")
+        assert row.path is not None
+        with av.open(str(row.path)) as film:
+            shown = [frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in film.decode(video=0)]
+        assert len(shown) == 5
+        for frame, original in zip(shown, clip.frames, strict=True):
+            height, width = frame.shape[1:]
+            assert np.abs(frame.astype(int) - original[:, :height, :width]).mean() < 12
+
+
+def test_missing_and_damaged_caches_are_rows(cached: Path, tmp_path: Path) -> None:
+    whole = load(cached / "demo").videos[0].video_id
+    cache = tmp_path / "some" / "cache" / GRID.identity
+    cache.mkdir(parents=True)
+    content = bytearray((cached / "demo/cache" / GRID.identity / f"{whole}.safetensors").read_bytes())
+    content[-1] ^= 1
+    (cache / "damaged.safetensors").write_bytes(content)
+    dataset = Dataset("some", (Video(video_id="damaged"), Video(video_id="absent")))
+    rows = list(export_frames(dataset, tmp_path / "out", GRID, tmp_path))
+    assert [row.status for row in rows] == ["failed", "missing"]
+    assert "damaged" in str(rows[0].reason)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line_exports_and_says_what_is_missing(
+    cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--root", str(cached), "--dataset", "demo"]
+    arguments = ["export", "frames", str(tmp_path / "out"), "--grid", GRID.identity, *at]
+    assert cli.run([*arguments, "--format", "jpeg", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert all(len(list(Path(row["path"]).glob("*.jpg"))) == 5 for row in rows)
+    assert cli.run(["export", "frames", str(tmp_path / "out"), "--grid", "7x7", *at]) == 2
+    assert "no cache of 7x7" in capsys.readouterr().err
+
+
+def test_a_filmstrip_holds_the_frames_in_order(cached: Path) -> None:
+    clip = read_frames(cached, load(cached / "demo").videos[0].video_id, GRID, dataset="demo")
+    sheet = np.asarray(Image.open(BytesIO(draw_filmstrip(clip, columns=3, gap=2)))).transpose(2, 0, 1)
+    height, width = clip.frames.shape[2:]
+    assert sheet.shape == (3, 2 * (height + 2) + 2, 3 * (width + 2) + 2)
+    for position, frame in enumerate(clip.frames):
+        top, left = 2 + position // 3 * (height + 2), 2 + position % 3 * (width + 2)
+        assert np.array_equal(sheet[:, top : top + height, left : left + width], frame)
