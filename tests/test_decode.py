@@ -345,7 +345,7 @@ def to_rgb(y: float, u: float, v: float, matrix: int, is_full: bool, depth: int 
     return np.clip(np.array([r, g, b]), 0, 1) * 255
 
 
-def flat_frame(pix_fmt: str, width: int, height: int, values: tuple[int, int, int]) -> av.VideoFrame:
+def flat_frame(pix_fmt: str, width: int, height: int, values: tuple[int, ...]) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, pix_fmt)
     for plane, value in zip(frame.planes, values, strict=True):
         kind = np.uint16 if "10le" in pix_fmt else np.uint8
@@ -362,7 +362,7 @@ def test_colours_are_those_of_the_streams_matrix_and_range(
     values: tuple[int, int, int], matrix: int, is_full: bool, depth: int
 ) -> None:
     scaled = tuple(value << depth - 8 for value in values)
-    frame = flat_frame("yuv420p" if depth == 8 else "yuv420p10le", 64, 48, (scaled[0], scaled[1], scaled[2]))
+    frame = flat_frame("yuv420p" if depth == 8 else "yuv420p10le", 64, 48, scaled)
     frame.colorspace, frame.color_range = matrix, 2 if is_full else 1
     (rgb,) = FrameConverter(0, False).convert(frame, [(32, 24, "bicubic")])
     assert np.ptp(rgb, axis=(1, 2)).max() == 0
@@ -386,6 +386,34 @@ def test_white_is_white_and_black_is_black() -> None:
             flat_frame("yuv420p", 64, 48, (luma, 128, 128)), [(32, 24, "bicubic")]
         )
         assert rgb.min() == rgb.max() == expected
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+def test_grey_frames_have_a_range_too(pix_fmt: str) -> None:
+    depth = 10 if "10" in pix_fmt else 8
+    for value, color_range, expected in ((235, 0, 255), (16, 1, 0), (235, 2, 235), (16, 2, 16)):
+        frame = flat_frame(pix_fmt, 64, 48, (value << depth - 8,))
+        frame.color_range = color_range
+        (rgb,) = FrameConverter(0, False).convert(frame, [(32, 24, "bicubic")])
+        assert rgb.min() == rgb.max() == expected
+
+
+def test_pixels_are_the_same_with_every_version_of_swscale() -> None:
+    random, digest = np.random.default_rng(0), hashlib.sha256()
+    for width in (128, 131, 427):
+        for pix_fmt, bytes_a_pixel in (("yuv420p", 1), ("yuv444p", 1), ("yuv422p10le", 2), ("gray", 1), ("rgb24", 3)):
+            frame = av.VideoFrame(width, 97, pix_fmt)
+            for plane in frame.planes:
+                row_bytes = plane.width * bytes_a_pixel
+                rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size), np.uint8)
+                rows[:, :row_bytes] = random.integers(0, 256, (len(rows), row_bytes))
+                if "10le" in pix_fmt:
+                    rows[:, 1::2] &= 3
+                plane.update(rows.tobytes())
+            for resize in ("bicubic", "area", "lanczos", "bilinear"):
+                for rgb in FrameConverter(0, False).convert(frame, [(64, 48, resize), (131, 77, resize)]):
+                    digest.update(rgb.tobytes())
+    assert digest.hexdigest() == "61910fc588a16c5a70d5708e7fdfc15da16c2a2423138c3187f365937b227253"
 
 
 @pytest.mark.parametrize("pix_fmt", ["rgb24", "bgr24", "gbrp", "rgba"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ACCURATE, _BITEXACT = 0x40000, 0x80000  # SWS_ACCURATE_RND, SWS_BITEXACT; PyAV names them from 16 on
+_FULL_CHROMA_INPUT = 0x4000  # SWS_FULL_CHR_H_INP
 _FILTERS: dict[Resize, int] = {
     "bicubic": int(Interpolation.BICUBIC),
     "area": int(Interpolation.AREA),
@@ -70,7 +71,7 @@ class FrameConverter:
             format="gbrp",
             src_colorspace=matrix,
             dst_colorspace=_other_than(matrix) if not frame.format.is_rgb else matrix,
-            interpolation=_FILTERS[resize] | _ACCURATE | _BITEXACT,
+            interpolation=_FILTERS[resize] | _ACCURATE | _BITEXACT | (_FULL_CHROMA_INPUT if frame.format.is_rgb else 0),
             src_color_range=int(ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG),
             dst_color_range=int(ColorRange.JPEG),
             **_NATIVE_THREADS,
@@ -131,7 +132,17 @@ def _strip_properties(frame: VideoFrame) -> VideoFrame:
     """The picture alone."""
     if any(plane.line_size < 0 for plane in frame.planes):
         return frame  # stored from the last line up, which planes of our own cannot be
-    plain = av.VideoFrame(frame.width, frame.height, frame.format.name.replace("yuvj", "yuv"))
+    name = frame.format.name
+    if name.startswith("gray"):
+        # of grey frames FFmpeg 7 heeds the range, and FFmpeg 8 takes all for full; with colour planes both heed it
+        plain = av.VideoFrame(frame.width, frame.height, name.replace("gray", "yuv420p"))
+        _copy_plane(frame.planes[0], plain.planes[0])
+        depth = frame.format.components[0].bits
+        for plane in plain.planes[1:]:
+            kind = np.dtype(np.uint8 if depth == 8 else np.uint16)
+            plane.update(np.full(plane.buffer_size // kind.itemsize, 1 << depth - 1, kind).tobytes())
+        return plain
+    plain = av.VideoFrame(frame.width, frame.height, name.replace("yuvj", "yuv"))
     for source, target in zip(frame.planes, plain.planes, strict=True):
         _copy_plane(source, target)
     return plain
