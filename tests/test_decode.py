@@ -652,6 +652,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(done.stdout) < 100
 
 
+@pytest.mark.parametrize("name", ["h264.mp4", "mpeg4.mp4"])
+def test_no_frames_are_no_work(folder: Path, name: str) -> None:
+    scan = scan_video(media.make_honest(folder, name))
+    assert extract(scan, [])[0].shape == (0, 3, 48, 64)
+    assert extract_frames(scan, [])[0] == []
+
+
 def test_iteration_can_stop_early(folder: Path) -> None:
     scan = scan_video(media.make_honest(folder, "h264.mp4"))
     frames: Iterator[tuple[int, int, NDArray[np.uint8]]] = iterate_frames(scan, [FrameRequest(tuple(range(60)), *SIZE)])

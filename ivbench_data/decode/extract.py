@@ -89,6 +89,8 @@ def iterate_frames(
     """
     report = ExtractionReport() if report is None else report
     wanted = _plan(scan, requests)
+    if not wanted:
+        return
     if scan.sequential_reason is None:
         try:
             yield from _convert(
