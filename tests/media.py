@@ -142,6 +142,16 @@ def patch_edit_start(path: Path, frames: int) -> None:
     path.write_bytes(content)
 
 
+def claim_samples(path: Path, table: bytes, samples: int) -> None:
+    """Let an mp4's `stsz` or `trun` claim as many samples, all of one byte."""
+    content = bytearray(path.read_bytes())
+    at = content.index(table)
+    struct.pack_into(">II", content, at + 8, *((1, samples) if table == b"stsz" else (samples, 0)))
+    if table == b"trun":
+        struct.pack_into(">I", content, at + 4, 0)
+    path.write_bytes(content)
+
+
 def strip_usability(path: Path) -> None:
     """Take the video usability information out of an mp4's H.264 sequence parameter set; zeros fill its place."""
     content = bytearray(path.read_bytes())
@@ -307,7 +317,7 @@ def _h264_two_streams(path: Path) -> None:
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = Fraction(1, RATE)
             streams.append((stream, iter(encode(stream, draw_frames(50, width, height, seed=width)))))
-        streams[0][0].disposition, streams[1][0].disposition = 0, int(Disposition.default)
+        streams[0][0].disposition, streams[1][0].disposition = 0, Disposition.default.value
         packets = [packet for _, iterator in streams for packet in iterator]
         for packet in sorted(packets, key=lambda packet: packet.dts):
             container.mux(packet)
@@ -318,7 +328,7 @@ def _h264_with_cover(path: Path) -> None:
         cover = container.add_stream("mjpeg", rate=1)
         assert isinstance(cover, VideoStream)
         cover.width, cover.height, cover.pix_fmt = 200, 200, "yuvj420p"
-        cover.disposition = int(Disposition.attached_pic)
+        cover.disposition = Disposition.attached_pic.value
         stream = container.add_stream("libx264", rate=RATE, options=_X264)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -409,13 +419,25 @@ def _repack(packet: av.Packet, content: bytes) -> av.Packet:
     return packed
 
 
+_VP9_LAYERS = {
+    "ts-parameters": "ts_number_layers=3:ts_target_bitrate=100,150,200:ts_rate_decimator=4,2,1:ts_periodicity=4:"
+    "ts_layer_id=0,2,1,2:ts_layering_mode=3",
+    "lag-in-frames": "0",
+    "deadline": "realtime",
+    "g": "40",
+    "b": "200k",
+    "cpu-used": "6",
+}
+"""Every other frame refreshes no reference slot."""
+
+
 def _vp9_layers(path: Path) -> None:
-    layers = (
-        "ts_number_layers=3:ts_target_bitrate=100,150,200:ts_rate_decimator=4,2,1:ts_periodicity=4:"
-        "ts_layer_id=0,2,1,2:ts_layering_mode=3"
-    )
-    options = {"ts-parameters": layers, "error-resilient": "default", "lag-in-frames": "0", "deadline": "realtime"}
-    write_video(path, "libvpx-vp9", options={**options, "g": "40", "b": "200k", "cpu-used": "6"})
+    write_video(path, "libvpx-vp9", options={**_VP9_LAYERS, "error-resilient": "default"})
+
+
+def _vp9_layers_adapting(path: Path) -> None:
+    """The same, but each frame takes probabilities and motion vectors from the one before."""
+    write_video(path, "libvpx-vp9", options=_VP9_LAYERS)
 
 
 def _vp9_444(path: Path) -> None:
@@ -528,7 +550,7 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "h264_vfr.mp4": (_h264_vfr, SELECTIVE),
     "h264_vfr.mkv": (_h264_vfr_mkv, SELECTIVE),
     "h264.ts": (_h264_ts, SELECTIVE),
-    "h264.flv": (_h264, SELECTIVE),
+    "h264.flv": (_h264, SEQUENTIAL),
     "h264.avi": (_h264_avi, SELECTIVE),
     "h264_b.avi": (_h264_avi_b, SEQUENTIAL),
     "h264_edit.mp4": (_h264_edit, SELECTIVE),
@@ -571,6 +593,7 @@ HONEST: dict[str, tuple[Callable[[Path], None], str]] = {
     "vp9.mp4": (_vp9, SELECTIVE),
     "vp9.ivf": (_vp9, SELECTIVE),
     "vp9_layers.webm": (_vp9_layers, SELECTIVE),
+    "vp9_layers_adapting.webm": (_vp9_layers_adapting, SELECTIVE),
     "vp9_444.webm": (_vp9_444, SELECTIVE),
     "vp9_size_change.webm": (_vp9_size_change, SELECTIVE),
     "av1.mp4": (_av1, SELECTIVE),

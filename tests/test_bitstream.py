@@ -201,6 +201,25 @@ def test_vp9_frames_that_adapt_probabilities_are_needed(folder: Path) -> None:
     assert not any(t.resets_state for t in traits if not t.starts_decoding)
 
 
+def test_vp9_frames_that_refresh_no_slot_are_needed_all_the_same_before_a_frame_that_adapts(folder: Path) -> None:
+    path = media.make_honest(folder, "vp9_layers_adapting.webm")
+    traits = read_all(path, "vp9")
+    unreferenced = [t.is_droppable_before_reset for t in traits]
+    assert sum(unreferenced) >= len(traits) // 2
+    assert not any(t.resets_state for t in traits if not t.starts_decoding)
+
+    def show(is_dropped: list[bool]) -> dict[int | None, bytes]:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            packets = [packet for packet in container.demux(stream) if packet.size]
+            kept = [packet for packet, dropped in zip(packets, is_dropped, strict=True) if not dropped]
+            shown = [frame for packet in [*kept, None] for frame in stream.codec_context.decode(packet)]
+            return {frame.pts: frame.to_ndarray().tobytes() for frame in shown}
+
+    every, others = show([False] * len(traits)), show(unreferenced)
+    assert any(every[pts] != others[pts] for pts in others), "what dropping them would come to"
+
+
 def test_hidden_frames_are_not_shown(folder: Path) -> None:
     traits = read_all(media.make_honest(folder, "vp8_hidden.webm"), "vp8")
     assert [number for number, t in enumerate(traits) if not t.is_shown] == list(range(3, 60, 7))

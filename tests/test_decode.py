@@ -159,8 +159,8 @@ def test_every_frame_alone(folder: Path, name: str) -> None:
 
 NOTHING_DROPPABLE = {
     "h264_intra_refresh.mp4", "h264_baseline.mp4", "h264_one_frame.mp4", "h264.avi", "vp8.webm", "vp8_hidden.webm",
-    "vp9.webm", "vp9.mp4", "vp9.ivf", "vp9_444.webm", "vp9_size_change.webm", "mjpeg.avi", "mjpeg.mp4",
-    "mjpeg_gaps.avi", "prores.mov", "dnxhr.mov", "png.mov", "gray.mov",
+    "vp9.webm", "vp9.mp4", "vp9.ivf", "vp9_444.webm", "vp9_size_change.webm", "vp9_layers_adapting.webm", "mjpeg.avi",
+    "mjpeg.mp4", "mjpeg_gaps.avi", "prores.mov", "dnxhr.mov", "png.mov", "gray.mov",
 }  # fmt: skip
 """Every frame refers to the one before, or none to any."""
 
@@ -565,6 +565,30 @@ def test_a_day_between_two_frames_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(VideoLimitError, match="over the limit of 12 h"):
         scan_video(path)
+
+
+@pytest.mark.parametrize(("name", "table"), [("h264_baseline.mp4", b"stsz"), ("h264_fragmented.mp4", b"trun")])
+def test_claims_of_millions_of_samples_are_refused_before_room_is_made_for_them(
+    folder: Path, tmp_path: Path, name: str, table: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(media.make_honest(folder, name).read_bytes())
+    media.claim_samples(path, table, 50_000_000)
+    began = time.monotonic()
+    with pytest.raises(UnreadableVideoError, match="claims 50,000,000 samples"):
+        scan_video(path)
+    assert time.monotonic() - began < 1
+
+
+def test_a_track_with_two_set_ups_is_decoded_from_its_beginning(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.mp4"
+    content = bytearray(media.make_honest(folder, "h264.mp4").read_bytes())
+    at = content.index(b"stsd")
+    content[at + 11] = 2  # FFmpeg reads as many as there are
+    path.write_bytes(content)
+    scan = scan_video(path)
+    assert scan.sequential_reason == "the container may change the decoder's set-up on the way"
+    assert scan.frames == 60
 
 
 def test_too_many_packets_are_refused(folder: Path) -> None:

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from pydantic import PositiveFloat, PositiveInt
 
 from ivbench_data.boxes import check_structure
+from ivbench_data.decode.sampletables import check_sample_tables
 from ivbench_data.errors import UnreadableVideoError, VideoLimitError
 from ivbench_data.schema import Record
 
@@ -58,6 +59,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
             raise UnreadableVideoError(f"{path.name}: not a file")
         if status.st_size == 0:
             raise UnreadableVideoError(f"{path.name}: the file is empty")
+        check_sample_tables(path, limits.max_packets)
         # "file:" keeps FFmpeg from reading anything else into the name
         container = av.open(f"file:{path.absolute()}", container_options=options, metadata_errors="replace")
     except FileNotFoundError:

@@ -29,6 +29,7 @@ from ivbench_data.decode.opening import (
     time_base_of,
     words_of,
 )
+from ivbench_data.decode.sampletables import count_sample_descriptions
 from ivbench_data.errors import UnreadableVideoError
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def scan_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoScan:
 
 
 def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: DecodeLimits) -> VideoScan:
+    if container.format.name == "flv" or count_sample_descriptions(path) > 1:
+        raise UnsafeStreamError("the container may change the decoder's set-up on the way")
     context = stream.codec_context
     held_back: int = getattr(context, "reorder_depth", int(context.has_b_frames))  # PyAV before 18 tells 0 or some
     reader = open_reader(codec_name(stream), context.extradata or b"", held_back)
