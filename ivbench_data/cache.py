@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import CacheCorruptError, UsageError, VideoError
+from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.framefile import FrameFileWriter, read_frame_file, read_metadata, write_frame_file
 from ivbench_data.sample import sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
@@ -137,7 +137,7 @@ def check_caches(
 def _find_fault(path: Path) -> str | None:
     try:
         metadata = read_frame_file(path, check=True).metadata
-    except CacheCorruptError as error:
+    except CacheError as error:
         return str(error)
     if (metadata["grid"], metadata.get("video_id")) != (path.parent.name, path.stem):
         return f"{path} holds {metadata['grid']} of {metadata.get('video_id')!r}: it is in the wrong place"
