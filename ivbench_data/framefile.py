@@ -63,6 +63,11 @@ class Clip:
         """SHA-256 of the frames' bytes, as the file says."""
         return self.metadata["frames_digest"]
 
+    @property
+    def size_bytes(self) -> int:
+        """Size of the frames' file; of a selection, of its frames."""
+        return (self.frames_at or 0) + self.frames.nbytes
+
     def copy_frames(self, out: NDArray[np.uint8]) -> None:
         """Fill `out`, uint8 of as many bytes as `frames`, contiguous: for buffers that are used again and again.
 
@@ -102,6 +107,8 @@ class FrameFileWriter:
         self._frames_at = frames_at
         self._frame_bytes = shape[1] * shape[2] * shape[3]
         self._missing = set(range(shape[0]))
+        self.size_bytes = frames_at + shape[0] * self._frame_bytes
+        """Size of the whole file."""
         # Frames that follow one another are written together: a file of large writes is held in memory in large
         # pieces, and is mapped back several times faster.
         self._waiting: list[NDArray[np.uint8]] = []
@@ -187,14 +194,6 @@ def read_frame_file(path: Path, check: bool = False) -> Clip:
     if check:
         _check_digests(clip, memoryview(content), header_bytes)
     return clip
-
-
-def read_metadata(path: Path) -> dict[str, str] | None:
-    """The metadata alone; None when the file is absent or damaged at first sight (a cheap test, not a check)."""
-    try:
-        return dict(read_frame_file(path).metadata)
-    except (CacheNotFoundError, CacheCorruptError):
-        return None
 
 
 def _map_file(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
