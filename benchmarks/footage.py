@@ -125,7 +125,7 @@ def _repeat(loop: Path, path: Path) -> None:
         for turn in range(SECONDS // LOOP_SECONDS):
             with av.open(str(loop)) as source:
                 if stream is None:
-                    stream = output.add_stream_from_template(source.streams.video[0])
+                    stream = output.add_stream_from_template(source.streams.video[0], opaque=True)
                 shift = int(turn * LOOP_SECONDS / (source.streams.video[0].time_base or Fraction(1)))
                 for packet in source.demux(source.streams.video[0]):
                     if packet.dts is None or packet.pts is None:

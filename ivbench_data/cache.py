@@ -12,17 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import CacheCorruptError, UsageError, VideoError
-from ivbench_data.framefile import FrameFileWriter, read_frame_file, read_metadata, write_frame_file
+from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
+from ivbench_data.framefile import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.sample import sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
 from ivbench_data.workers import available_cores, run_in_workers
-from ivbench_data.workspace import Workspace, default_root, digest_file, sweep_temporaries
+from ivbench_data.workspace import Workspace, default_root, digest_stream, sweep_temporaries
 
 
 class CacheOptions(Record):
@@ -79,27 +80,58 @@ def cache_frames(
             yield from rows
             if task is not None:
                 tasks.append(task)
-    yield from _run(tasks, options)
+    try:
+        yield from _run(tasks, options)
+    finally:
+        # a worker that was killed, by its deadline or by the system for its memory, could not clean up after itself
+        sweep_temporaries(workspace.cache)
 
 
 def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
     """The rows of what needs no work (no video, or the file is there already), and the task that remains."""
     source = task.workspace.find_video(task.video_id)
-    if source is None:
+    state = None if source is None else _look_at(source)
+    if state is None:
         reason = f"there is no video file in {task.workspace.videos}"
         return [_row(task, grid, "missing", reason=reason) for grid in task.grids], None
-    size = str(source.stat().st_size)
     rows: list[CacheResult] = []
     remaining: list[FrameGrid] = []
     for grid in task.grids:
-        path = task.workspace.cache_path(grid, task.video_id)
-        metadata = read_metadata(path)
-        if metadata is not None and metadata["grid"] == grid.identity and metadata.get("source_size_bytes") == size:
-            frames, upscaled = int(metadata.get("frames", 0)), metadata.get("upscaled") == "yes"
-            rows.append(_row(task, grid, "skipped", frames=frames, size_bytes=path.stat().st_size, upscaled=upscaled))
-        else:
+        clip = _find_finished(task.workspace.cache_path(grid, task.video_id), grid, state.size_bytes)
+        if clip is None:
             remaining.append(grid)
+        else:
+            frames, upscaled = len(clip.frames), clip.metadata.get("upscaled") == "yes"
+            rows.append(_row(task, grid, "skipped", frames=frames, size_bytes=clip.size_bytes, upscaled=upscaled))
     return rows, CacheTask(task.workspace, task.video_id, tuple(remaining)) if remaining else None
+
+
+class _FileState(NamedTuple):
+    """What changes when a file is replaced, or written to."""
+
+    size_bytes: int
+    modified_ns: int
+    device: int
+    inode: int
+
+
+def _look_at(path: Path) -> _FileState | None:
+    """The file's state; None when it has been removed."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return _FileState(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+
+
+def _find_finished(path: Path, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
+    """The frames that are there already; None when they are not, or are damaged at first sight, or of another file."""
+    try:
+        clip = read_frame_file(path)
+    except CacheError:
+        return None
+    is_it = (clip.metadata["grid"], clip.metadata.get("source_size_bytes")) == (grid.identity, str(source_size_bytes))
+    return clip if is_it else None
 
 
 def cache_video(task: CacheTask) -> list[CacheResult]:
@@ -137,7 +169,7 @@ def check_caches(
 def _find_fault(path: Path) -> str | None:
     try:
         metadata = read_frame_file(path, check=True).metadata
-    except CacheCorruptError as error:
+    except CacheError as error:
         return str(error)
     if (metadata["grid"], metadata.get("video_id")) != (path.parent.name, path.stem):
         return f"{path} holds {metadata['grid']} of {metadata.get('video_id')!r}: it is in the wrong place"
@@ -172,6 +204,7 @@ def _peak_memory_bytes() -> int:
 def _build(task: CacheTask, source: Path) -> list[CacheResult]:
     from ivbench_data.decode import ExtractionReport, FrameRequest, describe_decoder, iterate_frames, scan_video
 
+    state = _look_at(source)
     scan = scan_video(source)
     pts, pts_seconds = scan.pts.tolist(), scan.pts_seconds
     rows: list[CacheResult] = []
@@ -188,11 +221,11 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
         requests.append(FrameRequest(tuple(indices), width, height, grid.resize))
     if not wanted:
         return rows
-    source_sha256, decoder = digest_file(source), json.dumps(describe_decoder(), sort_keys=True)
+    source_sha256, decoder = _digest_video(source), json.dumps(describe_decoder(), sort_keys=True)
     report = ExtractionReport()
     short_side = min(scan.displayed_size)
+    writers: list[FrameFileWriter] = []
     with ExitStack() as stack:
-        writers: list[FrameFileWriter] = []
         for grid, request in zip(wanted, requests, strict=True):
             metadata = {
                 "grid": grid.identity,
@@ -217,6 +250,8 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
             )
         for number, position, frame in iterate_frames(scan, requests, report):
             writers[number].put(position, frame)
+        if _look_at(source) != state:
+            raise UnreadableVideoError(f"{source.name}: it was replaced or changed while it was read; run again")
         for writer in writers:
             writer.late_metadata = {
                 "decode_path": report.decode_path,
@@ -224,20 +259,28 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
                 "colour_matrix": report.colour_matrix,
                 "colour_range": report.colour_range,
             }
-    for grid, request in zip(wanted, requests, strict=True):
+    for grid, request, writer in zip(wanted, requests, writers, strict=True):
         rows.append(
             _row(
                 task,
                 grid,
                 "done",
                 frames=len(request.indices),
-                size_bytes=task.workspace.cache_path(grid, task.video_id).stat().st_size,
+                size_bytes=writer.size_bytes,
                 decode_path=report.decode_path,
                 frames_decoded=report.packets_fed,
                 upscaled=grid.res > short_side,
             )
         )
     return rows
+
+
+def _digest_video(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return digest_stream(file)
+    except OSError as error:
+        raise UnreadableVideoError(f"{path.name}: cannot be read: {error.strerror or error}") from error
 
 
 def _row(

@@ -54,6 +54,11 @@ class MissingDependencyError(EnvironmentProblemError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed. Install it with: pip install 'ivbench-data[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str]]:
+        return type(self), (self.package, self.extra)  # so that it travels between processes
 
 
 class StorageError(EnvironmentProblemError):

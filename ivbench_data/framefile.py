@@ -8,20 +8,26 @@ memory-mapped at raw speed, and be written one by one while they are decoded, in
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import mmap
+import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from reprlib import repr as shorten
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivbench_data.errors import CacheCorruptError, CacheNotFoundError
+from ivbench_data.dataset import parse_json
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, EnvironmentProblemError
 from ivbench_data.workspace import digest_stream, write_atomically
 
 FORMAT_VERSION = "1"
@@ -49,11 +55,18 @@ class Clip:
     """The file."""
     frames_at: int | None = None
     """Where the frames begin in the file; None when they are a selection of the file's."""
+    file_id: tuple[int, int] | None = None
+    """Device and inode of the file that is mapped: its path may come to name another one."""
 
     @property
     def frames_digest(self) -> str:
         """SHA-256 of the frames' bytes, as the file says."""
         return self.metadata["frames_digest"]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the frames' file; of a selection, of its frames."""
+        return (self.frames_at or 0) + self.frames.nbytes
 
     def copy_frames(self, out: NDArray[np.uint8]) -> None:
         """Fill `out`, uint8 of as many bytes as `frames`, contiguous: for buffers that are used again and again.
@@ -63,10 +76,11 @@ class Clip:
         Raises:
             CacheCorruptError: the file has become shorter.
         """
-        if self.frames_at is None:
-            np.copyto(out.reshape(self.frames.shape), self.frames)
-            return
-        with self.path.open("rb", buffering=0) as file:
+        with ExitStack() as stack:
+            file = None if self.frames_at is None else self._open_again(stack)
+            if file is None or self.frames_at is None:
+                np.copyto(out.reshape(self.frames.shape), self.frames)
+                return
             file.seek(self.frames_at)
             target = out.reshape(-1).data
             filled = 0
@@ -75,6 +89,14 @@ class Clip:
                 if not count:
                     raise CacheCorruptError(f"{self.path} is cut off")
                 filled += count
+
+    def _open_again(self, stack: ExitStack) -> FileIO | None:
+        """The file that is mapped, to be read; None when its path is gone, or names a newer file."""
+        try:
+            file = stack.enter_context(FileIO(self.path, opener=_open_without_waiting))
+        except OSError:
+            return None
+        return file if _identify(file.fileno()) == self.file_id else None
 
 
 class FrameFileWriter:
@@ -85,6 +107,8 @@ class FrameFileWriter:
         self._frames_at = frames_at
         self._frame_bytes = shape[1] * shape[2] * shape[3]
         self._missing = set(range(shape[0]))
+        self.size_bytes = frames_at + shape[0] * self._frame_bytes
+        """Size of the whole file."""
         # Frames that follow one another are written together: a file of large writes is held in memory in large
         # pieces, and is mapped back several times faster.
         self._waiting: list[NDArray[np.uint8]] = []
@@ -160,16 +184,11 @@ def read_frame_file(path: Path, check: bool = False) -> Clip:
     Raises:
         CacheNotFoundError: there is no such file.
         CacheCorruptError: it is not a frame file, or is damaged.
+        EnvironmentProblemError: too many files are open, or mapped.
     """
+    content, file_id = _map_file(path)
     try:
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise CacheNotFoundError(f"there is no cache file {path}") from None
-    except (OSError, ValueError) as error:
-        raise CacheCorruptError(f"{path} cannot be read: {error}") from error
-    try:
-        clip, header_bytes = _parse(path, content)
+        clip, header_bytes = _parse(path, content, file_id)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheCorruptError(f"{path} is not a whole frame file: {error}") from error
     if check:
@@ -177,30 +196,46 @@ def read_frame_file(path: Path, check: bool = False) -> Clip:
     return clip
 
 
-def read_metadata(path: Path) -> dict[str, str] | None:
-    """The metadata alone; None when the file is absent or damaged at first sight (a cheap test, not a check)."""
+def _map_file(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
+    """The file's content, and its device and inode."""
     try:
-        return dict(read_frame_file(path).metadata)
-    except (CacheNotFoundError, CacheCorruptError):
-        return None
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), _identify(file.fileno())
+    except FileNotFoundError:
+        raise CacheNotFoundError(f"there is no cache file {path}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise EnvironmentProblemError(
+                f"cannot open {path}: {error.strerror}. Each clip in use holds its file open: "
+                "keep fewer of them at a time, or raise the limit (ulimit -n)"
+            ) from error
+        raise CacheCorruptError(f"{path} cannot be read: {error}") from error
 
 
-def _parse(path: Path, content: mmap.mmap) -> tuple[Clip, int]:
+def _open_without_waiting(name: str, flags: int) -> int:
+    """A descriptor of the file: a pipe in its place would have us wait for somebody to write into it."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _identify(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _parse(path: Path, content: mmap.mmap, file_id: tuple[int, int]) -> tuple[Clip, int]:
     length = int.from_bytes(content[:8], "little")
     if not 0 < length <= min(_MAX_HEADER_BYTES, len(content) - 8):
         raise ValueError(f"a header of {length} bytes")
-    header = json.loads(content[8 : 8 + length])
+    header: Any = parse_json(content[8 : 8 + length])
     arrays: dict[str, NDArray[np.generic]] = {}
     expected_at = 0
     for name, kind, dtype in (("pts_seconds", "F64", "<f8"), ("indices", "I64", "<i8"), ("frames", "U8", "u1")):
         entry = header[name]
         start, end = entry["data_offsets"]
         shape = tuple(entry["shape"])
-        count = 1
-        for side in shape:
-            if type(side) is not int or side < 1:
-                raise ValueError(f"{name} has the shape {shape}")
-            count *= side
+        if len(shape) > 4 or not all(type(side) is int and 0 < side <= len(content) for side in shape):
+            raise ValueError(f"{name} has the shape {shorten(shape)}")
+        count = math.prod(shape)
         width = np.dtype(dtype).itemsize
         if entry["dtype"] != kind or start != expected_at or end - start != count * width:
             raise ValueError(f"{name} is not where it should be")
@@ -216,6 +251,8 @@ def _parse(path: Path, content: mmap.mmap) -> tuple[Clip, int]:
     if not arrays["pts_seconds"].shape == arrays["indices"].shape == (len(frames),):
         raise ValueError("there is not one timestamp and index a frame")
     metadata = header["__metadata__"]
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are not all strings")
     if metadata["format_version"] != FORMAT_VERSION:
         raise ValueError(f"its format is {metadata['format_version']}, not {FORMAT_VERSION}")
     if not {"frames_digest", "content_digest", "grid", "source_sha256"} <= metadata.keys():
@@ -227,6 +264,7 @@ def _parse(path: Path, content: mmap.mmap) -> tuple[Clip, int]:
         metadata=metadata,
         path=path,
         frames_at=8 + length + header["frames"]["data_offsets"][0],
+        file_id=file_id,
     )
     return clip, 8 + length
 

@@ -76,6 +76,7 @@ def select_frames(clip: Clip, selection: FrameSelection) -> Clip:
         pts_seconds=clip.pts_seconds[positions],
         indices=clip.indices[positions],
         frames_at=None,
+        file_id=None,
     )
 
 

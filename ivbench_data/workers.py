@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -135,14 +137,14 @@ class _Child(Generic[TaskT, ResultT]):
                     self._process.kill()
                     self._process.wait()
                     return Outcome(task, failure=f"gave up after {timeout_seconds:g} s")
-            reply = self._replies.recv()
+            is_done, reply = self._replies.recv()
         except (EOFError, OSError):
             return Outcome(task, failure=f"its worker {self._last_words()}")
+        if is_done:
+            return Outcome(task, result=reply)
         if isinstance(reply, EnvironmentProblemError):
             raise reply
-        if isinstance(reply, Exception):
-            return Outcome(task, failure=f"{type(reply).__name__}: {reply}")
-        return Outcome(task, result=reply)
+        return Outcome(task, failure=reply)
 
     def _replies_ready(self) -> bool:
         """Whether the child has said, once, that it has imported its work."""
@@ -169,10 +171,22 @@ class _Child(Generic[TaskT, ResultT]):
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
+def _leave_with_parent(requests: Connection) -> None:
+    """End this process soon after its parent: nobody is left to give up a task that hangs."""
+    closing = select.poll()
+    closing.register(requests.fileno(), 0)  # nothing but its closing, which is always told
+    closing.poll()
+    time.sleep(_GRACE_SECONDS)  # an idle child has gone by now, and one that is about to finish has finished
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
+
+
 def _serve_tasks(requests: Connection, replies: Connection) -> None:
     """The child's loop: a function's name first, then tasks, until the pipe closes."""
     from importlib import import_module
 
+    threading.Thread(target=_leave_with_parent, args=(requests,), daemon=True).start()
     module, name = requests.recv()
     function = getattr(import_module(module), name)
     replies.send("ready")
@@ -182,9 +196,11 @@ def _serve_tasks(requests: Connection, replies: Connection) -> None:
         except EOFError:
             return
         try:
-            reply = function(task)
-        except Exception as error:  # noqa: BLE001  (sent to the parent, which names the task and goes on)
-            reply = error
+            reply = True, function(task)
+        except EnvironmentProblemError as error:
+            reply = False, error
+        except Exception as error:  # noqa: BLE001  (told to the parent, which names the task and goes on)
+            reply = False, f"{type(error).__name__}: {error}"  # as words: not every error can be pickled
         try:
             replies.send(reply)
         except BrokenPipeError:

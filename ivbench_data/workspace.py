@@ -217,15 +217,18 @@ def claim_scratch_folder(parent: Path) -> Path:
 def sweep_temporaries(folder: Path) -> int:
     """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays."""
     swept = 0
-    for path in folder.rglob(".tmp-*") if folder.is_dir() else ():
-        match = _TEMPORARY.fullmatch(path.name)
-        if match and _is_stale(path, match["machine"], int(match["pid"])):
-            with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-                swept += 1
+    # os.walk passes over what others delete while we look, unlike rglob
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            match = _TEMPORARY.fullmatch(name)
+            path = Path(parent, name)
+            if match and _is_stale(path, match["machine"], int(match["pid"])):
+                with suppress(OSError):  # another's, in a shared folder: it stays, and does no harm
+                    if path.is_dir():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink()
+                    swept += 1
     return swept
 
 

@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivbench_data import cli
+from ivbench_data import cache, cli
 from ivbench_data.cache import CacheOptions, CacheTask, cache_frames, cache_video, check_caches
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError, UsageError
@@ -340,6 +340,60 @@ def test_a_small_disk_ends_the_run_with_3(
         assert not [path for path in small.rglob("*") if path.is_file()]
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_video_overwritten_by_another_of_its_length_is_not_taken_for_it(
+    two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Workspace(tmp_path, "linked").find_video(two_videos.videos[0].video_id)
+    assert path is not None
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    real_digest = cache.digest_stream
+
+    def overwrite_and_digest(file: BinaryIO) -> str:
+        path.write_bytes(content[:-1] + b"?")
+        os.utime(path, ns=(0, 0))  # whatever the clock's steps
+        return real_digest(file)
+
+    monkeypatch.setattr(cache, "digest_stream", overwrite_and_digest)
+    (row,) = cache_video(CacheTask(Workspace(tmp_path, "linked"), two_videos.videos[0].video_id, (SMALL,)))
+    assert row.status == "failed"
+    assert "changed while it was read" in str(row.reason)
+    assert not [path for path in (tmp_path / "linked/cache").rglob("*") if path.is_file()]
+
+
+def test_a_video_that_is_removed_meanwhile_costs_its_row_alone(
+    two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_find = Workspace.find_video
+
+    def find_and_remove(workspace: Workspace, video_id: str) -> Path | None:
+        path = real_find(workspace, video_id)
+        if path is not None and video_id == two_videos.videos[0].video_id:
+            path.unlink()
+        return path
+
+    monkeypatch.setattr(Workspace, "find_video", find_and_remove)
+    rows = list(cache_frames(two_videos, tmp_path, [SMALL], HERE))
+    assert [row.status for row in rows] == ["missing", "done"]
+
+
+def test_odd_metadata_in_a_cache_file_end_no_run(two_videos: Dataset, tmp_path: Path) -> None:
+    list(cache_frames(two_videos, tmp_path, [SMALL], HERE))
+    path = Workspace(tmp_path, "linked").cache_path(SMALL, two_videos.videos[0].video_id)
+    path.write_bytes(path.read_bytes().replace(b'"frames":"6"', b'"frames":"?"'))
+    rows = list(cache_frames(two_videos, tmp_path, [SMALL], HERE))
+    assert [(row.status, row.frames) for row in rows] == [("skipped", 6)] * 2
+
+
+def test_what_a_killed_worker_was_writing_is_swept(two_videos: Dataset, tmp_path: Path) -> None:
+    grid = FrameGrid(nframes=4096, res=480)  # takes longer than it may
+    for row in cache_frames(two_videos, tmp_path, [grid], CacheOptions(workers=1, timeout_seconds=0.4)):
+        assert row.status == "failed"
+        assert "gave up" in str(row.reason)
+    assert not list(tmp_path.rglob(".tmp-*"))
 
 
 def test_bad_videos_fail_with_a_reason_and_the_rest_goes_on(two_videos: Dataset, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -461,3 +462,15 @@ def test_the_demo_end_to_end(demo_media: Path, tmp_path: Path, capsys: pytest.Ca
     (card,) = document["scores"]
     assert card["overall"]["evaluated"] == card["denominators"]["fetched"] == 104
     assert card["overall"]["accuracy"]["low"] < 0.1 < card["overall"]["accuracy"]["high"]
+
+
+def test_an_image_too_large_to_decode_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    from ivbench_data.evaluate.requests import ImagePart
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(OSError, match=r"huge\.png is too large"):
+        ImagePart("huge.png", None, buffer.getvalue(), "0" * 64).open()

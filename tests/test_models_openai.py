@@ -167,6 +167,16 @@ def test_letters_beyond_the_likeliest_tokens_come_last(server: Loopback, media: 
     assert "no option's letter" in (reply.error or "")
 
 
+@pytest.mark.parametrize("top", ["[]", "{}", '[{"token": "A"}]', '[{"token": "A", "logprob": "x"}]', "null", "[3]"])
+def test_likelihoods_that_cannot_be_read_are_failed_replies(
+    top: str, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    body = '{"choices": [{"logprobs": {"content": [{"top_logprobs": ' + top + "}]}}]}"
+    server.script.append(Scripted(body=body.encode()))
+    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
+    assert reply.error
+
+
 # --- what comes back --------------------------------------------------------------------------------------------
 
 
@@ -228,6 +238,8 @@ def test_a_time_to_come_back_that_says_nothing_is_passed_over(
         b'{"choices": [{"message": {"content": ["A"]}}]}',
         b'{"error": "busy"}',
         b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"choices": NaN}',
     ],
 )
 def test_garbage_is_a_failed_reply(body: bytes, server: Loopback, media: tuple[Path, Dataset]) -> None:

@@ -1,6 +1,12 @@
 """Reading caches back: the files, the selections, many clips, and every flipped bit."""
 
+import errno
+import json
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +16,14 @@ from safetensors.numpy import load_file
 
 from ivbench_data.cache import CacheOptions, cache_frames, check_caches
 from ivbench_data.dataset import Dataset, load
-from ivbench_data.errors import CacheCorruptError, CacheError, CacheNotFoundError, UnsafeNameError, UsageError
+from ivbench_data.errors import (
+    CacheCorruptError,
+    CacheError,
+    CacheNotFoundError,
+    EnvironmentProblemError,
+    UnsafeNameError,
+    UsageError,
+)
 from ivbench_data.framefile import read_frame_file, write_frame_file
 from ivbench_data.reader import CacheReader, read_frames
 from ivbench_data.schema import FrameGrid, FrameSelection, Video
@@ -108,6 +121,92 @@ def test_what_is_no_frame_file_is_refused(content: bytes, tmp_path: Path) -> Non
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     with pytest.raises(CacheCorruptError, match=r"x\.safetensors"):
+        read_frame_file(path)
+
+
+def write_hostile(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """A small frame file whose header was changed, and the length before it with it."""
+    write_small(path, np.zeros((2, 3, 4, 6), np.uint8))
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8:end])
+    change(header)
+    told = json.dumps(header).encode()
+    path.write_bytes(len(told).to_bytes(8, "little") + told + whole[end:])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header["frames"].update(shape=[10**18, 3, 10**9, 10**9]),
+        lambda header: header["frames"].update(shape=[99] * 150_000),  # whose product takes ten seconds
+        lambda header: header["frames"].update(data_offsets=[-144, 0]),
+        lambda header: header["frames"].update(data_offsets=[0, 144]),
+        lambda header: header["frames"].update(data_offsets=[32, float("nan")]),
+        lambda header: header["__metadata__"].update(frames=[2]),
+        lambda header: header["__metadata__"].update(grid=None),
+        lambda header: header.update(__metadata__=["format_version"]),
+        lambda header: header.update(deep=json.loads("[" * 50 + "]" * 50)),
+    ],
+)  # fmt: skip
+def test_a_hostile_header_is_refused(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> None:
+    path = tmp_path / "data" / "cache" / "2x4" / "x.safetensors"
+    write_hostile(path, change)
+    started = time.monotonic()
+    with pytest.raises(CacheCorruptError, match=r"x\.safetensors"):
+        read_frame_file(path)
+    assert time.monotonic() - started < 5
+
+
+def test_nesting_beyond_python_s_stack_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    header = b"[" * 200_000 + b"]" * 200_000
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CacheCorruptError, match=r"x\.safetensors"):
+        read_frame_file(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    (tmp_path / "folder.safetensors").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(CacheCorruptError, match=name):
+            read_frame_file(tmp_path / f"{name}.safetensors", check=True)
+
+
+def test_a_file_that_is_gone_is_a_fault_and_the_check_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "cache" / "2x4"
+    write_small(folder / "b.safetensors", np.zeros((2, 3, 4, 6), np.uint8))
+    (folder / "a.safetensors").symlink_to(tmp_path / "gone")
+    gone, whole = check_caches(Dataset("data"), tmp_path)
+    assert "there is no cache file" in str(gone[1])
+    assert whole[1] is None
+
+
+def test_a_clip_s_frames_are_its_own_when_its_file_is_replaced_or_gone(tmp_path: Path) -> None:
+    path = tmp_path / "2x4" / "x.safetensors"
+    old = np.random.default_rng(1).integers(0, 256, (2, 3, 4, 6), np.uint8)
+    write_small(path, old)
+    clip, buffer = read_frame_file(path), np.zeros_like(old)
+    write_small(path, 255 - old)
+    clip.copy_frames(buffer)
+    assert np.array_equal(buffer, old)
+    path.unlink()
+    buffer[:] = 0
+    clip.copy_frames(buffer)
+    assert np.array_equal(buffer, old)
+
+
+def test_too_many_open_files_are_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "2x4" / "x.safetensors"
+    write_small(path, np.zeros((2, 3, 4, 6), np.uint8))
+
+    def open_no_more(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "open", open_no_more)
+    with pytest.raises(EnvironmentProblemError, match="ulimit"):
         read_frame_file(path)
 
 

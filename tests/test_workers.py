@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ivbench_data.errors import StorageError
+from ivbench_data.errors import MissingDependencyError, StorageError
 from ivbench_data.timecodes import parse_clock
 from ivbench_data.workers import Outcome, run_in_workers
 
@@ -28,6 +28,21 @@ def sleep_then_say(seconds: float) -> float:
 
 def meet_full_disk(task: int) -> int:
     raise StorageError(f"cannot write {task}")
+
+
+class PickyError(Exception):
+    """An error that cannot be rebuilt from its message, as those of some libraries."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"{name} {number}")
+
+
+def be_picky(number: int) -> int:
+    raise PickyError("number", number)
+
+
+def miss_a_dependency(task: int) -> int:
+    raise MissingDependencyError("ffmpeg-python", "fetch")
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +80,16 @@ def test_a_full_disk_ends_the_run() -> None:
         list(run_in_workers(meet_full_disk, [1, 2, 3], 1, 30))
 
 
+def test_an_error_that_does_not_travel_costs_its_task_alone() -> None:
+    outcomes = list(run_in_workers(be_picky, [1, 2], 1, 30))
+    assert [outcome.failure for outcome in outcomes] == ["PickyError: number 1", "PickyError: number 2"]
+
+
+def test_a_missing_dependency_is_told_by_its_own_name() -> None:
+    with pytest.raises(MissingDependencyError, match=r"pip install 'ivbench-data\[fetch\]'"):
+        list(run_in_workers(miss_a_dependency, [1], 1, 30))
+
+
 def test_leaving_early_leaves_no_child() -> None:
     rows = run_in_workers(sleep_then_say, [0.0, *[30.0] * 8], 2, 60)
     next(rows)
@@ -72,10 +97,11 @@ def test_leaving_early_leaves_no_child() -> None:
     assert not _children(os.getpid())
 
 
-def test_children_end_with_a_killed_parent() -> None:
+@pytest.mark.parametrize("seconds", [1.0, 600.0], ids=["working", "hanging"])
+def test_children_end_with_a_killed_parent(seconds: float) -> None:
     code = (
         "from test_workers import sleep_then_say; from ivbench_data.workers import run_in_workers\n"
-        "for row in run_in_workers(sleep_then_say, [0.0] + [2.0] * 20, 2, 60): print('up', flush=True)"
+        f"for row in run_in_workers(sleep_then_say, [0.0] + [{seconds}] * 20, 2, 60): print('up', flush=True)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert parent.stdout is not None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -302,6 +304,26 @@ def test_a_temporary_that_is_not_ours_to_delete_stops_nobody(tmp_path: Path, mon
     assert sweep_temporaries(tmp_path) == 1
 
 
+def test_folders_that_vanish_while_we_look_stop_no_sweep(tmp_path: Path) -> None:
+    is_done = threading.Event()
+
+    def make_and_remove() -> None:
+        while not is_done.is_set():
+            for number in range(20):
+                (tmp_path / f"{number}/x").mkdir(parents=True)
+            for number in range(20):
+                shutil.rmtree(tmp_path / f"{number}")
+
+    other = threading.Thread(target=make_and_remove)
+    other.start()
+    try:
+        for _ in range(500):
+            sweep_temporaries(tmp_path)
+    finally:
+        is_done.set()
+        other.join()
+
+
 def test_a_process_id_beyond_any_system_s_is_left_alone(tmp_path: Path) -> None:
     machine = workspace_module._machine()  # the name of a temporary of this very machine
     left = tmp_path / f".tmp-{machine}-{'9' * 30}-{'a' * 12}"
@@ -312,6 +334,7 @@ def test_a_process_id_beyond_any_system_s_is_left_alone(tmp_path: Path) -> None:
 
 WRITE_MANY = """
 import sys
+import threading
 from pathlib import Path
 from ivbench_data.workspace import write_bytes
 for turn in range(40):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -137,7 +138,8 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     started = time.monotonic()
     total = sum(options.takes(position) for position in range(len(dataset.videos))) * len(grids)
     rows: list[CacheResult] = []
-    for row in track(cache_frames(dataset, root, grids, options), "Caching", total, as_json):
+    tell_rates = _rates_teller(started)
+    for row in track(cache_frames(dataset, root, grids, options), "Caching", total, as_json, tell_rates):
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id} {row.grid}: {row.reason}", style="red")
@@ -147,6 +149,25 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     else:
         _show_result(dataset, root, rows, seconds)
     return 1 if any(row.status == "failed" for row in rows) else 0
+
+
+def _rates_teller(started: float) -> Callable[[CacheResult], str]:
+    """What stands behind the bar: videos and decoded frames a second so far, and failures."""
+    import time
+
+    decoded: dict[str, int] = {}
+    failed: set[str] = set()
+
+    def tell(row: CacheResult) -> str:
+        if row.status == "done":
+            decoded[row.video_id] = row.frames_decoded
+        elif row.status == "failed":
+            failed.add(row.video_id)
+        seconds = max(time.monotonic() - started, 1e-9)
+        told = f"{len(decoded) / seconds:.2f} videos/s, {sum(decoded.values()) / seconds:,.0f} frames/s"
+        return f"{told}, {len(failed)} failed" if failed else told
+
+    return tell
 
 
 def _show_result(dataset: Dataset, root: Path, rows: list[CacheResult], seconds: float) -> None:

@@ -10,7 +10,8 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import TypeVar
 
 import click
@@ -38,8 +39,9 @@ def stdout() -> Console:
     return _Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
+@cache
 def stderr() -> Console:
-    """The console for progress and messages."""
+    """The console for progress and messages; one only, so that a message does not tear a bar that is being drawn."""
     return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
@@ -97,8 +99,17 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def track(rows: Iterable[RowT], description: str, total: int | None, quiet: bool = False) -> Iterator[RowT]:
-    """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar."""
+def track(
+    rows: Iterable[RowT],
+    description: str,
+    total: int | None,
+    quiet: bool = False,
+    note: Callable[[RowT], str] | None = None,
+) -> Iterator[RowT]:
+    """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar.
+
+    `note` is asked after each row for what stands behind the bar: rates, failures.
+    """
     console = stderr()
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -113,5 +124,5 @@ def track(rows: Iterable[RowT], description: str, total: int | None, quiet: bool
     ) as progress:
         task = progress.add_task(description, total=total, note="")
         for row in rows:
-            progress.advance(task)
+            progress.update(task, advance=1, note="" if note is None else note(row))
             yield row

@@ -88,12 +88,15 @@ class ImagePart:
         """The image, in RGB, upright.
 
         Raises:
-            OSError: it cannot be read, or is no image.
+            OSError: it cannot be read, is no image, or is too large to be decoded.
         """
         from PIL import Image, ImageOps
 
-        with Image.open(io.BytesIO(self.read_bytes())) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+        try:
+            with Image.open(io.BytesIO(self.read_bytes())) as image:
+                return ImageOps.exif_transpose(image).convert("RGB")
+        except Image.DecompressionBombError as error:
+            raise OSError(f"the image {self.image_id} is too large to be decoded: {error}") from error
 
 
 @dataclass(frozen=True)

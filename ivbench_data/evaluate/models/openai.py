@@ -32,6 +32,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from pydantic import JsonValue
 
+from ivbench_data.dataset import parse_json
 from ivbench_data.errors import CacheError, EnvironmentProblemError, UsageError
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.requests import ImagePart, Reply, Request, TextPart, VideoPart
@@ -224,9 +225,9 @@ class OpenAIModel:
                 self._conceal(f"{self._url} did not answer: {reason or type(error).__name__}")
             ) from None
         try:
-            return json.loads(content)
-        except ValueError:
-            raise _LastingError("the server's reply is not JSON") from None
+            return parse_json(content)
+        except ValueError as error:
+            raise _LastingError(f"the server's reply is not JSON: {error}") from None
 
     def _refuse(self, status: int, headers: Message, message: str) -> None:
         told = self._conceal(f"the server said {status}" + (f": {message}" if message else ""))
@@ -252,7 +253,7 @@ class OpenAIModel:
             if self._options.mode == "likelihood":
                 return _read_logprobs(request, choice["logprobs"]["content"][0]["top_logprobs"], facts)
             text = choice["message"]["content"]
-        except (KeyError, IndexError, TypeError, AttributeError):
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             raise _LastingError("the server's reply is no chat completion, or lacks what was asked for") from None
         if not isinstance(text, str):
             raise _LastingError("the server's reply holds no text")
@@ -323,15 +324,16 @@ def _read_until(response: IO[bytes], deadline: float) -> bytes:
 def _read_message(error: urllib.error.HTTPError, deadline: float) -> str:
     """What the server says of the error, in a line."""
     try:
-        text = _read_until(error, deadline).decode(errors="replace")
+        content = _read_until(error, deadline)
     except (OSError, HTTPException, _LastingError):
         return ""
+    text = content.decode(errors="replace")
     try:
-        told = json.loads(text)
-        inner = told.get("error", told)
-        text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
-    except (ValueError, AttributeError):
-        pass  # not JSON: the text itself says it
+        told = parse_json(content)
+    except ValueError:
+        told = text  # not JSON: the text itself says it
+    inner = told.get("error", told) if isinstance(told, dict) else told
+    text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
     return " ".join(text.split())[:300]
 
 
@@ -360,7 +362,7 @@ def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> R
         letter, logprob = str(entry["token"]).strip(), float(entry["logprob"])
         found[letter] = max(logprob, found.get(letter, -math.inf))
     beyond = [letter for letter in request.letters if letter not in found]
-    if len(beyond) == len(request.letters):
+    if not found or len(beyond) == len(request.letters):
         raise _LastingError(f"no option's letter is among the {len(top)} likeliest tokens")
     floor = math.nextafter(min(found.values()), -math.inf)
     if beyond:

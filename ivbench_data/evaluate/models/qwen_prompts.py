@@ -1,7 +1,8 @@
 """Requests to the token ids, position ids and image patches that Qwen2.5-VL and Qwen3-VL take.
 
 The ids are those that the models' own processors make: the chat template's one marker a visual becomes as many as the
-visual has tokens; Qwen3-VL is told the time of every two frames in words.
+visual has tokens; Qwen3-VL is told the time of every two frames in words, each two between markers of their own,
+inside those that the template writes (so the processors of 5.17–5.23; older ones left the template's out).
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from ivbench_data.dataset import parse_json
 from ivbench_data.errors import EnvironmentProblemError, MissingDependencyError, UsageError
 from ivbench_data.reader import import_torch
 
@@ -246,7 +246,7 @@ def _read_json(name: str, revision: str | None, file_name: str) -> dict[str, Any
     if path is None:
         return {}
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = parse_json(Path(path).read_bytes())
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
