@@ -45,6 +45,9 @@ class CacheOptions(Record):
 DEFAULT_OPTIONS = CacheOptions()
 DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)
 
+MAX_FRAME_PIXELS = 200_000_000
+"""Pixels of one cached frame, which a source of an extreme aspect may exceed; swscale ends at 268 million."""
+
 
 @dataclass(frozen=True)
 class CacheTask:
@@ -217,6 +220,10 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
             rows.append(_row(task, grid, "failed", reason=str(error)))
             continue
         width, height = grid.size_of(*scan.displayed_size)
+        if width * height > MAX_FRAME_PIXELS:
+            reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
+            rows.append(_row(task, grid, "failed", reason=reason))
+            continue
         wanted.append(grid)
         requests.append(FrameRequest(tuple(indices), width, height, grid.resize))
     if not wanted:
