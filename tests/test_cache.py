@@ -365,6 +365,27 @@ def test_a_video_overwritten_by_another_of_its_length_is_not_taken_for_it(
     assert not [path for path in (tmp_path / "linked/cache").rglob("*") if path.is_file()]
 
 
+def test_a_video_cut_while_it_is_read_is_not_called_damaged(
+    two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Workspace(tmp_path, "linked").find_video(two_videos.videos[0].video_id)
+    assert path is not None
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    real_digest = cache.digest_stream
+
+    def digest_and_cut(file: BinaryIO) -> str:
+        digest = real_digest(file)
+        path.write_bytes(content[:1000])
+        return digest
+
+    monkeypatch.setattr(cache, "digest_stream", digest_and_cut)
+    (row,) = cache_video(CacheTask(Workspace(tmp_path, "linked"), two_videos.videos[0].video_id, (SMALL,)))
+    assert row.status == "failed"
+    assert "changed while it was read" in str(row.reason)
+
+
 def test_a_video_that_is_removed_meanwhile_costs_its_row_alone(
     two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
