@@ -45,6 +45,9 @@ class CacheOptions(Record):
 DEFAULT_OPTIONS = CacheOptions()
 DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)
 
+MAX_FRAME_PIXELS = 200_000_000
+"""Pixels of one cached frame, which a source of an extreme aspect may exceed; swscale ends at 268 million."""
+
 
 @dataclass(frozen=True)
 class CacheTask:
@@ -143,11 +146,12 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
     source = task.workspace.find_video(task.video_id)
     if source is None:
         return find_work(task)[0]
-    started = time.monotonic()
+    started, state = time.monotonic(), _look_at(source)
     try:
-        rows = _build(task, source)
+        rows = _build(task, source, state)
     except VideoError as error:
-        rows = [_row(task, grid, "failed", reason=str(error)) for grid in task.grids]
+        reason = str(error) if _look_at(source) == state else _tell_changed(source)
+        rows = [_row(task, grid, "failed", reason=reason) for grid in task.grids]
     used = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": _peak_memory_bytes()}
     return [row.model_copy(update=used) for row in rows]
 
@@ -201,10 +205,13 @@ def _peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _build(task: CacheTask, source: Path) -> list[CacheResult]:
+def _tell_changed(source: Path) -> str:
+    return f"{source.name}: it was replaced or changed while it was read; run again"
+
+
+def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[CacheResult]:
     from ivbench_data.decode import ExtractionReport, FrameRequest, describe_decoder, iterate_frames, scan_video
 
-    state = _look_at(source)
     scan = scan_video(source)
     pts, pts_seconds = scan.pts.tolist(), scan.pts_seconds
     rows: list[CacheResult] = []
@@ -217,6 +224,10 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
             rows.append(_row(task, grid, "failed", reason=str(error)))
             continue
         width, height = grid.size_of(*scan.displayed_size)
+        if width * height > MAX_FRAME_PIXELS:
+            reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
+            rows.append(_row(task, grid, "failed", reason=reason))
+            continue
         wanted.append(grid)
         requests.append(FrameRequest(tuple(indices), width, height, grid.resize))
     if not wanted:
@@ -251,7 +262,7 @@ def _build(task: CacheTask, source: Path) -> list[CacheResult]:
         for number, position, frame in iterate_frames(scan, requests, report):
             writers[number].put(position, frame)
         if _look_at(source) != state:
-            raise UnreadableVideoError(f"{source.name}: it was replaced or changed while it was read; run again")
+            raise UnreadableVideoError(_tell_changed(source))
         for writer in writers:
             writer.late_metadata = {
                 "decode_path": report.decode_path,

@@ -70,6 +70,7 @@ class StorageError(EnvironmentProblemError):
         advice = {
             errno.ENOSPC: "the disk is full: free some space, or choose another folder with --root",
             errno.EDQUOT: "your disk quota is used up: free some space, or choose another folder with --root",
+            errno.ENOENT: "its folder was removed while it was written: run the same command again",
             errno.EROFS: "the file system is read-only: choose another folder with --root",
             errno.EACCES: "permission denied: choose another folder with --root, or change its permissions",
             errno.EPERM: "permission denied: choose another folder with --root, or change its permissions",

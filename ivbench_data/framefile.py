@@ -15,6 +15,7 @@ import math
 import mmap
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivbench_data.dataset import parse_json
-from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, EnvironmentProblemError
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, EnvironmentProblemError, StorageError
 from ivbench_data.workspace import digest_stream, write_atomically
 
 FORMAT_VERSION = "1"
@@ -156,7 +157,9 @@ def write_frame_file(
         draft = _make_header(shape, {**metadata, "frames_digest": _NO_DIGEST, "content_digest": _NO_DIGEST})
         small = 16 * shape[0]
         header_bytes = -(-(8 + len(draft) + _ROOM_FOR_LATE_METADATA + small) // _PAGE) * _PAGE - small
-        file.truncate(header_bytes + small + int(np.prod(shape, dtype=np.int64)))
+        total_bytes = header_bytes + small + math.prod(shape)
+        _check_room(path, total_bytes)
+        file.truncate(total_bytes)
         file.seek(header_bytes)
         file.write(np.ascontiguousarray(pts_seconds, np.float64).tobytes())
         file.write(np.ascontiguousarray(indices, np.int64).tobytes())
@@ -176,6 +179,16 @@ def write_frame_file(
         digest = hashlib.sha256(header + file.read(small)).hexdigest()
         file.seek(0)
         file.write(_CONTENT_DIGEST.sub(rb"\g<1>" + digest.encode() + rb"\g<2>", header))
+
+
+def _check_room(path: Path, size_bytes: int) -> None:
+    """Refuse what cannot fit before hours are spent on filling the disk; the file is sparse until frames are put."""
+    usage = shutil.disk_usage(path.parent)
+    if usage.total > 0 and usage.free < size_bytes:  # a file system that does not know its size says 0
+        raise StorageError(
+            f"cannot write {path}: the disk is full: {size_bytes / 1e6:,.1f} MB are needed, "
+            f"and {usage.free / 1e6:,.1f} MB are free: free some space, or choose a smaller grid or another --root"
+        )
 
 
 def read_frame_file(path: Path, check: bool = False) -> Clip:

@@ -25,6 +25,9 @@ from ivbench_data.workspace import Workspace, default_root
 SAMPLE_VIDEOS = 16
 """How many videos are measured."""
 
+MEASURING_SECONDS = 20.0
+"""How long one video is decoded at most, to tell how long all will take."""
+
 
 @dataclass(frozen=True)
 class GridPlan:
@@ -146,12 +149,16 @@ def _estimate_seconds(
         for grid in grids
         if (indices := _indices(scan, grid))
     ]
+    frames = sum(len(request.indices) for request in requests)
     started = time.monotonic()
+    each = 0.0
     try:
-        for _ in iterate_frames(scan, requests):
-            pass
+        for made, _ in enumerate(iterate_frames(scan, requests), 1):
+            elapsed = time.monotonic() - started
+            each = elapsed * frames / made
+            if elapsed > MEASURING_SECONDS:
+                break
     except VideoError:
         return None
-    each = time.monotonic() - started
     workers = available_cores() if options.workers is None else max(1, options.workers)
     return each * len(remaining) / workers

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
@@ -209,4 +210,5 @@ def _serve_tasks(requests: Connection, replies: Connection) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    _serve_tasks(Connection(int(sys.argv[1]), writable=False), Connection(int(sys.argv[2]), readable=False))
+    with suppress(EOFError, BrokenPipeError):  # the parent has gone before we began
+        _serve_tasks(Connection(int(sys.argv[1]), writable=False), Connection(int(sys.argv[2]), readable=False))

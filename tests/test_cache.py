@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 import pytest
+from media import draw_frames, write_video
 from numpy.typing import NDArray
 
-from ivbench_data import cache, cli
+from ivbench_data import cache, cli, plan
 from ivbench_data.cache import CacheOptions, CacheTask, cache_frames, cache_video, check_caches
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError, UsageError
@@ -364,6 +365,27 @@ def test_a_video_overwritten_by_another_of_its_length_is_not_taken_for_it(
     assert not [path for path in (tmp_path / "linked/cache").rglob("*") if path.is_file()]
 
 
+def test_a_video_cut_while_it_is_read_is_not_called_damaged(
+    two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Workspace(tmp_path, "linked").find_video(two_videos.videos[0].video_id)
+    assert path is not None
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    real_digest = cache.digest_stream
+
+    def digest_and_cut(file: BinaryIO) -> str:
+        digest = real_digest(file)
+        path.write_bytes(content[:1000])
+        return digest
+
+    monkeypatch.setattr(cache, "digest_stream", digest_and_cut)
+    (row,) = cache_video(CacheTask(Workspace(tmp_path, "linked"), two_videos.videos[0].video_id, (SMALL,)))
+    assert row.status == "failed"
+    assert "changed while it was read" in str(row.reason)
+
+
 def test_a_video_that_is_removed_meanwhile_costs_its_row_alone(
     two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,6 +416,33 @@ def test_what_a_killed_worker_was_writing_is_swept(two_videos: Dataset, tmp_path
         assert row.status == "failed"
         assert "gave up" in str(row.reason)
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_what_no_disk_can_hold_is_refused_before_it_is_begun(two_videos: Dataset, tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(StorageError, match=r"MB are needed, and .* MB are free"):
+        list(cache_frames(two_videos, tmp_path, [FrameGrid(nframes=65_536, res=8192)], HERE))
+    assert time.monotonic() - started < 30
+    assert not [path for path in (tmp_path / "linked/cache").rglob("*") if path.is_file()]
+
+
+def test_a_frame_as_large_as_a_sheet_fails_and_says_so(tmp_path: Path) -> None:
+    write_video(tmp_path / "wide.mp4", images=list(draw_frames(3, width=2048, height=16)))
+    dataset = link_videos([tmp_path / "wide.mp4"], tmp_path)
+    rows = list(cache_frames(dataset, tmp_path, [FrameGrid(nframes=1, res=8192), SMALL], HERE))
+    assert [row.status for row in rows] == ["failed", "done"]
+    assert "1048576×8192" in str(rows[0].reason)
+
+
+def test_a_plan_of_more_than_can_be_made_is_told_soon(
+    two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "MEASURING_SECONDS", 0.5)
+    started = time.monotonic()
+    planned = plan.plan_cache(two_videos, tmp_path, [FrameGrid(nframes=512, res=2160)], HERE)
+    elapsed = time.monotonic() - started
+    assert planned.estimated_seconds is not None
+    assert planned.estimated_seconds > 2 * elapsed
 
 
 def test_bad_videos_fail_with_a_reason_and_the_rest_goes_on(two_videos: Dataset, tmp_path: Path) -> None:
@@ -440,6 +489,11 @@ def test_the_command_line_tells_rows_and_exit_codes(
         (["--grids", "all"], "frames, resolution, budget, paper"),
         (["--shard", "0/4"], "--shard"),
         (["--shard", "5/4"], "--shard"),
+        (["--shard", f"1/{'9' * 5000}"], "--shard"),
+        (["--plan", "--token-budget", "9", "--model", "qwen3-vl", "--aspect", f"{'9' * 5000}:1"], "--aspect"),
+        (["--timeout", "nan"], "not a number"),
+        (["--fps", "nan"], "not a number"),
+        (["--span", "0", "nan"], "finite"),
         (["--span", "9", "2"], "ends before it starts"),
         (["--token-budget", "100"], "go together"),
         (["--sampler", "random"], "random"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import FrameGrid, Resize, Sampler
 
@@ -37,12 +38,10 @@ Examples:
 @click.option("--multiple-of", type=click.IntRange(1, 1024), default=2, show_default=True, help="Sides' multiple.")
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), default="linspace_round", show_default=True)
 @click.option("--resize", type=click.Choice(get_args(Resize)), default="bicubic", show_default=True)
-@click.option("--fps", type=click.FloatRange(0, 1000, min_open=True), help="Frames a second, --nframes at most.")
+@click.option("--fps", type=NumberRange(0, 1000, min_open=True), help="Frames a second, --nframes at most.")
 @click.option("--span", type=(float, float), metavar="START END", help="Only frames shown between these seconds.")
 @click.option("--workers", type=click.IntRange(0), help="Worker processes.  [default: the cores there are]")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=3600.0, show_default=True, metavar="SECONDS"
-)
+@click.option("--timeout", type=NumberRange(0, min_open=True), default=3600.0, show_default=True, metavar="SECONDS")
 @click.option("--shard", metavar="I/N", help="Take part I of N, counted from 1: for job arrays.")
 @click.option("--plan", is_flag=True, help="Say what it will cost, and build nothing.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --plan: list the grids of that many visual tokens.")
@@ -123,10 +122,11 @@ def _collect_grids(
 def _parse_shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 1, 1
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    part, parts = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
         raise UsageError(f"--shard {text!r} is not I/N with I from 1 to N, such as 3/16")
-    return int(part), int(parts)
+    return part, parts
 
 
 def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheOptions, as_json: bool) -> int:
@@ -271,12 +271,13 @@ def _list_grids_of_budget(token_budget: int | None, model: str | None, aspect: s
 
     if token_budget is None or model is None or not plan:
         raise UsageError("--token-budget and --model go together, with --plan")
-    width, _, height = aspect.partition(":")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", aspect)
+    width, height = map(int, match.groups()) if match else (0, 0)
+    if not width or not height:
         raise UsageError(f"--aspect {aspect!r} is not WIDTH:HEIGHT, such as 16:9")
-    ratio = Fraction(int(width), int(height))
+    ratio = Fraction(width, height)
     # a source large enough that rounding its own size plays no part
-    source = (int(width) * 1000, int(height) * 1000)
+    source = (width * 1000, height * 1000)
     rows = [
         (grid.identity, *grid.size_of(*source), count_visual_tokens(model, grid, *source))
         for grid in find_grids_of_budget(model, token_budget, ratio)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 
@@ -34,7 +34,7 @@ Examples:
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.0,
     show_default=True,
     metavar="SECONDS",
@@ -42,7 +42,7 @@ Examples:
 )
 @click.option(
     "--assume-duration",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="SECONDS",
     help="Length of videos of which none is known.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
 from ivbench_data.errors import MissingDependencyError, UsageError
 from ivbench_data.schema import FrameGrid, Sampler
 
@@ -51,7 +51,7 @@ Examples:
 @click.option("--base-url", help="Address of an OpenAI-compatible server, up to /v1.")
 @click.option("--video-as", type=click.Choice(("video", "images")), default="video", help="What a server is sent.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Requests under way at once.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=NumberRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
 @click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Of a request that failed.")
 @click.option("--sweep", help="Evaluate a whole ablation: patterns, frames, resolution, budget or tokens.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens a question.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
@@ -80,9 +80,9 @@ Examples:
 )
 @click.option("--proxy", metavar="URL", help="Proxy to go through.")
 @click.option("--rate-limit", metavar="SIZE", callback=_read_size, help="Bytes a second at most, such as 2M.")
-@click.option("--sleep", type=click.FloatRange(0), default=5.0, show_default=True, help="Seconds between two videos.")
+@click.option("--sleep", type=NumberRange(0), default=5.0, show_default=True, help="Seconds between two videos.")
 @click.option("--max-bytes", metavar="SIZE", callback=_read_size, help="Bytes of one video at most.  [default: 4G]")
-@click.option("--max-seconds", type=click.FloatRange(1), help="Seconds for one video at most.  [default: 3600]")
+@click.option("--max-seconds", type=NumberRange(1), help="Seconds for one video at most.  [default: 3600]")
 @click.option("--strict", is_flag=True, help="Exit with 1 also for what is lost at its source.")
 @json_option
 def command(

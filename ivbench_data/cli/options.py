@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,17 @@ from ivbench_data.schema import check_safe_name
 from ivbench_data.workspace import default_root
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers: `nan`, which no comparison keeps out, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 def root_option(command: CommandT) -> CommandT:
