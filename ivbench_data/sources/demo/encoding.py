@@ -24,8 +24,9 @@ KEYFRAME_SECONDS = 4
 
 _FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska"}
 
+# without mbtree, which reads memory that x264 never wrote: its bit rates hang on what lay there before
 _CODEC_OPTIONS = {
-    "libx264": {"preset": "veryfast", "crf": "26", "bf": "3", "x264-params": "threads=1:lookahead-threads=1"},
+    "libx264": {"preset": "veryfast", "crf": "26", "bf": "3", "x264-params": "threads=1:lookahead-threads=1:mbtree=0"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "7", "crf": "36", "row-mt": "0"},
 }  # fmt: skip
 
