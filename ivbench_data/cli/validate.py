@@ -118,7 +118,7 @@ def command(
         raise UsageError(f"{results[0]!r} is a results file's name, which only --necessity takes")
     bad_lines = list(loaded.bad_lines)
     needed = _judge_necessity(loaded, workspace, results, bad_lines) if with_necessity else None
-    probed = _probe(loaded, workspace, quiet=as_json) if with_probe else None
+    probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
     findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
     if probed is not None:
         from ivbench_data.validate.probe_report import find_leaks
@@ -130,8 +130,11 @@ def command(
     report_path = None
     if with_report:
         from ivbench_data.validate.report import write_report
+        from ivbench_data.validate.report_parts import show_no_probe
 
         parts = _gather_parts(loaded, workspace, probed, needed)
+        if no_probe is not None:
+            parts.insert(0, show_no_probe(no_probe))
         report_path = write_report(loaded, findings, workspace, parts=parts, hide_answers=hide_answers)
     counts = count_findings(findings, names)
     if as_json:
@@ -142,6 +145,7 @@ def command(
                 "counts": counts,
                 "findings": [finding.model_dump() for finding in findings],
                 "probe": probed.model_dump(mode="json", exclude={"questions"}) if probed else None,
+                "no_probe_because": no_probe,
                 "necessity": needed.model_dump(mode="json", exclude={"questions"}) if needed else None,
                 "necessity_file": str(workspace.reports / NECESSITY_FILE) if needed else None,
                 "findings_file": str(findings_path),
@@ -153,6 +157,8 @@ def command(
         _print_counts(loaded, counts, len({finding.question_id for finding in findings} - {None}), as_markdown)
         if probed is not None:
             _print_probe(probed)
+        if no_probe is not None:
+            say(f"The text-only probe was not run: {no_probe}.", style="yellow")
         if needed is not None:
             _print_necessity(needed)
             say(f"What was found of each question: {workspace.reports / NECESSITY_FILE}")
@@ -181,7 +187,8 @@ def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[st
     }
 
 
-def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> ProbeReport:
+def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeReport | None, str | None]:
+    """What the probe found, or why it could not be run: a dataset too small for it has its checks all the same."""
     from ivbench_data.cli.console import say
     from ivbench_data.validate.probe import run_probe
     from ivbench_data.workspace import write_json
@@ -190,9 +197,12 @@ def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> ProbeReport:
         if not quiet:
             say(f"probe, step {done}: {step}")
 
-    report = run_probe(dataset, on_step=tell)
+    try:
+        report = run_probe(dataset, on_step=tell)
+    except UsageError as error:  # its options are the defaults: it can only be the dataset
+        return None, str(error)
     write_json(workspace.reports / "probe.json", report.model_dump(mode="json"))
-    return report
+    return report, None
 
 
 def _judge_necessity(

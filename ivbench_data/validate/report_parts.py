@@ -20,6 +20,7 @@ from ivbench_data.validate.necessity import list_task_rows as list_necessity_row
 from ivbench_data.validate.probe_report import TASK_COLUMNS, ProbeReport, describe_probe, list_task_rows, plot_probe
 from ivbench_data.validate.report import ReportPart
 
+PROBE_TITLE = "What the text alone gives away"
 COVERAGE_COLUMNS = ("grid", "task", "questions", "judged", "seen %", "95% interval", "recall %", "precision %")
 
 
@@ -35,7 +36,7 @@ def show_probe(report: ProbeReport) -> ReportPart:
         for row in report.questions
     }
     return ReportPart(
-        title="What the text alone gives away",
+        title=PROBE_TITLE,
         text=describe_probe(report),
         columns=TASK_COLUMNS,
         rows=tuple(list_task_rows(report)),
@@ -43,6 +44,11 @@ def show_probe(report: ProbeReport) -> ReportPart:
         notes=notes,
         checks={"answered_from_text": "Questions whose answer the text-only probe finds without video and image."},
     )
+
+
+def show_no_probe(reason: str) -> ReportPart:
+    """The probe's place where it could not be run, and why."""
+    return ReportPart(title=PROBE_TITLE, text=f"The text-only probe was not run: {reason}.")
 
 
 def show_necessity(report: NecessityReport) -> tuple[ReportPart, ReportPart]:
