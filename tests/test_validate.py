@@ -20,7 +20,8 @@ from ivbench_data.sources import import_dataset
 from ivbench_data.validate import CHECKS, CheckContext, describe_check, select_checks
 from ivbench_data.workspace import Workspace
 
-# what the released test_data.jsonl holds, read by hand finding by finding: (errors, warnings, infos)
+# what the released test_data.jsonl holds, of which samples of up to 40 findings a check were read: (errors, warnings,
+# infos)
 RELEASE_COUNTS = {
     "blank_option": (0, 89, 0),
     "not_ten_options": (0, 89, 0),
