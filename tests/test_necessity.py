@@ -1,25 +1,34 @@
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import Outcome
+from demo_evaluation import GRID, QUESTIONS, find_results, make_root
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.conditions import gather_runs
 from ivbench_data.evaluate.results import Configuration, Results, ResultsFile, read_results
 from ivbench_data.schema import EvaluationResult, Question
+from ivbench_data.sources import import_dataset
 from ivbench_data.statistics import find_sample_size
 from ivbench_data.validate.necessity import (
     ABLATIONS,
     COMPARISON_COLUMNS,
+    CONTROLS,
     TASK_COLUMNS,
     AnswerRun,
     NecessityReport,
+    QuestionNecessity,
+    describe_necessity,
     judge_necessity,
     list_comparison_rows,
     list_task_rows,
@@ -160,6 +169,34 @@ def test_controls_are_shown_and_decide_nothing() -> None:
     assert evidence_only.difference.high < 0
 
 
+def test_running_controls_besides_unmakes_no_claim() -> None:
+    dataset = make_dataset(dict.fromkeys("ABCDEF", 40))
+    alone = judge_necessity(dataset, make_runs(dataset, CLEAR))
+    beside = judge_necessity(dataset, make_runs(dataset, {**CLEAR, **dict.fromkeys(CONTROLS, 0.7), "image_first": 0.7}))
+    p_values = {(row.task, row.condition): row.p_value for row in beside.comparisons}
+    assert all(p_values[row.task, row.condition] == row.p_value for row in alone.comparisons)
+    assert verdicts(alone) == verdicts(beside)
+
+
+def gather_on_videos(dataset: Dataset, count: int) -> Dataset:
+    """The same questions, dealt to so many videos."""
+    dealt = (q.model_copy(update={"video_id": f"v{at % count}"}) for at, q in enumerate(dataset.questions))
+    return Dataset("made", questions=tuple(dealt))
+
+
+def test_videos_too_few_for_any_test_are_told_how_many_would_do() -> None:
+    many = make_dataset({"A": 800})
+    clear = make_runs(many, {"video_first": 1.0, "video_only": 0.0, "text_only": 0.04})
+    (row, _) = judge_necessity(gather_on_videos(many, 5), clear).tasks
+    assert row.status == "insufficient_n"
+    # two tasks (A, Overall) of two ablations: 4 · 2 · 2^-G < 0.05 from 8 videos on, with 160 questions each
+    assert row.questions_needed == 8 * 160
+    assert "5 videos are too few for any test, 8 would do" in row.reason
+    assert verdicts(judge_necessity(gather_on_videos(many, 8), clear)) == {"A": "needs_image", "Overall": "needs_image"}
+    worse = make_runs(many, {"video_first": 0.0, "video_only": 1.0, "text_only": 0.04})
+    assert verdicts(judge_necessity(gather_on_videos(many, 5), worse))["A"] == "not_shown"
+
+
 # --- pairing ----------------------------------------------------------------------------------------------------
 
 
@@ -271,6 +308,8 @@ def test_results_files_become_runs(tmp_path: Path) -> None:
     report = judge_necessity(dataset, gather_runs(dataset, results))
     assert [question.label for question in report.questions] == ["image_needed"] * 3
     assert {row.condition: row.difference.value for row in report.comparisons} == {"video_only": 1.0, "text_only": 1.0}
+    with pytest.raises(UsageError, match="is about 'made', not about 'another'"):
+        gather_runs(replace(dataset, name="another"), results)
     other_grid = write_results(tmp_path, dataset, "video_first", right=True, grid="64x240")
     with pytest.raises(UsageError, match="32x240 and 64x240"):
         gather_runs(dataset, [*results, other_grid])
@@ -298,3 +337,117 @@ def test_tables_have_a_cell_a_column() -> None:
     assert len(list_comparison_rows(report)) == 3 * 3
     nothing = judge_necessity(dataset, [AnswerRun("text_only", {})])
     assert list_task_rows(nothing)[-1][2] == "missing_condition"
+    assert "no full condition" in describe_necessity(nothing)
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+LOOKING = '''
+import hashlib, json, os
+from pathlib import Path
+
+FOLDER = Path(os.environ["DEMO_FOLDER"])
+ANSWERS = {row["question_id"]: row for row in map(json.loads, (FOLDER / "questions.jsonl").read_text().splitlines())}
+
+
+def tell(request):
+    lines = [line.partition(". ") for line in request.text.splitlines()]
+    return next(letter for letter, _, text in lines if text == ANSWERS[request.question_id]["answer"])
+
+
+def with_the_image(request):
+    """Right when video and its own image are shown, else silent."""
+    own = {(FOLDER / "images" / name).read_bytes() for name in ANSWERS[request.question_id]["image_ids"]}
+    sees = request.video is not None and {image.read_bytes() for image in request.images} == own
+    return tell(request) if sees else "I cannot say."
+
+
+def without_looking(request):
+    """Right on half of the questions, whatever is shown."""
+    knows = hashlib.sha256(request.question_id.encode()).digest()[0] % 2
+    return tell(request) if knows else "I cannot say."
+'''
+CONDITIONS = ("video_first", "video_only", "text_only", "image_blank")
+
+
+@pytest.fixture(scope="module")
+def answered(demo_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo, asked under some conditions of a model that needs the image and of one that does not look."""
+    folder = tmp_path_factory.mktemp("answered")
+    root = make_root(demo_media, folder / "data")
+    (folder / "necessity_models.py").write_text(LOOKING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("DEMO_FOLDER", str(root / "demo"))
+        for model in ("with_the_image", "without_looking"):
+            for pattern in CONDITIONS:
+                asked = ["--model", f"python:necessity_models:{model}", "--pattern", pattern, "--grid", GRID.identity]
+                assert run(["evaluate", *asked, "--dataset", "demo", "--root", str(root)]) == 0
+    return root
+
+
+def results_of(root: Path, model: str) -> list[str]:
+    return [str(path) for path in find_results(root) if model in path.read_text().splitlines()[0]]
+
+
+Run = Callable[..., Outcome]
+VALIDATE = ("validate", "--check", "blank_option", "--fail-on", "never", "--dataset", "demo")
+
+
+def test_a_model_that_needs_the_image_says_so(answered: Path, run_cli: Run) -> None:
+    files = results_of(answered, "with_the_image")
+    assert len(files) == len(CONDITIONS)
+    told = run_cli(*VALIDATE, "--root", answered, "--necessity", *files, "--json")
+    assert (told.code, told.err) == (0, "")
+    document = json.loads(told.out)
+    tasks = {row["task"]: row for row in document["necessity"]["tasks"]}
+    # no answer by text is right, and still: 8 videos show nothing for sure in 14 rows of 3 ablations
+    assert {row["status"] for row in tasks.values()} == {"insufficient_n"}
+    assert tasks["Overall"]["labels"] == {"image_needed": QUESTIONS}
+    assert tasks["Overall"]["questions_needed"] >= 11 * 13
+    assert "8 videos are too few for any test, 11 would do" in tasks["Overall"]["reason"]
+    lines = Path(document["necessity_file"]).read_text().splitlines()
+    assert {QuestionNecessity.model_validate_json(line).label for line in lines} == {"image_needed"}
+    assert len(lines) == QUESTIONS
+    overall = [row for row in document["necessity"]["comparisons"] if row["task"] == "Overall"]
+    assert [row["condition"] for row in overall] == ["video_only", "text_only", "image_blank"]
+    assert {(row["mcnemar"]["only_first"], row["mcnemar"]["method"]) for row in overall} == {(QUESTIONS, "exact")}
+
+
+def test_a_model_that_does_not_look_shows_no_need(answered: Path, run_cli: Run) -> None:
+    files = results_of(answered, "without_looking")
+    told = run_cli(*VALIDATE, "--root", answered, "--necessity", *files, "--report")
+    assert told.code == 0
+    assert "not_shown" in next(line for line in told.out.splitlines() if line.lstrip().startswith("Overall"))
+    assert "video_first against every other condition" in told.out
+    assert "is made for no single task" in told.err
+    page = (answered / "demo" / "reports" / "validate.html").read_text(encoding="utf-8")
+    assert "Which questions need their image" in page
+    assert "The full condition against every other" in page
+    labels = {
+        json.loads(line)["label"] for line in (answered / "demo/reports/necessity.jsonl").read_text().splitlines()
+    }
+    assert labels == {"answerable_from_text", "image_not_shown_needed"}
+
+
+def test_without_names_all_of_the_dataset_s_results_are_meant(answered: Path, run_cli: Run) -> None:
+    document = json.loads(run_cli(*VALIDATE, "--root", answered, "--necessity", "--json").out)
+    assert [name.rpartition(":")[2] for name in document["necessity"]["models"]] == [
+        "with_the_image",
+        "without_looking",
+    ]
+    assert {row["difference"]["n"] for row in document["necessity"]["comparisons"] if row["task"] == "Overall"} == {104}
+
+
+def test_calls_of_the_command_that_cannot_be_meant(answered: Path, run_cli: Run, tmp_path: Path) -> None:
+    named = run_cli(*VALIDATE, "--root", answered, "0000")
+    assert (named.code, "only --necessity takes" in named.err) == (2, True)
+    unknown = run_cli(*VALIDATE, "--root", answered, "--necessity", "no_such_file")
+    assert (unknown.code, "names no results file" in unknown.err) == (2, True)
+    import_dataset("demo", answered / "demo" / "raw", tmp_path)
+    none = run_cli(*VALIDATE, "--root", tmp_path, "--necessity")
+    assert (none.code, "evaluate --model" in none.err) == (2, True)
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(Path(find_results(answered)[0]).read_bytes() + b'{"question_id"')
+    told = run_cli(*VALIDATE, "--root", answered, "--necessity", torn)
+    assert (told.code, "left out: torn.jsonl:" in told.err) == (0, True)

@@ -355,8 +355,8 @@ def test_every_heuristic_names_a_feature() -> None:
 
 def test_calls_that_cannot_be_meant() -> None:
     dataset = make_dataset(videos=12, tasks=("A",))
-    with pytest.raises(UsageError, match="at least 5 videos"):
-        run_probe(make_dataset(videos=4))
+    with pytest.raises(UsageError, match="at least 2 videos"):
+        run_probe(make_dataset(videos=1))
     with pytest.raises(UsageError, match="no probe family 'oracle'"):
         run_probe(dataset, ProbeOptions(selection_families=("oracle",)))
     with pytest.raises(UsageError, match="'forest' cannot both choose"):
@@ -375,6 +375,29 @@ def test_tables_and_words_call_the_figure_what_it_is(planted: ProbeReport) -> No
     assert rows[1][9] == "longest (100.0)"
     assert rows[0][7:] == ("not shown", "–", "–")
     assert [row[1] for row in list_certificate_rows(planted)] == ["chose it", *["certifies"] * 4]
+
+
+@pytest.mark.parametrize("videos", [2, 3])
+def test_few_videos_make_fewer_folds(videos: int) -> None:
+    report = run_probe(make_dataset(videos=videos), ProbeOptions(seeds=(0,), null_seeds=(0,)))
+    assert report.options.folds == videos
+    assert f"({videos} folds)" in describe_probe(report)
+    assert not any(row.leaks for row in report.tasks)
+    assert len(report.questions) == 3 * videos
+
+
+def test_questions_that_teach_nothing_leave_all_options_equally_likely() -> None:
+    dataset = make_dataset(videos=2, tasks=("A",))
+    first, second = dataset.questions
+    same = first.model_copy(update={"options": (str(first.answer),) * 6})
+    report = run_probe(Dataset("made", questions=(same, second)), QUICK)
+    assert report.questions[1].probability == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("name", ["a task of many words " * 5, "x" * 100])
+def test_long_names_leave_room_to_draw_in(planted: ProbeReport, tmp_path: Path, name: str) -> None:
+    named = tuple(row.model_copy(update={"task": name + row.task}) for row in planted.tasks)
+    plot_probe(planted.model_copy(update={"tasks": named}), tmp_path / "plot.svg")  # warnings are errors
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])

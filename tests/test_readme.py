@@ -80,6 +80,19 @@ def test_python_blocks_run(
     assert len(capsys.readouterr().out.splitlines()) == len(load("data/ivbench").videos)
 
 
+def test_the_table_of_the_release_is_the_command_s(
+    release_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = README.read_text(encoding="utf-8").partition("## What the released IV-Bench holds")[2]
+    (command,) = re.findall(r"```sh\nivbench-data (.*?)(?:  #.*)?\n```", section.partition("\n## ")[0])
+    dataset = import_dataset("ivbench", release_file, tmp_path)
+    assert cli.run([*command.split(), "--root", str(tmp_path), "--fail-on", "never"]) == 0
+    table = capsys.readouterr().out
+    assert table.count("\n") > 20
+    assert f"\n\n{table}\n" in section
+    assert f"{len(dataset.questions):,} released questions" in section
+
+
 def test_links_and_pictures_exist() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README.read_text(encoding="utf-8")):
         if not target.startswith("https://"):

@@ -20,7 +20,8 @@ from ivbench_data.sources import import_dataset
 from ivbench_data.validate import CHECKS, CheckContext, describe_check, select_checks
 from ivbench_data.workspace import Workspace
 
-# what the released test_data.jsonl holds, read by hand finding by finding: (errors, warnings, infos)
+# what the released test_data.jsonl holds, of which samples of up to 40 findings a check were read: (errors, warnings,
+# infos)
 RELEASE_COUNTS = {
     "blank_option": (0, 89, 0),
     "not_ten_options": (0, 89, 0),
@@ -161,6 +162,21 @@ def test_the_table_in_markdown_holds_the_same_counts(root: Path, capsys: pytest.
     assert f"| `answer_among_distractors` | {row['error']} |  |  | {row['questions']} |" in lines
     found = [name for name, row in counts.items() if row["error"] or row["warning"] or row["info"]]
     assert len(lines) == 2 + len(found) + 1
+
+
+def test_a_dataset_too_small_for_the_probe_has_its_checks_all_the_same(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate", "--root", str(root), "--probe", "--report"]) == 1
+    captured = capsys.readouterr()
+    assert "answer_among_distractors" in captured.out
+    assert "probe was not run: the probe needs questions with options and answers on at least 2 videos" in captured.err
+    page = (root / "ivbench" / "reports" / "validate.html").read_text(encoding="utf-8")
+    assert "The text-only probe was not run" in page
+    assert run(["validate", "--root", str(root), "--probe", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["probe"] is None
+    assert "at least 2 videos" in document["no_probe_because"]
 
 
 def test_checks_are_listed_without_a_dataset(capsys: pytest.CaptureFixture[str]) -> None:

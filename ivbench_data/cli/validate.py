@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ivbench_data.dataset import Dataset
-    from ivbench_data.schema import Finding, Severity
+    from ivbench_data.schema import BadLine, Finding, Severity
     from ivbench_data.validate import CheckContext
+    from ivbench_data.validate.necessity import NecessityReport
     from ivbench_data.validate.probe_report import ProbeReport
     from ivbench_data.validate.report import ReportPart
     from ivbench_data.workspace import Workspace
@@ -30,6 +32,9 @@ LEAK_CHECK = "image_from_own_video"
 PROBE_CHECK = "answered_from_text"
 """The name under which the probe's findings stand."""
 
+NECESSITY_FILE = "necessity.jsonl"
+"""What models' answers show of each question, a line each; in `reports/`."""
+
 _WORDY_COLUMNS = ("by which cues", "best single heuristic")
 """Columns of the probe's table that need room; they get a table of their own."""
 
@@ -40,8 +45,11 @@ _WORDY_COLUMNS = ("by which cues", "best single heuristic")
 Examples:
   ivbench-data validate
   ivbench-data validate --check reversed_range --check malformed_time --fail-on warning
-  ivbench-data validate --report --dataset demo""",
+  ivbench-data validate --report --dataset demo
+  ivbench-data validate --necessity
+  ivbench-data validate --necessity 3f2a 91bc 07dd""",
 )
+@click.argument("results", nargs=-1)
 @dataset_option
 @root_option
 @click.option("--list", "as_list", is_flag=True, help="List the checks and stop.")
@@ -60,11 +68,18 @@ Examples:
     help="Exit with 1 when something this bad is found, or worse.",
 )
 @click.option("--probe", "with_probe", is_flag=True, help="Also try to answer from the text alone: a minute or two.")
+@click.option(
+    "--necessity",
+    "with_necessity",
+    is_flag=True,
+    help="Also judge from models' answers which questions need their image: from RESULTS, or all of the dataset's.",
+)
 @click.option("--report", "with_report", is_flag=True, help="Also write reports/validate.html, to look at.")
 @click.option("--hide-answers", is_flag=True, help="Leave out of the report whatever would give an answer away.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
 @json_option
 def command(
+    results: tuple[str, ...],
     dataset: str,
     root: Path,
     as_list: bool,
@@ -73,6 +88,7 @@ def command(
     decode_videos: bool,
     fail_on: str,
     with_probe: bool,
+    with_necessity: bool,
     with_report: bool,
     hide_answers: bool,
     as_markdown: bool,
@@ -81,6 +97,8 @@ def command(
     """Find the broken questions: options, times, wording, keys and media.
 
     All findings go to reports/findings.jsonl, a line each. Exit code 1 with findings at or above --fail-on.
+
+    RESULTS are for --necessity: what `evaluate` wrote under several patterns, by paths or beginnings of their names.
     """
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load, write_jsonl
@@ -96,7 +114,11 @@ def command(
         return 0
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
-    probed = _probe(loaded, workspace, quiet=as_json) if with_probe else None
+    if results and not with_necessity:
+        raise UsageError(f"{results[0]!r} is a results file's name, which only --necessity takes")
+    bad_lines = list(loaded.bad_lines)
+    needed = _judge_necessity(loaded, workspace, results, bad_lines) if with_necessity else None
+    probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
     findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
     if probed is not None:
         from ivbench_data.validate.probe_report import find_leaks
@@ -108,8 +130,11 @@ def command(
     report_path = None
     if with_report:
         from ivbench_data.validate.report import write_report
+        from ivbench_data.validate.report_parts import show_no_probe
 
-        parts = _gather_parts(loaded, workspace, probed)
+        parts = _gather_parts(loaded, workspace, probed, needed)
+        if no_probe is not None:
+            parts.insert(0, show_no_probe(no_probe))
         report_path = write_report(loaded, findings, workspace, parts=parts, hide_answers=hide_answers)
     counts = count_findings(findings, names)
     if as_json:
@@ -120,17 +145,25 @@ def command(
                 "counts": counts,
                 "findings": [finding.model_dump() for finding in findings],
                 "probe": probed.model_dump(mode="json", exclude={"questions"}) if probed else None,
+                "no_probe_because": no_probe,
+                "necessity": needed.model_dump(mode="json", exclude={"questions"}) if needed else None,
+                "necessity_file": str(workspace.reports / NECESSITY_FILE) if needed else None,
                 "findings_file": str(findings_path),
                 "report_file": str(report_path) if report_path else None,
-                "bad_lines": [line.model_dump() for line in loaded.bad_lines],
+                "bad_lines": [line.model_dump() for line in bad_lines],
             }
         )
     else:
         _print_counts(loaded, counts, len({finding.question_id for finding in findings} - {None}), as_markdown)
         if probed is not None:
             _print_probe(probed)
-        for line in loaded.bad_lines:
-            say(f"left out at import: {line}", style="yellow")
+        if no_probe is not None:
+            say(f"The text-only probe was not run: {no_probe}.", style="yellow")
+        if needed is not None:
+            _print_necessity(needed)
+            say(f"What was found of each question: {workspace.reports / NECESSITY_FILE}")
+        for number, line in enumerate(bad_lines):
+            say(f"left out{' at import' if number < len(loaded.bad_lines) else ''}: {line}", style="yellow")
         say(f"What each check finds: ivbench-data validate --list\nAll findings: {findings_path}")
         if report_path is not None:
             say(f"Report: {report_path}")
@@ -154,7 +187,8 @@ def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[st
     }
 
 
-def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> ProbeReport:
+def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeReport | None, str | None]:
+    """What the probe found, or why it could not be run: a dataset too small for it has its checks all the same."""
     from ivbench_data.cli.console import say
     from ivbench_data.validate.probe import run_probe
     from ivbench_data.workspace import write_json
@@ -163,20 +197,48 @@ def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> ProbeReport:
         if not quiet:
             say(f"probe, step {done}: {step}")
 
-    report = run_probe(dataset, on_step=tell)
+    try:
+        report = run_probe(dataset, on_step=tell)
+    except UsageError as error:  # its options are the defaults: it can only be the dataset
+        return None, str(error)
     write_json(workspace.reports / "probe.json", report.model_dump(mode="json"))
+    return report, None
+
+
+def _judge_necessity(
+    dataset: Dataset, workspace: Workspace, names: tuple[str, ...], bad_lines: list[BadLine]
+) -> NecessityReport:
+    """The one place where the evaluator's files meet the judgement, which knows nothing of files."""
+    from ivbench_data.dataset import write_jsonl
+    from ivbench_data.evaluate.conditions import gather_runs
+    from ivbench_data.evaluate.results import find_results, read_results
+    from ivbench_data.validate.necessity import judge_necessity
+
+    folder = workspace.folder / "results"
+    read = [read_results(path) for path in find_results(folder, names)]
+    if not read:
+        raise UsageError(
+            f"there are no results in {folder}. Make some with: ivbench-data evaluate --model … --sweep patterns"
+        )
+    bad_lines.extend(line for item in read for line in item.bad_lines)
+    report = judge_necessity(dataset, gather_runs(dataset, read))
+    write_jsonl(workspace.reports / NECESSITY_FILE, report.questions)
     return report
 
 
-def _gather_parts(dataset: Dataset, workspace: Workspace, probed: ProbeReport | None) -> list[ReportPart]:
-    """The probe's part, where it was run, and coverage's, where any evidence can be judged in the cached grids."""
+def _gather_parts(
+    dataset: Dataset, workspace: Workspace, probed: ProbeReport | None, needed: NecessityReport | None
+) -> list[ReportPart]:
+    """What the probe and models' answers gave, where they were asked for, and coverage, where any can be judged."""
     from ivbench_data.schema import FrameGrid
     from ivbench_data.validate.coverage import cover_questions, summarise_coverage
     from ivbench_data.validate.coverage_figure import compute_curve
     from ivbench_data.validate.leaks import list_grids
-    from ivbench_data.validate.report_parts import show_coverage, show_probe
+    from ivbench_data.validate.report_parts import show_coverage, show_necessity, show_probe
 
     parts = [] if probed is None else [show_probe(probed)]
+    if needed is not None:
+        parts.extend(show_necessity(needed))
     grids = list_grids(workspace) or [FrameGrid(nframes=32, res=240)]
     summaries = summarise_coverage(cover_questions(dataset, workspace.root, grids))
     if any(row.seen is not None for row in summaries):
@@ -236,3 +298,23 @@ def _print_probe(probed: ProbeReport) -> None:
     for title, chosen in (("What the text alone gives away", figures), ("By which cues", words)):
         print_table(title, [TASK_COLUMNS[at] for at in chosen], [[row[at] for at in chosen] for row in rows])
     say(describe_probe(probed))
+
+
+def _print_necessity(report: NecessityReport) -> None:
+    from ivbench_data.cli.console import print_table, say
+    from ivbench_data.validate.necessity import (
+        COMPARISON_COLUMNS,
+        TASK_COLUMNS,
+        describe_necessity,
+        list_comparison_rows,
+        list_task_rows,
+    )
+
+    rows = list_task_rows(report)
+    print_table("Which tasks need their images", TASK_COLUMNS[:-1], [row[:-1] for row in rows])
+    print_table("Why", (TASK_COLUMNS[0], TASK_COLUMNS[-1]), [(row[0], row[-1]) for row in rows])
+    if report.comparisons:
+        print_table(
+            f"{report.full_condition} against every other condition", COMPARISON_COLUMNS, list_comparison_rows(report)
+        )
+    say(describe_necessity(report))

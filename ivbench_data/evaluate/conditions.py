@@ -23,7 +23,8 @@ def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]
     Models pair up across files by everything but pattern and grid, for a condition without video has no grid.
 
     Raises:
-        UsageError: two files hold the same condition of the same model, as with two grids: which one is meant?
+        UsageError: a file is about another dataset, or two hold the same condition of the same model, as with two
+            grids: which one is meant?
     """
     runs: list[AnswerRun] = []
     file_of: dict[tuple[str, str, int], Results] = {}

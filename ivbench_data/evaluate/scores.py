@@ -143,7 +143,13 @@ def is_scorable(question: Question) -> bool:
 
 
 def judge(dataset: Dataset, results: Results, rotation: int = 0) -> list[Judged]:
-    """Every question of the dataset that can be scored, beside its row under that rotation."""
+    """Every question of the dataset that can be scored, beside its row under that rotation.
+
+    Raises:
+        UsageError: the results are of another dataset.
+    """
+    if results.configuration.dataset != dataset.name:
+        raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
     return [
         Judged(question, results.rows.get((question.question_id, rotation)))
         for question in dataset.questions
@@ -160,8 +166,6 @@ def score_results(dataset: Dataset, results: Results, workspace: Workspace | Non
         UsageError: the results are of another dataset.
         MissingDependencyError: scipy is not installed.
     """
-    if results.configuration.dataset != dataset.name:
-        raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
     manifest = find_manifest(dataset)
     judged = judge(dataset, results)
     found = dict.fromkeys(item.question.task for item in judged)

@@ -73,6 +73,8 @@ def hold_out(
     with threadpool_limits(1):
         for learns in deal_folds(table, folds, key.seed):
             rows_learn = learns[table.question_of]
+            if correct[rows_learn].all():  # nothing to tell apart, nothing learnt: all options stay equally likely
+                continue
             rows = np.hstack([table.values, count_answers(table, correct, learns)])
             score = FAMILIES[key.family](rows[rows_learn], context[rows_learn], correct[rows_learn], key.seed)
             asked, around = rows[~rows_learn], context[~rows_learn]

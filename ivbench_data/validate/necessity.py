@@ -7,6 +7,7 @@ the full condition beats every ablation and the text-only upper bound stays near
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -110,7 +111,8 @@ class ConditionComparison(Record):
     clustered_p_value: Probability
     """Two-sided p of the difference with videos as units."""
     p_value: Probability
-    """The larger of the two, Holm-adjusted over all tasks and conditions."""
+    """The larger of the two, Holm-adjusted over all tasks and ablations, or over all tasks and the other conditions:
+    a control that was run besides must not unmake a claim."""
 
 
 class TaskNecessity(Record):
@@ -119,8 +121,8 @@ class TaskNecessity(Record):
     task: NonEmpty
     """The task, or `Overall`."""
     status: Status
-    """`needs_image`: claimed. `not_shown`: not claimed. `insufficient_n`: too few questions for the text-only bound.
-    `missing_condition`: the full, the video-only or the text-only condition was not run."""
+    """`needs_image`: claimed. `not_shown`: not claimed. `insufficient_n`: too few questions for the text-only bound, or
+    too few videos for any test. `missing_condition`: the full, video-only or text-only condition was not run."""
     reason: NonEmpty
     """Why, in a sentence."""
     questions: NonNegativeInt
@@ -130,8 +132,8 @@ class TaskNecessity(Record):
     text_only: Estimate | None
     """Text-only accuracy of the model with the highest upper bound."""
     questions_needed: PositiveInt | None = None
-    """Questions that would do for the bound in 80% of samples if text told nothing, as many to a video as here; given
-    with `insufficient_n`."""
+    """Questions that would do for the bound in 80% of samples if text told nothing, and on how many videos a test can
+    show anything, as many to a video as here; given with `insufficient_n`."""
     labels: dict[str, NonNegativeInt]
     """Questions of each label."""
 
@@ -173,10 +175,7 @@ def judge_necessity(
     return NecessityReport(
         full_condition=full,
         models=tuple(sorted({run.model for run in runs})),
-        tasks=tuple(
-            _decide(task, of_task, table, [row for row in comparisons if row.task == task], labelled, options)
-            for task, of_task in groups.items()
-        ),
+        tasks=tuple(_decide(task, of_task, table, comparisons, labelled, options) for task, of_task in groups.items()),
         comparisons=tuple(comparisons),
         questions=tuple(labelled),
     )
@@ -200,7 +199,7 @@ def _arrange(runs: Sequence[AnswerRun]) -> dict[str, _Runs]:
         if (run.model, run.seed) in of_condition:
             raise UsageError(f"{run.model}, seed {run.seed} was given twice under {run.condition}")
         of_condition[run.model, run.seed] = run.correct
-    return table
+    return {condition: table[condition] for condition in known if condition in table}
 
 
 def _group_tasks(questions: Sequence[Question]) -> dict[str, list[Question]]:
@@ -256,8 +255,12 @@ def _compare_conditions(
         if condition != full
         for row in _compare(task, condition, table[full], runs, questions, options)
     ]
-    adjusted = adjust_holm([row.p_value for row in made])
-    return [row.model_copy(update={"p_value": p_value}) for row, p_value in zip(made, adjusted, strict=True)]
+    adjusted: dict[tuple[str, str], float] = {}
+    for decides in (True, False):
+        of_kind = [row for row in made if (row.condition in ABLATIONS) == decides]
+        p_values = adjust_holm([row.p_value for row in of_kind])
+        adjusted |= {(row.task, row.condition): p for row, p in zip(of_kind, p_values, strict=True)}
+    return [row.model_copy(update={"p_value": adjusted[row.task, row.condition]}) for row in made]
 
 
 def _compare(
@@ -319,7 +322,11 @@ def _decide(
             cluster_size=text_only.n / text_only.clusters,
             confidence=options.confidence,
         )
-    status, reason = _find_status(chance, text_only, needed, comparisons, options)
+    decisive = [row for row in comparisons if row.condition in ABLATIONS]
+    videos_needed = _count_videos_needed(len(decisive), options)
+    status, reason, needed = _find_status(
+        chance, text_only, needed, videos_needed, [row for row in decisive if row.task == task], options
+    )
     own = [row.label for row in labelled if task in (OVERALL, row.task)]
     return TaskNecessity(
         task=task,
@@ -328,37 +335,51 @@ def _decide(
         questions=len(questions),
         chance=chance,
         text_only=text_only,
-        questions_needed=needed if status == "insufficient_n" else None,
+        questions_needed=needed,
         labels={label: own.count(label) for label in dict.fromkeys(own)},
     )
+
+
+def _count_videos_needed(tests: int, options: NecessityOptions) -> int:
+    """Videos from which on so many tests, with videos as units, can come out significant at all.
+
+    A difference on every question of G videos has a p of `2 · 2^-G` (the sign test), times the tests by Holm.
+    """
+    return math.floor(math.log2(2 * max(1, tests) / options.significance)) + 1
 
 
 def _find_status(
     chance: float,
     text_only: Estimate | None,
     needed: int | None,
-    comparisons: Sequence[ConditionComparison],
+    videos_needed: int,
+    decisive: Sequence[ConditionComparison],
     options: NecessityOptions,
-) -> tuple[Status, str]:
-    decisive = [row for row in comparisons if row.condition in ABLATIONS]
+) -> tuple[Status, str, int | None]:
+    """The status, why, and with `insufficient_n` how many questions would do."""
     missing = [name for name in ("video_only", "text_only") if name not in {row.condition for row in decisive}]
     if missing or text_only is None:
-        return (
-            "missing_condition",
-            f"the full condition cannot be compared with {' and '.join(missing)}: answers are missing",
-        )
+        told = f"the full condition cannot be compared with {' and '.join(missing)}: answers are missing"
+        return "missing_condition", told, None
     limit = chance + options.margin
-    unbeaten = [
-        row.condition for row in decisive if not (row.difference.value > 0 and row.p_value < options.significance)
-    ]
     bound = f"the text-only upper bound is {text_only.high:.1%}, {limit:.1%} at most are allowed (chance {chance:.1%})"
-    if text_only.high <= limit:
-        if unbeaten:
-            return "not_shown", f"the full condition does not beat {', '.join(unbeaten)}; {bound}"
-        return "needs_image", f"the full condition beats {', '.join(row.condition for row in decisive)}; {bound}"
-    if text_only.low <= limit and needed is not None and text_only.n < needed:
-        return "insufficient_n", f"{bound}; {text_only.n} questions are too few for it, about {needed} would do"
-    return "not_shown", bound
+    unbeaten = [row for row in decisive if not (row.difference.value > 0 and row.p_value < options.significance)]
+    names = ", ".join(row.condition for row in unbeaten)
+    short = [row.difference for row in unbeaten if row.difference.value > 0 and row.difference.clusters < videos_needed]
+    on_videos = max((math.ceil(videos_needed * one.n / one.clusters) for one in short), default=0)
+    too_few = (
+        f"{min((one.clusters for one in short), default=0)} videos are too few for any test, {videos_needed} would do"
+    )
+    if text_only.high > limit:
+        if text_only.low > limit or needed is None or text_only.n >= needed:
+            return "not_shown", bound, None
+        told = f"{bound}; {text_only.n} questions are too few for it, about {needed} would do"
+        return "insufficient_n", f"{told}; {too_few}" if short else told, max(needed, on_videos)
+    if unbeaten and len(short) == len(unbeaten):
+        return "insufficient_n", f"{bound}; against {names} {too_few}, some {on_videos} questions", on_videos
+    if unbeaten:
+        return "not_shown", f"the full condition does not beat {names}; {bound}", None
+    return "needs_image", f"the full condition beats {', '.join(row.condition for row in decisive)}; {bound}", None
 
 
 def _mean_chance(questions: Sequence[Question]) -> float:
@@ -386,10 +407,12 @@ def _bound_text_only(questions: Sequence[Question], runs: _Runs, options: Necess
 
 # --- showing it -------------------------------------------------------------------------------------------------
 
-TASK_COLUMNS: Final = ("task", "questions", "verdict", "chance %", "text-only %", "interval", "why")
+TASK_COLUMNS: Final = ("task", "questions", "verdict", "chance %", "text-only %", "interval", "would do", "why")
 """Columns of `list_task_rows`."""
 
-COMPARISON_COLUMNS: Final = ("task", "against", "questions", "full %", "other %", "difference", "interval", "p (Holm)")
+COMPARISON_COLUMNS: Final = (
+    "task", "against", "questions", "full %", "other %", "difference", "right alone", "McNemar p", "p (Holm)",
+)  # fmt: skip
 """Columns of `list_comparison_rows`."""
 
 
@@ -403,6 +426,7 @@ def list_task_rows(report: NecessityReport) -> list[tuple[object, ...]]:
             f"{row.chance * 100:.1f}",
             "–" if row.text_only is None else f"{row.text_only.value * 100:.1f}",
             "–" if row.text_only is None else f"{row.text_only.low * 100:.1f}–{row.text_only.high * 100:.1f}",
+            "–" if row.questions_needed is None else row.questions_needed,
             row.reason,
         )
         for row in report.tasks
@@ -410,7 +434,7 @@ def list_task_rows(report: NecessityReport) -> list[tuple[object, ...]]:
 
 
 def list_comparison_rows(report: NecessityReport) -> list[tuple[object, ...]]:
-    """One row a task and condition for a table."""
+    """One row a task and condition for a table; `right alone` are the questions that McNemar's test counts."""
     return [
         (
             row.task,
@@ -418,9 +442,25 @@ def list_comparison_rows(report: NecessityReport) -> list[tuple[object, ...]]:
             row.difference.n,
             f"{row.full * 100:.1f}",
             f"{row.other * 100:.1f}",
-            f"{row.difference.value * 100:+.1f}",
-            f"{row.difference.low * 100:+.1f} to {row.difference.high * 100:+.1f}",
+            f"{row.difference.value * 100:+.1f} ({row.difference.low * 100:+.1f} to {row.difference.high * 100:+.1f})",
+            f"{row.mcnemar.only_first} : {row.mcnemar.only_second}",
+            f"{row.mcnemar.p_value:.2g}",
             f"{row.p_value:.2g}",
         )
         for row in report.comparisons
     ]
+
+
+def describe_necessity(report: NecessityReport) -> str:
+    """The report in a few sentences: of which models, what each question was found to be, what is claimed."""
+    models = f"{len(report.models)} model{'' if len(report.models) == 1 else 's'}"
+    if report.full_condition is None:
+        return f"The answers of {models} hold no full condition ({' or '.join(FULL)}): nothing can be said."
+    overall = report.tasks[-1]
+    told = ", ".join(f"{count:,} {label}" for label, count in sorted(overall.labels.items())) or "none"
+    claimed = [row.task for row in report.tasks if row.status == "needs_image" and row.task != OVERALL]
+    return (
+        f"The answers of {models}; the full condition is {report.full_condition}. Of {overall.questions:,} questions: "
+        f"{told}. The claim that a task needs its images is made for {', '.join(claimed) or 'no single task'}; over "
+        f"all of them: {overall.status}, {overall.reason}."
+    )

@@ -60,17 +60,19 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
 
     Args:
         dataset: questions without options or with hidden answers are passed over, and counted.
-        options: how to run it.
+        options: how to run it; on fewer videos than `folds` there are as many folds as videos, and the report says so.
         on_step: told after each family and seed: what was done, and how many times so far.
 
     Raises:
-        UsageError: too few videos to hold any out, or certifying families or seeds that also choose.
+        UsageError: not even two videos to hold one out, or certifying families or seeds that also choose.
         MissingDependencyError: scikit-learn, scipy or statsmodels is not installed.
     """
     options = options or ProbeOptions()
     _check_options(options)
     table = tabulate_options(dataset.questions)
-    _check_table(table, dataset.name, options)
+    videos = len(np.unique(table.cluster))
+    _check_table(table, dataset.name, videos)
+    options = options.model_copy(update={"folds": min(options.folds, videos)})
     steps = Steps(on_step)
     held = {
         key: hold_out(table, table.correct, key, options.folds, steps, with_cues=True)
@@ -107,12 +109,11 @@ def _check_options(options: ProbeOptions) -> None:
         raise UsageError(f"the seed {min(seeds)} cannot both choose the hard subset and certify it")
 
 
-def _check_table(table: OptionTable, name: str, options: ProbeOptions) -> None:
-    videos = len(np.unique(table.cluster))
-    if videos < options.folds:
+def _check_table(table: OptionTable, name: str, videos: int) -> None:
+    if videos < 2:
         raise UsageError(
-            f"the probe needs questions with options and answers on at least {options.folds} videos, to hold some of "
-            f"them out; {name!r} has them on {videos}"
+            f"the probe needs questions with options and answers on at least 2 videos, to hold one of them out; "
+            f"{name!r} has them on {videos}"
         )
     if table.correct.all():
         raise UsageError(f"every option in {name!r} equals its question's answer: there is nothing to tell apart")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,6 +15,9 @@ from ivbench_data.statistics import CONFIDENCE, Estimate, Probability
 from ivbench_data.validate.families import FAMILIES
 from ivbench_data.validate.features import CUES
 from ivbench_data.workspace import write_atomically
+
+LABEL_CHARS: Final = 36
+"""Characters of a task's name on one line of the plot."""
 
 OVERALL: Final = "Overall"
 """Name of the row over all tasks."""
@@ -300,8 +304,9 @@ def describe_probe(report: ProbeReport) -> str:
         else "No hard subset could be found."
     )
     return (
-        f"From question and options alone, trained on other videos, {_percent(row.accuracy.value)}% "
-        f"({_interval(row.accuracy)}) of {row.accuracy.n:,} questions are answered; chance is {_percent(row.chance)}%. "
+        f"From question and options alone, trained on other videos ({report.options.folds} folds), "
+        f"{_percent(row.accuracy.value)}% ({_interval(row.accuracy)}) of {row.accuracy.n:,} questions are answered; "
+        f"chance is {_percent(row.chance)}%. "
         f"This is a trained leakage bound, not a zero-shot score.{null} {subset}"
     )
 
@@ -359,7 +364,8 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
             text = ", ".join(cues[:3]) + (" …" if len(cues) > 3 else "")
             axes.text(row.accuracy.high * 100 + 1, at + 0.12, text, va="center", fontsize=8, color="0.3")
     # names come from the data: `$` in them is not the beginning of a formula
-    axes.set_yticks(range(len(rows)), [f"{row.task} ({row.accuracy.n})" for row in rows], parse_math=False)
+    labels = [f"{_break_name(row.task)} ({row.accuracy.n})" for row in rows]
+    axes.set_yticks(range(len(rows)), labels, parse_math=False)
     axes.set_xlabel(f"accuracy, %, with {report.options.confidence:.0%} intervals clustered by video")
     axes.set_xlim(0, min(118, max(row.accuracy.high for row in rows) * 100 + 22))
     axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -382,6 +388,11 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
 def _draw_estimate(axes: Any, estimate: Estimate, at: float, color: str, marker: str) -> None:
     axes.plot([estimate.low * 100, estimate.high * 100], [at, at], color=color, linewidth=1.6)
     axes.plot([estimate.value * 100], [at], color=color, marker=marker, markersize=5)
+
+
+def _break_name(name: str) -> str:
+    """The name on two lines at most: one of a hundred characters would leave no room to draw in."""
+    return "\n".join(textwrap.wrap(name, LABEL_CHARS, max_lines=2, placeholder="…"))
 
 
 def _legend_line(color: str, marker: str, label: str) -> Any:

@@ -1,4 +1,4 @@
-"""The probe's and coverage's places in the report: their tables, figures and what they say of single questions."""
+"""The places of probe, necessity and coverage in the report: tables, figures, what they say of single questions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from pathlib import Path
 
 from ivbench_data.validate.coverage import CoverageSummary
 from ivbench_data.validate.coverage_figure import CurvePoint, plot_curve
+from ivbench_data.validate.necessity import (
+    COMPARISON_COLUMNS,
+    NecessityReport,
+    QuestionNecessity,
+    describe_necessity,
+    list_comparison_rows,
+)
+from ivbench_data.validate.necessity import TASK_COLUMNS as NECESSITY_COLUMNS
+from ivbench_data.validate.necessity import list_task_rows as list_necessity_rows
 from ivbench_data.validate.probe_report import TASK_COLUMNS, ProbeReport, describe_probe, list_task_rows, plot_probe
 from ivbench_data.validate.report import ReportPart
 
+PROBE_TITLE = "What the text alone gives away"
 COVERAGE_COLUMNS = ("grid", "task", "questions", "judged", "seen %", "95% interval", "recall %", "precision %")
 
 
@@ -26,7 +36,7 @@ def show_probe(report: ProbeReport) -> ReportPart:
         for row in report.questions
     }
     return ReportPart(
-        title="What the text alone gives away",
+        title=PROBE_TITLE,
         text=describe_probe(report),
         columns=TASK_COLUMNS,
         rows=tuple(list_task_rows(report)),
@@ -34,6 +44,30 @@ def show_probe(report: ProbeReport) -> ReportPart:
         notes=notes,
         checks={"answered_from_text": "Questions whose answer the text-only probe finds without video and image."},
     )
+
+
+def show_no_probe(reason: str) -> ReportPart:
+    """The probe's place where it could not be run, and why."""
+    return ReportPart(title=PROBE_TITLE, text=f"The text-only probe was not run: {reason}.")
+
+
+def show_necessity(report: NecessityReport) -> tuple[ReportPart, ReportPart]:
+    """What models needed the image for: the claim on each task, and the comparisons that it rests on."""
+    claims = ReportPart(
+        title="Which questions need their image",
+        text=describe_necessity(report),
+        columns=NECESSITY_COLUMNS,
+        rows=tuple(list_necessity_rows(report)),
+        notes={row.question_id: _tell_runs(row) for row in report.questions},
+    )
+    comparisons = ReportPart(
+        title="The full condition against every other",
+        text="Differences in percentage points, with intervals clustered by video. McNemar's test is exact when small; "
+        "p is the larger of it and a test with videos as units, adjusted by Holm over all rows.",
+        columns=COMPARISON_COLUMNS,
+        rows=tuple(list_comparison_rows(report)),
+    )
+    return claims, comparisons
 
 
 def show_coverage(summaries: Sequence[CoverageSummary], points: Sequence[CurvePoint], title: str) -> ReportPart:
@@ -57,6 +91,11 @@ def show_coverage(summaries: Sequence[CoverageSummary], points: Sequence[CurvePo
         rows=tuple(rows),
         figure=_draw(lambda path: plot_curve(points, title, path)) if points else None,
     )
+
+
+def _tell_runs(row: QuestionNecessity) -> str:
+    shares = (f"{condition} {row.right[condition]:.0%} of {runs}" for condition, runs in row.runs.items())
+    return f"Answers of models: {row.label}; right in {', '.join(shares)}"
 
 
 def _draw(plot: Callable[[Path], None]) -> bytes:
