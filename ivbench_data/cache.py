@@ -267,6 +267,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             writer.late_metadata = {
                 "decode_path": report.decode_path,
                 "rotation": str(report.rotation),
+                "mirrored": "yes" if report.is_mirrored else "no",
                 "colour_matrix": report.colour_matrix,
                 "colour_range": report.colour_range,
             }
