@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from ivbench_data.dataset import iterate_jsonl
+from ivbench_data.dataset import read_jsonl
 from ivbench_data.errors import StorageError
 from ivbench_data.schema import BadLine, Record
 from ivbench_data.workspace import Workspace
@@ -44,17 +41,16 @@ class LedgerWriter:
             raise StorageError.from_os_error(error, self.path) from error
 
 
-def read_ledger(workspace: Workspace, kind: str, record: type[RecordT]) -> Iterator[RecordT]:
-    """All rows of a kind, file by file, in no order of time; torn lines and those of an unknown form are left out."""
+def read_ledger(workspace: Workspace, kind: str, record: type[RecordT]) -> tuple[list[RecordT], list[BadLine]]:
+    """All rows of a kind, file by file, in no order of time, and the lines that hold none: torn, or of another form."""
+    rows: list[RecordT] = []
+    bad: list[BadLine] = []
     folder = _ledger_folder(workspace)
     for path in sorted(folder.glob(f"{kind}-*.jsonl")) if folder.is_dir() else ():
-        for _, line, value in iterate_jsonl(path):
-            if isinstance(value, BadLine):
-                continue
-            try:
-                yield record.model_validate_json(line)
-            except ValidationError:
-                continue
+        read, unreadable = read_jsonl(path, record, None)
+        rows += read
+        bad += unreadable
+    return rows, bad
 
 
 def _ledger_folder(workspace: Workspace) -> Path:

@@ -341,7 +341,7 @@ def _run(tasks: list[VerifyTask], depth: Depth, options: VerifyOptions) -> Itera
 
 
 def _read_known(workspace: Workspace) -> dict[str, WholeDecode]:
-    rows = sorted(read_ledger(workspace, LEDGER_KIND, WholeDecode), key=lambda row: row.when)
+    rows = sorted(read_ledger(workspace, LEDGER_KIND, WholeDecode)[0], key=lambda row: row.when)
     return {row.video_id: row for row in rows}
 
 

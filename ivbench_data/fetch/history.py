@@ -75,6 +75,6 @@ def is_final(row: FetchResult) -> bool:
 def read_histories(workspace: Workspace) -> dict[str, VideoHistory]:
     """What the ledger says of each video that was ever asked for."""
     histories: dict[str, VideoHistory] = {}
-    for row in sorted(read_ledger(workspace, LEDGER_KIND, FetchResult), key=lambda row: row.when or _LONG_AGO):
+    for row in sorted(read_ledger(workspace, LEDGER_KIND, FetchResult)[0], key=lambda row: row.when or _LONG_AGO):
         histories.setdefault(row.video_id, VideoHistory()).add(row)
     return histories

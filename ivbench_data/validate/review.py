@@ -20,8 +20,9 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime, PositiveInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, read_jsonl, write_jsonl
+from ivbench_data.dataset import Dataset, explain, write_jsonl
 from ivbench_data.errors import UsageError
+from ivbench_data.ledger import read_ledger
 from ivbench_data.schema import BadLine, Finding, NonEmpty, Question, Record
 from ivbench_data.statistics import compute_cohen_kappa, compute_krippendorff_alpha
 from ivbench_data.workspace import Workspace
@@ -29,6 +30,9 @@ from ivbench_data.workspace import Workspace
 Verdict = Literal["accept", "reject", "unsure"]
 Status = Literal["accepted", "rejected", "disputed", "unreviewed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+
+LEDGER_KIND = "review"
+"""Under which verdicts stand in the ledger."""
 
 SHEET_COLUMNS = (
     "question_id", "verdict", "reason", "reviewer", "round", "task", "video_id", "image_ids", "question", "options",
@@ -226,19 +230,14 @@ def add_reviews(workspace: Workspace, reviews: Sequence[Review]) -> Path:
     Raises:
         StorageError: the root cannot be written.
     """
-    path = workspace.ledger / f"review-{uuid.uuid4()}.jsonl"
+    path = workspace.ledger / f"{LEDGER_KIND}-{uuid.uuid4()}.jsonl"
     write_jsonl(path, reviews)
     return path
 
 
 def read_reviews(workspace: Workspace) -> tuple[list[Review], list[BadLine]]:
     """All verdicts in the ledger in the order of their times, and the lines that hold none."""
-    reviews: list[Review] = []
-    bad: list[BadLine] = []
-    for path in sorted(workspace.ledger.glob("review-*.jsonl")) if workspace.ledger.is_dir() else ():
-        read, unreadable = read_jsonl(path, Review, None)
-        reviews += read
-        bad += unreadable
+    reviews, bad = read_ledger(workspace, LEDGER_KIND, Review)
     return sorted(reviews, key=lambda review: review.reviewed_at), bad
 
 
