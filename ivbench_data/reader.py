@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,34 @@ if TYPE_CHECKING:
 Framework = Literal["np", "pt"]
 
 
+@overload
+def read_frames(
+    root: Path | str,
+    video_id: str,
+    grid: FrameGrid | str,
+    *,
+    dataset: str = ...,
+    check: bool = ...,
+    selection: FrameSelection | None = ...,
+    framework: Literal["np"] = ...,
+    device: None = ...,
+) -> Clip: ...
+
+
+@overload
+def read_frames(
+    root: Path | str,
+    video_id: str,
+    grid: FrameGrid | str,
+    *,
+    dataset: str = ...,
+    check: bool = ...,
+    selection: FrameSelection | None = ...,
+    framework: Literal["pt"],
+    device: str | None = ...,
+) -> TensorClip: ...
+
+
 def read_frames(
     root: Path | str,
     video_id: str,
@@ -36,20 +64,33 @@ def read_frames(
     dataset: str = "ivbench",
     check: bool = False,
     selection: FrameSelection | None = None,
-) -> Clip:
+    framework: Framework = "np",
+    device: str | None = None,
+) -> Clip | TensorClip:
     """The frames of one video in one grid: uint8 `[T, 3, H, W]` memory-mapped, with timestamps and indices.
 
     `grid` may be written as its identity, `32x240`. With `check`, every byte is compared with the file's digests. With
-    a `selection`, only its frames (which are then copied), in its order.
+    a `selection`, only its frames (which are then copied), in its order. With `framework="pt"`, tensors on `device`
+    (for many clips, a `CacheReader` reuses its buffers and reads ahead).
 
     Raises:
         CacheNotFoundError: there is no such cache file.
         CacheCorruptError: the file is damaged.
+        MissingDependencyError: tensors are asked for, and torch is not installed.
         UsageError: the grid or the id is none, or the selection names other frames than the cache holds.
     """
+    _check_framework(framework, device)
     path = Workspace(Path(root), dataset).cache_path(_to_grid(grid), video_id)
     clip = read_frame_file(path, check)
-    return clip if selection is None else select_frames(clip, selection)
+    clip = clip if selection is None else select_frames(clip, selection)
+    return clip if framework == "np" else _make_tensors(FrameStager(device), video_id, clip)
+
+
+def _check_framework(framework: str, device: str | None) -> None:
+    if framework not in get_args(Framework):
+        raise UsageError(f"framework is {framework!r}; it can be 'np' or 'pt'")
+    if device is not None and framework != "pt":
+        raise UsageError("device needs framework='pt'")
 
 
 def select_frames(clip: Clip, selection: FrameSelection) -> Clip:
@@ -117,10 +158,7 @@ class CacheReader:
         check: bool = False,
         prefetch: int = 2,
     ) -> None:
-        if framework not in ("np", "pt"):
-            raise UsageError(f"framework is {framework!r}; it can be 'np' or 'pt'")
-        if device is not None and framework != "pt":
-            raise UsageError("device needs framework='pt'")
+        _check_framework(framework, device)
         self._workspace = Workspace(Path(root), dataset)
         self._grid = _to_grid(grid)
         self._check = check

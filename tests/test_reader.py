@@ -252,6 +252,8 @@ def test_wrong_frameworks_are_usage_errors(cached: Path) -> None:
         CacheReader(cached, GRID, framework="tf")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(UsageError, match="device"):
         CacheReader(cached, GRID, device="cuda")
+    with pytest.raises(UsageError, match="device"):
+        read_frames(cached, first_id(cached), GRID, dataset="demo", device="cuda")  # type: ignore[call-overload]  # on purpose
 
 
 def test_check_caches_names_what_is_in_the_wrong_place(cached: Path, tmp_path: Path) -> None:
@@ -277,6 +279,8 @@ def test_tensors_equal_arrays(cached: Path) -> None:
             assert isinstance(clip.frames, torch.Tensor)
             assert np.array_equal(clip.frames.numpy(), arrays.frames)
             assert np.array_equal(clip.pts_seconds.numpy(), arrays.pts_seconds)
+    alone = read_frames(cached, ids[0], GRID, dataset="demo", framework="pt")
+    assert np.array_equal(alone.frames.numpy(), read_frames(cached, ids[0], GRID, dataset="demo").frames)
     dataset = open_torch_dataset(cached, GRID, ids, dataset="demo")
     loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=2)
     items = list(loader)
