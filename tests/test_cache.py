@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -195,8 +196,11 @@ def test_a_killed_run_leaves_whole_files_and_is_taken_up(linked_demo: Dataset, t
     for pause in (0.4, 0.7, 1.0):
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         time.sleep(pause)
-        for pid in [run.pid, *_workers_of(run.pid)]:
-            os.kill(pid, signal.SIGKILL)
+        run.send_signal(signal.SIGSTOP)  # so that it starts no worker between the listing and the kill
+        for worker in _workers_of(run.pid):
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        run.kill()
         run.wait()
         assert [fault for _, fault in check_caches(linked_demo, tmp_path) if fault] == []
     finished = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
