@@ -23,7 +23,7 @@ from ivbench_data.framefile import Clip, FrameFileWriter, read_frame_file, write
 from ivbench_data.sample import sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
 from ivbench_data.workers import available_cores, run_in_workers
-from ivbench_data.workspace import Workspace, default_root, digest_stream, sweep_temporaries
+from ivbench_data.workspace import Workspace, default_root, digest_stream, list_folder, sweep_temporaries
 
 
 class CacheOptions(Record):
@@ -162,11 +162,14 @@ def check_caches(
     """Every cache file of the dataset, and what is wrong with it (None: every byte is as it was written).
 
     With `grids`, only theirs; else those of every folder in `cache/`.
+
+    Raises:
+        EnvironmentProblemError: a folder is not ours to look into.
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
-    folders = [workspace.cache / grid.identity for grid in grids] if grids else sorted(workspace.cache.glob("*"))
+    folders = [workspace.cache / grid.identity for grid in grids] if grids else list_folder(workspace.cache, "*")
     for folder in folders:
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in list_folder(folder, "*.safetensors"):
             yield path, _find_fault(path)
 
 

@@ -7,6 +7,8 @@ do nothing on some cluster file systems, so correctness rests on the rename alon
 
 from __future__ import annotations
 
+import errno
+import fnmatch
 import hashlib
 import json
 import os
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ivbench_data.errors import StorageError, UnsafeNameError, UsageError
+from ivbench_data.errors import EnvironmentProblemError, StorageError, UnsafeNameError, UsageError
 from ivbench_data.schema import FrameGrid, check_safe_name
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
@@ -81,10 +83,17 @@ class Workspace:
         return self.folder / "reports"
 
     def find_video(self, video_id: str) -> Path | None:
-        """The video's file, or None when there is none."""
+        """The video's file, or None when there is none.
+
+        Raises:
+            EnvironmentProblemError: the folder is not ours to look into.
+        """
         name = self._checked(video_id)
         candidates = (self.videos / f"{name}{suffix}" for suffix in VIDEO_SUFFIXES)
-        return next((path for path in candidates if path.is_file()), None)
+        try:
+            return next((path for path in candidates if path.is_file()), None)
+        except PermissionError:
+            raise EnvironmentProblemError(_tell_closed(self.videos)) from None
 
     def image_path(self, image_id: str) -> Path:
         """Where the image's file belongs."""
@@ -100,6 +109,25 @@ class Workspace:
             return check_safe_name(name)
         except ValueError as error:
             raise UnsafeNameError(str(error)) from None
+
+
+def list_folder(folder: Path, pattern: str) -> list[Path]:
+    """What in the folder matches, sorted; nothing when there is no such folder.
+
+    Raises:
+        EnvironmentProblemError: it is not ours to look into, which `Path.glob` takes for empty.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        raise EnvironmentProblemError(_tell_closed(folder)) from None
+    return sorted(path for path in paths if fnmatch.fnmatchcase(path.name, pattern))
+
+
+def _tell_closed(folder: Path) -> str:
+    return f"cannot look into {folder}: permission denied: change its permissions, or choose another folder with --root"
 
 
 def default_root() -> Path:
@@ -147,22 +175,36 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, read-only, or not ours to write.
     """
-    unfinished, replaced = (folder.parent / _temporary_name() for _ in range(2))
+    unfinished = folder.parent / _temporary_name()
     try:
         unfinished.mkdir(parents=True)
         try:
             yield unfinished
             for path in unfinished.rglob("*"):
                 _sync(path)
-            if folder.exists():
-                folder.rename(replaced)
-            unfinished.rename(folder)
+            while not _takes_place(unfinished, folder):
+                pass
             _sync(folder.parent)
         finally:
-            for path in (unfinished, replaced):
-                shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise StorageError.from_os_error(error, folder) from error
+
+
+def _takes_place(unfinished: Path, folder: Path) -> bool:
+    """Whether the finished folder took the other's place; not when another writer was between our two renames."""
+    replaced = folder.parent / _temporary_name()
+    try:
+        with suppress(FileNotFoundError):  # there was none, or another writer has just moved it away
+            folder.rename(replaced)
+        unfinished.rename(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)
+    return True
 
 
 def write_json(path: Path, value: object) -> None:

@@ -1,6 +1,8 @@
 """Cached frames as pictures and films."""
 
 import json
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -12,10 +14,12 @@ from PIL import Image
 from ivbench_data import cli
 from ivbench_data.cache import CacheOptions, cache_frames
 from ivbench_data.dataset import Dataset, load
-from ivbench_data.exports.frames import draw_filmstrip, export_frames, list_frame_paths
+from ivbench_data.exports.frames import FrameFormat, draw_filmstrip, export_frames, list_frame_paths
+from ivbench_data.framefile import write_frame_file
 from ivbench_data.reader import read_frames
 from ivbench_data.schema import FrameGrid, Video
 from ivbench_data.sources import import_dataset
+from ivbench_data.workspace import Workspace, _machine
 
 GRID = FrameGrid(nframes=5, res=33, multiple_of=1)
 
@@ -77,6 +81,54 @@ def test_missing_and_damaged_caches_are_rows(cached: Path, tmp_path: Path) -> No
     assert [row.status for row in rows] == ["failed", "missing"]
     assert "damaged" in str(rows[0].reason)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_export_left_is_swept(cached: Path, tmp_path: Path) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = tmp_path / GRID.identity / f".tmp-{_machine()}-{int(gone.stdout)}-{'0' * 12}"
+    left.mkdir(parents=True)
+    (left / "000000.png").write_bytes(b"half")
+    list(export_frames(load(cached / "demo"), tmp_path, GRID, cached))
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "frame_format", "status"),
+    [
+        ((1, 1), "png", "done"),
+        ((1, 1), "jpeg", "done"),
+        ((1, 1), "mp4", "failed"),
+        ((70_000, 1), "png", "done"),
+        ((70_000, 1), "jpeg", "failed"),
+        ((16_386, 2), "mp4", "failed"),
+    ],
+)
+def test_sides_that_a_format_does_not_take_fail_that_video(
+    size: tuple[int, int], frame_format: FrameFormat, status: str, tmp_path: Path
+) -> None:
+    grid = FrameGrid(nframes=2, res=1, multiple_of=1)
+    path = Workspace(tmp_path, "some").cache_path(grid, "line")
+    metadata = {"grid": grid.identity, "video_id": "line", "source_sha256": "0" * 64}
+    with write_frame_file(path, size, np.zeros(2), np.arange(2), metadata) as writer:
+        for position in range(2):
+            writer.put(position, np.full((3, size[1], size[0]), 255, np.uint8))
+    dataset = Dataset("some", (Video(video_id="line"),))
+    (row,) = export_frames(dataset, tmp_path / "out", grid, tmp_path, frame_format)
+    assert row.status == status
+    assert (row.reason is None) == (status == "done")
+
+
+def test_the_command_line_tells_damage_from_absence(
+    cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load(cached / "demo").videos[0].video_id
+    path = Workspace(tmp_path, "some").cache_path(GRID, whole)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    Dataset("some", (Video(video_id=whole),)).save(tmp_path)
+    arguments = ["export", "frames", str(tmp_path / "out"), "--grid", GRID.identity]
+    assert cli.run([*arguments, "--root", str(tmp_path), "--dataset", "some"]) == 1
+    assert "there is no cache" not in capsys.readouterr().err
 
 
 def test_the_command_line_exports_and_says_what_is_missing(

@@ -12,22 +12,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ivbench_data.workspace as workspace_module
-from ivbench_data.errors import StorageError, UnsafeNameError, UsageError
+from ivbench_data.errors import EnvironmentProblemError, StorageError, UnsafeNameError, UsageError
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import (
     TEMPORARY_MAX_AGE_SECONDS,
     Workspace,
     default_root,
     digest_file,
+    list_folder,
     sweep_temporaries,
     write_atomically,
     write_bytes,
+    write_folder_atomically,
     write_json,
 )
 
@@ -200,6 +203,35 @@ def test_a_folder_that_is_not_ours_to_write_is_a_storage_error(tmp_path: Path) -
             write_bytes(tmp_path / "file", b"x")
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_a_folder_that_is_not_ours_to_look_into_is_not_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    assert list_folder(tmp_path / "absent", "*") == []
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(EnvironmentProblemError, match="cannot look into"):
+        Workspace(tmp_path, "some").find_video("x")
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(EnvironmentProblemError, match="cannot look into"):
+        list_folder(tmp_path, "*")
+
+
+def test_folders_written_by_many_at_once_are_whole_and_one_of_theirs(tmp_path: Path) -> None:
+    def write(text: str) -> None:
+        for _ in range(40):
+            with write_folder_atomically(tmp_path / "folder") as unfinished:
+                for number in range(3):
+                    (unfinished / f"{number}").write_text(text)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    assert len({path.read_text() for path in (tmp_path / "folder").iterdir()}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_folder_that_refuses_to_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

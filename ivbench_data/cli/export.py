@@ -76,6 +76,6 @@ def export_frames_command(
                 f"ivbench-data cache --grid {grid.identity} --dataset {dataset}",
                 style="yellow",
             )
-    if not done:
+    if all(row.status == "missing" for row in rows):
         raise UsageError(f"there is no cache of {grid.identity} in {root / dataset / 'cache'}")
     return 1 if any(row.status == "failed" for row in rows) else 0

@@ -17,13 +17,16 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
 from ivbench_data.framefile import Clip, read_frame_file
 from ivbench_data.schema import FrameGrid
-from ivbench_data.workspace import Workspace, default_root, write_bytes, write_folder_atomically
+from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_bytes, write_folder_atomically
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FrameFormat = Literal["png", "jpeg", "mp4"]
+
+_SIDES: dict[FrameFormat, tuple[int, int]] = {"png": (1, 2**31 - 1), "jpeg": (1, 65_500), "mp4": (2, 16_384)}
+"""The least and the most pixels a side that each format's encoder takes."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def export_frames(
         raise UsageError(f"{frame_format!r} is not a format of frames; there are: {', '.join(get_args(FrameFormat))}")
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     folder = Path(out) / grid.identity
+    sweep_temporaries(folder)
     for video in dataset.videos:
         try:
             clip = read_frame_file(workspace.cache_path(grid, video.video_id), check=True)
@@ -68,6 +72,12 @@ def export_frames(
             continue
         except CacheCorruptError as error:
             yield ExportedClip(video.video_id, "failed", reason=str(error))
+            continue
+        height, width = clip.frames.shape[2:]
+        least, most = _SIDES[frame_format]
+        if min(height, width) < least or max(height, width) > most:
+            reason = f"{clip.path}: {frame_format} takes sides of {least:,} to {most:,} pixels, not {width}×{height}"
+            yield ExportedClip(video.video_id, "failed", reason=reason)
             continue
         if frame_format == "mp4":
             path = folder / f"{video.video_id}.mp4"
