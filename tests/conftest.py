@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from hypothesis import settings
 
 from ivbench_data.cli import run
 from ivbench_data.sources.demo import make_demo
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # started in the background, where Ctrl-C is ignored, by us and by every child; tests interrupt children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # A deadline measures the machine, and this one may be busy.
 settings.register_profile("ivbench-data", deadline=None)
