@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data.dataset import Dataset
+from ivbench_data.cli import run
+from ivbench_data.dataset import Dataset, read_jsonl
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
+from ivbench_data.sources import import_dataset
 from ivbench_data.sources.demo import read as read_demo
 from ivbench_data.sources.ivbench import read
 from ivbench_data.validate.features import (
@@ -89,6 +92,21 @@ def clean() -> ProbeReport:
 
 
 # --- what it finds ----------------------------------------------------------------------------------------------
+
+
+def test_the_hard_subset_is_written_where_it_is_asked_for(
+    demo_media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_dataset("demo", demo_media / "demo" / "raw", tmp_path)
+    at = ["--root", str(tmp_path), "--dataset", "demo", "--fail-on", "never", "--check", "blank_option"]
+    assert run(["validate", *at, "--subset", "hard"]) == 2
+    assert run(["validate", *at, "--probe", "--subset", "hard", "--json"]) == 0
+    capsys.readouterr()
+    reports = tmp_path / "demo" / "reports"
+    hard = json.loads((reports / "probe.json").read_text(encoding="utf-8"))["hard"]
+    written, bad = read_jsonl(reports / "subset-hard.jsonl", Question, "question_id")
+    assert not bad
+    assert {question.question_id for question in written} == set(hard["question_ids"])
 
 
 def test_a_planted_cue_is_found_and_named(planted: ProbeReport) -> None:

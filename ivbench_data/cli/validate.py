@@ -69,6 +69,11 @@ Examples:
 )
 @click.option("--probe", "with_probe", is_flag=True, help="Also try to answer from the text alone: a minute or two.")
 @click.option(
+    "--subset",
+    type=click.Choice(["hard"]),
+    help="With --probe: write the questions it cannot answer to reports/subset-hard.jsonl.",
+)
+@click.option(
     "--necessity",
     "with_necessity",
     is_flag=True,
@@ -88,6 +93,7 @@ def command(
     decode_videos: bool,
     fail_on: str,
     with_probe: bool,
+    subset: str | None,
     with_necessity: bool,
     with_report: bool,
     hide_answers: bool,
@@ -116,6 +122,8 @@ def command(
     loaded = load(workspace.folder)
     if results and not with_necessity:
         raise UsageError(f"{results[0]!r} is a results file's name, which only --necessity takes")
+    if subset and not with_probe:
+        raise UsageError("--subset is what --probe finds; give both")
     bad_lines = list(loaded.bad_lines)
     needed = _judge_necessity(loaded, workspace, results, bad_lines) if with_necessity else None
     probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
@@ -125,6 +133,8 @@ def command(
 
         names.append(PROBE_CHECK)
         findings.extend(find_leaks(probed))
+        if subset:
+            _write_hard_subset(loaded, workspace, probed, quiet=as_json)
     findings_path = workspace.reports / "findings.jsonl"
     write_jsonl(findings_path, findings)
     report_path = None
@@ -203,6 +213,16 @@ def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeRe
         return None, str(error)
     write_json(workspace.reports / "probe.json", report.model_dump(mode="json"))
     return report, None
+
+
+def _write_hard_subset(dataset: Dataset, workspace: Workspace, probed: ProbeReport, quiet: bool) -> None:
+    from ivbench_data.cli.console import say
+    from ivbench_data.dataset import write_jsonl
+
+    path, chosen = workspace.reports / "subset-hard.jsonl", set(probed.hard.question_ids)
+    write_jsonl(path, [question for question in dataset.questions if question.question_id in chosen])
+    if not quiet:
+        say(f"{len(chosen):,} questions that the probe cannot answer ({probed.hard.status}): {path}")
 
 
 def _judge_necessity(
