@@ -6,7 +6,7 @@ VENV ?= .venv
 VENV_FULL ?= $(VENV)-full
 PYTEST_ARGS ?=
 
-TEST_EXTRAS := dev,fetch,validate
+TEST_EXTRAS := dev,fetch,validate,publish
 FULL_EXTRAS := dev,all
 REQUIREMENTS := pyproject.toml constraints.txt
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.judging import judge_reply as judge_reply
     from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.fetch.options import FetchOptions as FetchOptions
     from ivbench_data.fetch.videos import fetch_videos as fetch_videos
@@ -46,6 +47,7 @@ _HOME_OF = {
     "evaluate_questions": "evaluate.evaluation",
     "fetch_videos": "fetch.videos",
     "import_dataset": "sources",
+    "judge_reply": "evaluate.judging",
     "load": "dataset",
     "load_manifest": "manifests",
     "read_frames": "reader",

@@ -24,6 +24,7 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.asker import AskOptions
 from ivbench_data.evaluate.evaluation import evaluate_questions
+from ivbench_data.evaluate.judging import Judgement, judge_reply
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.models.function import answer_one_by_one
 from ivbench_data.evaluate.prompts import PATTERNS
@@ -88,11 +89,7 @@ def test_interrupted_and_gone_on_with_is_the_same_as_in_one_go(root: Path, tmp_p
     resumed = _run(root, rest)
     assert len(rest.asked) == 5
     again = Oracle()
-    assert (
-        _run(root, again) == resumed
-        if False
-        else {r.question_id: r for r in _run(root, again)} == {r.question_id: r for r in resumed}
-    )
+    assert {row.question_id: row for row in _run(root, again)} == {row.question_id: row for row in resumed}
     assert again.asked == []
 
 
@@ -474,3 +471,19 @@ def test_an_image_too_large_to_decode_is_an_os_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(OSError, match=r"huge\.png is too large"):
         ImagePart("huge.png", None, buffer.getvalue(), "0" * 64).open()
+
+
+# --- what a reply is worth ----------------------------------------------------------------------------------------
+
+
+def test_a_reply_is_judged_in_stored_order() -> None:
+    question = Question(
+        question_id="v_0", video_id="v", question="?", options=("red", "green", "blue"), answer="green", answer_index=1,
+        task="Counting", source="mine",
+    )  # fmt: skip
+    assert judge_reply(question, "The answer is B.") == Judgement(1, "phrase", True)
+    assert judge_reply(question, "A", rotation=1) == Judgement(1, "letter", True)
+    assert judge_reply(question, "C", rotation=1) == Judgement(0, "letter", False)
+    assert judge_reply(question, None) == Judgement(None, "none", False)
+    with pytest.raises(UsageError, match="no profile named 'papre'"):
+        judge_reply(question, "B", "papre")

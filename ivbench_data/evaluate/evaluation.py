@@ -12,10 +12,10 @@ from pydantic import JsonValue
 from ivbench_data import __version__
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.answers import PARSERS, ParsedAnswer, parse_true_false
 from ivbench_data.evaluate.asker import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
+from ivbench_data.evaluate.judging import Judgement, judge_choice, judge_reply
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS, ModelOptions, open_model
-from ivbench_data.evaluate.prompts import PATTERNS, PROMPT_VERSION, rotate
+from ivbench_data.evaluate.prompts import PATTERNS, PROMPT_VERSION
 from ivbench_data.evaluate.requests import Key, Model, Reply, Request, read_identity
 from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.schema import EvaluationResult, Question
@@ -132,13 +132,10 @@ def _ask(
 
 def _judge(question: Question, request: Request, reply: Reply, profile: str) -> EvaluationResult:
     """The row of a reply: what it names, in stored order, and whether that is right."""
-    parsed = _parse(question, request, reply, profile)
-    answer_index: int | None = None
-    if parsed is not None and parsed.index is not None:
-        answer_index = (parsed.index + request.rotation) % len(question.options)
+    judgement = _read(question, request, reply, profile)
     facts: dict[str, JsonValue] = {**request.facts, **reply.metadata}
-    if parsed is not None:
-        facts["rule"] = parsed.rule
+    if judgement is not None:
+        facts["rule"] = judgement.rule
     if reply.option_logprobs is not None:
         facts["option_logprobs"] = list(reply.option_logprobs)
     return EvaluationResult(
@@ -146,8 +143,8 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
         rotation=request.rotation,
         status="failed" if reply.error is not None else "ok",
         reply=reply.text,
-        answer_index=answer_index,
-        correct=answer_index in question.correct_indices,
+        answer_index=judgement.answer_index if judgement is not None else None,
+        correct=judgement is not None and judgement.correct,
         error=reply.error,
         prompt_digest=request.prompt_digest,
         frames_digest=request.video.frames_digest if request.video else None,
@@ -158,17 +155,14 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
     )
 
 
-def _parse(question: Question, request: Request, reply: Reply, profile: str) -> ParsedAnswer | None:
-    """What the reply names among the options as they were shown; None where there are none, or there is no reply."""
+def _read(question: Question, request: Request, reply: Reply, profile: str) -> Judgement | None:
+    """What the reply is worth; None where the question has no options, or there is no reply."""
     if not question.options or reply.error is not None:
         return None
     if reply.text is None and reply.option_logprobs is not None:
         best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)
-        return ParsedAnswer(best, "likelihood")
-    shown = rotate(question.options, request.rotation)
-    if not request.letters:
-        return parse_true_false(reply.text, shown)
-    return PARSERS[profile](reply.text, shown, question.question_id)
+        return judge_choice(question, best, "likelihood", request.rotation)
+    return judge_reply(question, reply.text, profile, request.rotation)
 
 
 def find_versions() -> dict[str, str]:

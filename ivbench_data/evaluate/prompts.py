@@ -142,8 +142,13 @@ def compose(
         elif visual == "image":
             parts.extend(images)
     parts.append(TextPart(profile.word(question, options, pattern, video)))
-    letters = () if question.question_type == "tf" and profile.word is word_by_default else tuple(profile.letters)
-    return tuple(parts), letters[: len(options)]
+    letters = profile.letters if shows_letters(question, profile) else ""
+    return tuple(parts), tuple(letters[: len(options)])
+
+
+def shows_letters(question: Question, profile: Profile) -> bool:
+    """Whether the options stand in the prompt by letters; ours has true and false by their own names."""
+    return question.question_type != "tf" or profile.word is not word_by_default
 
 
 def digest_prompt(parts: Sequence[Part]) -> str:
