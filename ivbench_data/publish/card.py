@@ -93,23 +93,15 @@ def _count_tasks(facts: CardFacts) -> Iterator[str]:
     known = [task.name for task in facts.manifest.tasks] if facts.manifest is not None else []
     present = dict.fromkeys(question.task for question in facts.questions)
     tasks = [*(name for name in known if name in present), *(name for name in present if name not in known)]
-    totals = {name: counts.total() for name, counts in counted.items()}
     yield "## Questions of each task"
     yield ""
-    yield from draw_table(
-        ("task", *counted, "all"),
-        [
-            *(
-                (task, *(counts[task] for counts in counted.values()), sum(c[task] for c in counted.values()))
-                for task in tasks
-            ),
-            ("all", *totals.values(), sum(totals.values())),
-        ],
-    )
-    videos = {name: len({q.video_id for q in questions} - {None}) for name, questions in facts.splits.items()}
-    if len(videos) > 1:
+    columns = {**counted, "all": sum(counted.values(), Counter())} if len(counted) > 1 else counted
+    rows = [(task, *(counts[task] for counts in columns.values())) for task in tasks]
+    yield from draw_table(("task", *columns), [*rows, ("all", *(counts.total() for counts in columns.values()))])
+    videos = {name: {q.video_id for q in questions} - {None} for name, questions in facts.splits.items()}
+    if len(videos) > 1 and sum(map(len, videos.values())) == len(set.union(*videos.values())):
         yield ""
-        told = ", ".join(f"{count:,} in `{name}`" for name, count in videos.items())
+        told = ", ".join(f"{len(of_split):,} in `{name}`" for name, of_split in videos.items())
         yield f"No video is in two splits: {told}."
 
 

@@ -8,8 +8,13 @@ from typing import Final
 
 from ivbench_data.html import escape
 
-_PUNCTUATION: Final = re.compile(r"[!#$%()*+\-./:;=?@\[\\\]^_`{|}~]")
-"""What a backslash makes literal in GitHub's Markdown, but for `&`, which begins what `escape` wrote, and its `;`."""
+_PUNCTUATION: Final = re.compile(
+    r"(?<=[^\W_])[-_](?=[^\W_])"  # within a word they are literal
+    r"|(?<=[^\W_])(?<!www)\.(?=[^\W_])"  # and so is a dot, but for that of an address
+    r"|(?P<acts>[!#$%()*+\-./:;=?@\[\\\]^_`{|}~])",
+    re.IGNORECASE,
+)
+"""The punctuation that acts, or could, in GitHub's Markdown; a backslash makes it literal."""
 
 
 def flatten(text: object) -> str:
@@ -20,9 +25,13 @@ def flatten(text: object) -> str:
 def escape_markdown(text: object) -> str:
     """The text in one line, as it is shown literally, in a cell of a table too: no markup, HTML or link."""
     return "".join(
-        part if part.startswith("&") else _PUNCTUATION.sub(r"\\\g<0>", part)
+        part if part.startswith("&") else _PUNCTUATION.sub(_make_literal, part)
         for part in re.split(r"(&(?:amp|lt|gt|quot|#x27);)", escape(flatten(text)))
     )
+
+
+def _make_literal(match: re.Match[str]) -> str:
+    return f"\\{match[0]}" if match["acts"] else match[0]
 
 
 def draw_table(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
