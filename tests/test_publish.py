@@ -1,4 +1,4 @@
-"""The published folder: what it holds, that `datasets` reads it, that it is whole, that nothing else is ever replaced."""
+"""The published folder: what it holds, that `datasets` reads it, that it is whole, that it replaces nothing else."""
 
 import hashlib
 import json
@@ -349,7 +349,15 @@ publish_folder(make_dataset(), Edition({"test": ["one_0", "two_0"]}, version="2.
 """
 
 
-@pytest.mark.parametrize("step", ["writing the split", "writing the videos", "digesting", "trying"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "writing the split",
+        pytest.param("writing the videos", marks=pytest.mark.full),
+        pytest.param("digesting", marks=pytest.mark.full),
+        "trying",
+    ],
+)
 def test_a_killed_publication_leaves_the_old_folder_and_its_own_leavings_are_swept(
     step: str, root: Path, tmp_path: Path
 ) -> None:

@@ -179,5 +179,5 @@ def test_a_split_without_rows_keeps_its_columns(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
     path = tmp_path / "test-00000-of-00001.parquet"
     path.write_bytes(b"PAR1 not")
-    with pytest.raises(DatasetError, match="test-00000-of-00001.parquet cannot be read"):
+    with pytest.raises(DatasetError, match=r"test-00000-of-00001\.parquet cannot be read"):
         list(iterate_rows(path))
