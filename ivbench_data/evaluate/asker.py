@@ -27,6 +27,7 @@ from ivbench_data.evaluate.prompts import (
 )
 from ivbench_data.evaluate.requests import ImagePart, Key, Request, VideoPart
 from ivbench_data.framefile import Clip, read_frame_file
+from ivbench_data.images import ImageProblemError, open_image
 from ivbench_data.schema import FrameGrid, Question, Record
 from ivbench_data.workspace import Workspace, digest_file
 
@@ -246,8 +247,11 @@ def _paint_blank(path: Path) -> bytes:
     """A PNG of the image's size in middle grey: the same bytes for the same size."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        size = image.size
+    try:
+        with open_image(path) as image:
+            size = image.size
+    except ImageProblemError as error:
+        raise OSError(f"the image {path.name} cannot be shown: {error}") from error
     buffer = io.BytesIO()
     Image.new("RGB", size, (128, 128, 128)).save(buffer, "PNG")
     return buffer.getvalue()

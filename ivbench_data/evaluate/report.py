@@ -8,10 +8,12 @@ from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.metrics.units import Judged
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.scores import Judged, Scorecard, judge
+from ivbench_data.evaluate.scores import Scorecard, judge
 from ivbench_data.evaluate.tables import Table, make_detail_table, percent, write_cell
 from ivbench_data.html import embed_image, escape, page
+from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.timecodes import format_clock
 from ivbench_data.workspace import Workspace
 
@@ -151,16 +153,12 @@ def _read_thumbnails(image_ids: Sequence[str], workspace: Workspace) -> Iterator
 
 def _shrink(path: Path) -> bytes | None:
     """The image as a small JPEG; None when it is not there, or is no image that can be read safely."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > 50_000_000:
-                return None
+        with open_image(path) as image:
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))
             small = image.convert("RGB")
             small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (ImageProblemError, *IMAGE_ERRORS):
         return None
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=75)

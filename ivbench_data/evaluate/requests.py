@@ -14,7 +14,6 @@ resolved revision, a library's version). It becomes part of the configuration, s
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from ivbench_data.framefile import read_frame_file
+from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,13 +90,13 @@ class ImagePart:
         Raises:
             OSError: it cannot be read, is no image, or is too large to be decoded.
         """
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
 
         try:
-            with Image.open(io.BytesIO(self.read_bytes())) as image:
+            with open_image(self.read_bytes()) as image:
                 return ImageOps.exif_transpose(image).convert("RGB")
-        except Image.DecompressionBombError as error:
-            raise OSError(f"the image {self.image_id} is too large to be decoded: {error}") from error
+        except (ImageProblemError, *IMAGE_ERRORS) as error:
+            raise OSError(f"the image {self.image_id} cannot be shown: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,16 +28,14 @@ from ivbench_data.fetch.archives import (
 )
 from ivbench_data.fetch.hub import HubListing, list_repository
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.images import MAX_IMAGE_BYTES, find_image_fault, open_image
 from ivbench_data.manifests import Manifest, load_manifest, manifest_names
 from ivbench_data.schema import QueryImage, Record, SafeName, Sha256
 from ivbench_data.sources import SOURCES, import_dataset
 from ivbench_data.workspace import Workspace, claim_scratch_folder, digest_file, write_atomically, write_json
 
-MAX_IMAGE_BYTES = 64 * 2**20
-"""One image may have this many bytes, unpacked."""
 MAX_UNPACKED_BYTES = 64 * 2**30
 """All images of one archive together may have this many."""
-MAX_IMAGE_PIXELS = 100_000_000
 
 
 class HubRecord(Record):
@@ -148,22 +145,6 @@ def fetch_images(
     finally:
         repository.save()
         _record_images(workspace)
-
-
-def find_image_fault(path: Path) -> str | None:
-    """What is wrong with an image file, or None when its header and structure can be read."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_IMAGE_PIXELS:
-                    return f"{image.width}x{image.height} pixels are too many"
-                image.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"not a readable image: {error}"
-    return None
 
 
 @dataclass
@@ -341,8 +322,6 @@ def _read_record(workspace: Workspace) -> HubRecord | None:
 
 def _record_images(workspace: Workspace) -> None:
     """Write digest and size of each image that is here into `images.jsonl`, where they are not known yet."""
-    from PIL import Image
-
     path = workspace.folder / "images.jsonl"
     if not path.is_file():
         return
@@ -353,7 +332,7 @@ def _record_images(workspace: Workspace) -> None:
     for image in images:
         file = workspace.image_path(image.image_id)
         if image.sha256 is None and file.is_file():
-            with Image.open(file) as opened:
+            with open_image(file) as opened:
                 width, height = opened.size
             image = image.model_copy(update={"sha256": digest_file(file), "width": width, "height": height})
         told.append(image)

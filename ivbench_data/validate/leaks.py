@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ivbench_data.dataset import Dataset
 from ivbench_data.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
 from ivbench_data.errors import CacheError, VideoError
+from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.reader import read_frames
 from ivbench_data.schema import Finding, FrameGrid, Question
 from ivbench_data.timecodes import format_clock
@@ -35,7 +36,6 @@ from ivbench_data.validate.likeness import (
     measure_distances,
     reduce_frames,
 )
-from ivbench_data.validate.media import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -6,9 +6,6 @@ are missing.
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +14,7 @@ from pydantic import JsonValue
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.fingerprint import read_fingerprints
+from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.schema import Finding, Question, Severity
 from ivbench_data.validate.context import CheckContext, quote
 from ivbench_data.validate.likeness import FLAT_DEVIATION, HashIndex, group_near
@@ -24,15 +22,8 @@ from ivbench_data.validate.likeness import FLAT_DEVIATION, HashIndex, group_near
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_IMAGE_PIXELS: Final = 50_000_000
-"""A larger image is refused before it is decoded: it may be a few kilobytes that fill all memory."""
-
-MAX_IMAGE_BYTES: Final = 100 * 2**20
 MIN_IMAGE_SIDE: Final = 32
 """Pixels; the vision encoders in use take patches of 14 to 32."""
-
-IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
-"""What a query image may be; formats that run programs (EPS) or hold pages are not among them."""
 
 NEAR_IMAGE_DISTANCE: Final = 4
 """Bits, of 64, in which the hashes of two near-duplicates differ at most."""
@@ -42,17 +33,6 @@ MIN_SHARED_FRAMES: Final = 0.6
 
 MAX_VIDEOS_A_FRAME: Final = 50
 """A frame that more videos show (a channel's title card) says nothing about any two of them."""
-
-IMAGE_ERRORS = (OSError, SyntaxError, ValueError, KeyError, IndexError, struct.error, zlib.error, OverflowError)
-"""What Pillow raises on damaged files of all sorts."""
-
-
-class ImageProblemError(Exception):
-    """An image's file cannot be used; `kind` is the check that says so."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
 
 
 def check_image_missing(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
@@ -170,33 +150,6 @@ def check_near_duplicate_videos(dataset: Dataset, context: CheckContext) -> Iter
         for value in distinct:
             index.add(value)
             owner.append(video_id)
-
-
-def open_image(path: Path) -> Image.Image:
-    """The image with its header read and nothing decoded; close it.
-
-    Raises:
-        ImageProblemError: it is no image of a kind that is expected, or its header claims too many pixels.
-    """
-    from PIL import Image
-
-    size_bytes = path.stat().st_size
-    if size_bytes > MAX_IMAGE_BYTES:
-        raise ImageProblemError("image_too_large", f"{size_bytes} bytes are over {MAX_IMAGE_BYTES}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large images from 89 megapixels on; ours is an error
-            image = Image.open(path, formats=IMAGE_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageProblemError("image_too_large", str(error)) from error
-    except IMAGE_ERRORS as error:
-        raise ImageProblemError("image_unreadable", str(error)) from error
-    if image.width * image.height > MAX_IMAGE_PIXELS:
-        image.close()
-        raise ImageProblemError(
-            "image_too_large", f"{image.width}×{image.height} pixels are over {MAX_IMAGE_PIXELS:,} in all"
-        )
-    return image
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

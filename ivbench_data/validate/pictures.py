@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ivbench_data.decode import FrameRequest, find_indices_at, iterate_frames, scan_video
 from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.html import embed_image, embed_json
+from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.validate.leaks import find_grids
-from ivbench_data.validate.media import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -1,0 +1,72 @@
+"""The one place that opens a query image: by the same limits, whether it is fetched, validated or shown to a model."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_IMAGE_BYTES: Final = 64 * 2**20
+"""An image's file may have this many bytes."""
+
+MAX_IMAGE_PIXELS: Final = 50_000_000
+"""A larger image is refused before it is decoded: it may be a few kilobytes that fill all memory."""
+
+IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+"""What a query image may be; formats that run programs (EPS) or hold pages are not among them."""
+
+IMAGE_ERRORS: Final = (OSError, SyntaxError, ValueError, KeyError, IndexError, struct.error, zlib.error, OverflowError)
+"""What Pillow raises on damaged files of all sorts, when they are opened and when they are decoded."""
+
+
+class ImageProblemError(Exception):
+    """An image's file cannot be used."""
+
+    def __init__(self, kind: Literal["image_unreadable", "image_too_large"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def open_image(source: Path | bytes) -> Image:
+    """The image in a file, or in its bytes, with its header read and nothing decoded; close it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImageProblemError: it is no image of a kind that is expected, or it has too many bytes or pixels.
+    """
+    from PIL import Image
+
+    size_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size_bytes > MAX_IMAGE_BYTES:
+        raise ImageProblemError("image_too_large", f"{size_bytes:,} bytes are over {MAX_IMAGE_BYTES:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large images from 89 megapixels on; ours is an error
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=IMAGE_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageProblemError("image_too_large", str(error)) from error
+    except IMAGE_ERRORS as error:
+        raise ImageProblemError("image_unreadable", str(error)) from error
+    if image.width * image.height > MAX_IMAGE_PIXELS:
+        image.close()
+        reason = f"{image.width}×{image.height} pixels are over {MAX_IMAGE_PIXELS:,} in all"
+        raise ImageProblemError("image_too_large", reason)
+    return image
+
+
+def find_image_fault(path: Path) -> str | None:
+    """What is wrong with an image's file, or None when its header and structure can be read; nothing is decoded."""
+    try:
+        with open_image(path) as image:
+            image.verify()
+    except ImageProblemError as error:
+        return f"not a readable image: {error}" if error.kind == "image_unreadable" else str(error)
+    except IMAGE_ERRORS as error:
+        return f"not a readable image: {error}"
+    return None
