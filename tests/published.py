@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.publish.build import Edition, PublishOptions, publish_folder
+from ivbench_data.publish.build import PublishOptions, publish_folder
+from ivbench_data.publish.edition import Edition
 from ivbench_data.publish.record import PublishedVersion
 from ivbench_data.schema import Evidence, EvidenceBox, QueryImage, Question, Video
 from ivbench_data.workspace import Workspace

@@ -18,8 +18,8 @@ from ivbench_data.cache import CacheOptions, cache_frames
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import CacheCorruptError, DatasetError, UsageError
 from ivbench_data.fingerprint import write_fingerprints
-from ivbench_data.publish.build import Edition
 from ivbench_data.publish.damage import verify_published
+from ivbench_data.publish.edition import Edition
 from ivbench_data.publish.record import PublishedVersion, digest_question, read_published
 from ivbench_data.schema import FrameGrid, QueryImage, Video
 from ivbench_data.sources import import_dataset
@@ -337,7 +337,8 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from published import make_dataset
-from ivbench_data.publish.build import Edition, publish_folder
+from ivbench_data.publish.build import publish_folder
+from ivbench_data.publish.edition import Edition
 from ivbench_data.workspace import Workspace
 
 def die(step):

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from pydantic import JsonValue
 
@@ -21,13 +19,13 @@ from ivbench_data.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.fingerprint import read_fingerprints
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.publish.card import write_card
+from ivbench_data.publish.edition import CHANGELOG, Edition
 from ivbench_data.publish.facts import CardFacts
 from ivbench_data.publish.media import ImageFile, copy_media, gather_images, tell_faults
 from ivbench_data.publish.record import (
     FILE_NAME,
     PublishedSplit,
     PublishedVersion,
-    SplitRecipe,
     digest_question,
     digest_what_is_scored,
     read_published,
@@ -47,8 +45,6 @@ from ivbench_data.workspace import (
     write_folder_atomically,
     write_json,
 )
-
-FIRST_VERSION: Final = "1.0.0"
 
 NOT_CHECKED: Final = ("image_from_own_video",)
 """Checks that a publication does not wait for: they decode videos, or read all caches."""
@@ -72,24 +68,6 @@ class PublishOptions(Record):
     """Size of a Parquet file, about."""
     repo_id: str | None = None
     """Where it will be on the Hub, for the card's instructions."""
-
-
-@dataclass(frozen=True)
-class Edition:
-    """What one version says that no other does: its number, its splits, what is hidden, what changed."""
-
-    splits: Mapping[str, Sequence[str]]
-    """Ids of each split's questions."""
-    version: str = FIRST_VERSION
-    """Version of the data."""
-    canary: str = field(default_factory=lambda: str(uuid4()))
-    """The GUID in its rows; an earlier version's is kept, so that the data can be told in all of them."""
-    answers_sha256: Mapping[str, str] = field(default_factory=dict)
-    """Digest of the private answers file of each split whose answers are hidden."""
-    changelog: str = ""
-    """Text of `CHANGELOG.md`."""
-    recipe: SplitRecipe | None = None
-    """How the splits were made."""
 
 
 def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
@@ -213,7 +191,7 @@ def publish_folder(
         write_bytes(unfinished / "README.md", write_card(facts).encode())
         if (evaluation := write_eval_yaml(facts)) is not None:
             write_bytes(unfinished / "eval.yaml", evaluation.encode())
-        write_bytes(unfinished / "CHANGELOG.md", (edition.changelog or _begin_changelog(edition.version)).encode())
+        write_bytes(unfinished / CHANGELOG, (edition.changelog or _begin_changelog(edition.version)).encode())
         tell("digesting")
         files = {name: digest_file(unfinished / name) for name in sorted(_list_all(unfinished))}
         version = version.model_copy(update={"files": files})
