@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -266,11 +267,14 @@ def claim_scratch_folder(parent: Path) -> Path:
     return own
 
 
-def sweep_temporaries(folder: Path) -> int:
-    """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays."""
+def sweep_temporaries(folder: Path, below: bool = True) -> int:
+    """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays.
+
+    Without `below` only the folder's own entries are looked at: for a folder that is not ours alone.
+    """
     swept = 0
     # os.walk passes over what others delete while we look, unlike rglob
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in islice(os.walk(folder), None if below else 1):
         for name in (*folders, *files):
             match = _TEMPORARY.fullmatch(name)
             path = Path(parent, name)
