@@ -13,7 +13,7 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
-from ivbench_data.sources import demo, ivbench, native
+from ivbench_data.sources import demo, ivbench, native, videoespresso
 from ivbench_data.sources.released import Released, read_fields
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
@@ -21,6 +21,7 @@ SOURCES: dict[str, Callable[[Path], Dataset]] = {
     "demo": demo.read,
     "ivbench": ivbench.read,
     "native": native.read,
+    "videoespresso": videoespresso.read,
 }
 """Every benchmark that can be imported, by name."""
 
@@ -28,12 +29,14 @@ RELEASE_FILES: dict[str, tuple[str, ...]] = {
     "demo": demo.RELEASE_FILES,
     "ivbench": ivbench.RELEASE_FILES,
     "native": native.RELEASE_FILES,
+    "videoespresso": videoespresso.RELEASE_FILES,
 }
-"""The names that a source's files have in `raw/`; a single file is stored under the first of them."""
+"""The names that a source's files have in `raw/`; a single file of another name is stored under the first of them."""
 
 RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
     "demo": ivbench.read_released,
     "ivbench": ivbench.read_released,
+    "videoespresso": videoespresso.read_released,
 }
 """How to read the raw record that a source keeps in its questions, by the questions' `source`."""
 
@@ -78,7 +81,7 @@ def _release_files(source: str, path: Path) -> dict[str, Path]:
             path.name.encode()
         except UnicodeEncodeError:
             raise UsageError(f"the name of {path} is not Unicode, and cannot be recorded: rename the file") from None
-        return {expected[0]: path}
+        return {path.name if path.name in expected else expected[0]: path}
     if path.is_dir():
         found = {name: path / name for name in expected if (path / name).is_file()}
         if found:
