@@ -7,7 +7,7 @@ replaces nothing but an earlier publication of the same dataset with no other fi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.publish.card import write_card
 from ivbench_data.publish.edition import CHANGELOG, Edition
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.media import ImageFile, copy_media, gather_images, tell_faults
+from ivbench_data.publish.media import GatheredImages, copy_media, gather_images
 from ivbench_data.publish.record import (
     FILE_NAME,
     PublishedSplit,
@@ -101,26 +101,21 @@ def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
     return earlier
 
 
-def digest_questions(questions: Iterable[Question], images: Mapping[str, ImageFile]) -> dict[str, str]:
-    """The digest of each question's public row, as `publish.json` holds it, and as two versions are compared by it."""
-    return {
-        question.question_id: digest_question(question, _digests_of_images(question, images)) for question in questions
-    }
-
-
 def publish_folder(
     dataset: Dataset,
     edition: Edition,
     folder: Path | str,
     workspace: Workspace,
     options: PublishOptions | None = None,
+    images: GatheredImages | None = None,
     inspect: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> PublishedVersion:
     """Write the dataset as a folder that `datasets.load_dataset` reads, and what its `publish.json` says.
 
-    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `inspect` is given the
-    finished folder before it is in place; when it raises, nothing is published. `tell` is told each step.
+    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `images` are those that the
+    caller has gathered already. `inspect` is given the finished folder before it is in place; when it raises, nothing
+    is published. `tell` is told each step.
 
     Raises:
         UsageError: the folder holds something else; a split names a question that is not there, or that another split
@@ -136,10 +131,11 @@ def publish_folder(
     splits = _select_questions(dataset, edition)
     published = [question for questions in splits.values() for question in questions]
     features, of_videos = question_features(), video_features()
-    tell("looking at the query images")
-    images, faults = gather_images(dataset, published, workspace)
-    if faults and not options.allow_missing_images:
-        raise DatasetError(tell_faults(dataset.name, faults, len(images) + len(faults)))
+    if images is None:
+        tell("looking at the query images")
+        images = gather_images(dataset, published, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
     tell("validating")
     shown = _restrict(dataset, published)
     checks = select_checks(skipped=NOT_CHECKED)
@@ -169,7 +165,9 @@ def publish_folder(
                 )
                 for name, questions in splits.items()
             },
-            question_digests=digest_questions(published, images),
+            question_digests={
+                question.question_id: digest_question(question, images.digests_of(question)) for question in published
+            },
             score_digests={question.question_id: digest_what_is_scored(question) for question in published},
             withdrawn=read_withdrawals(dataset.provenance),
             split_recipe=edition.recipe,
@@ -180,8 +178,8 @@ def publish_folder(
             manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
             license=options.license,
             videos=len(shown.videos),
-            images=len(images),
-            absent_images=len(faults),
+            images=len(images.files),
+            absent_images=len(images.faults),
             findings=findings,
             not_checked=NOT_CHECKED,
             bad_lines=len(dataset.bad_lines),
@@ -239,8 +237,8 @@ def _restrict(dataset: Dataset, questions: Sequence[Question]) -> Dataset:
     )
 
 
-def _source_of(question: Question, images: Mapping[str, ImageFile], canary: str) -> RowSource:
-    files = [images.get(image_id) for image_id in question.image_ids]
+def _source_of(question: Question, images: GatheredImages, canary: str) -> RowSource:
+    files = [images.files.get(image_id) for image_id in question.image_ids]
     size_bytes = _ROW_BYTES + sum(file.size_bytes for file in files if file is not None)
     return RowSource(
         size_bytes, lambda: make_row(question, [None if file is None else file.read() for file in files], canary)
@@ -273,10 +271,6 @@ def _without_digests(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _without_digests(inner) for name, inner in value.items() if "sha256" not in name}
     return [_without_digests(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _digests_of_images(question: Question, images: Mapping[str, ImageFile]) -> list[str | None]:
-    return [images[image_id].sha256 if image_id in images else None for image_id in question.image_ids]
 
 
 def _list_all(folder: Path) -> set[str]:
