@@ -265,13 +265,17 @@ def _publish(
     if quiet:
         return document
     print_table(
-        f"{dataset.name} {published.version} in {target.folder}",
+        f"{dataset.name} {published.version}",
         ("split", "questions", "answers"),
         [
             (name, len(split.questions), "hidden" if split.hidden else "public")
             for name, split in published.splits.items()
         ],
     )
+    say(f"Written: {target.folder}")
+    if changes.earlier is not None:
+        told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "no question changed"
+        say(f"Against version {changes.earlier}: {told}.")
     if images.faults:
         say(
             f"{len(images.faults):,} of {len(images.files) + len(images.faults):,} query images are null.",
