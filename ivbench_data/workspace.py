@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,6 +83,11 @@ class Workspace:
         """What people look at: HTML, figures, findings."""
         return self.folder / "reports"
 
+    @property
+    def private(self) -> Path:
+        """What is never published: the secret and the hidden answers."""
+        return self.folder / "private"
+
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none.
 
@@ -139,8 +145,11 @@ def default_root() -> Path:
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[BinaryIO]:
+def write_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A binary file to write `path` with, and read back: it appears whole when the block ends, or not at all.
+
+    `mode` is what the file may be used for before the umask takes its part; 0o600 is for the owner alone, from the
+    first moment on.
 
     Raises:
         StorageError: the disk is full, read-only, or not ours to write.
@@ -149,7 +158,9 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("x+b") as file:
+            # made with its mode: a file that is closed to others afterwards was open to them at first
+            temporary.touch(mode, exist_ok=False)
+            with temporary.open("r+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -256,11 +267,14 @@ def claim_scratch_folder(parent: Path) -> Path:
     return own
 
 
-def sweep_temporaries(folder: Path) -> int:
-    """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays."""
+def sweep_temporaries(folder: Path, below: bool = True) -> int:
+    """How many temporaries of killed runs were deleted, here and below; what living runs are writing stays.
+
+    Without `below` only the folder's own entries are looked at: for a folder that is not ours alone.
+    """
     swept = 0
     # os.walk passes over what others delete while we look, unlike rglob
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in islice(os.walk(folder), None if below else 1):
         for name in (*folders, *files):
             match = _TEMPORARY.fullmatch(name)
             path = Path(parent, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +107,7 @@ def command(
     """
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load, write_jsonl
-    from ivbench_data.validate import CheckContext, describe_check, select_checks
+    from ivbench_data.validate import CheckContext, count_findings, describe_check, select_checks
     from ivbench_data.workspace import Workspace
 
     names = select_checks(checks, skipped)
@@ -179,22 +178,6 @@ def command(
             say(f"Report: {report_path}")
     bound = len(SEVERITIES) if fail_on == "never" else SEVERITIES.index(fail_on)
     return 1 if any(SEVERITIES.index(finding.severity) >= bound for finding in findings) else 0
-
-
-def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """For each check: findings of each severity, and how many questions they are about."""
-    by_severity = Counter((finding.check, finding.severity) for finding in findings)
-    questions: dict[str, set[str]] = {}
-    for finding in findings:
-        if finding.question_id is not None:
-            questions.setdefault(finding.check, set()).add(finding.question_id)
-    return {
-        name: {
-            **{severity: by_severity[name, severity] for severity in reversed(SEVERITIES)},
-            "questions": len(questions.get(name, ())),
-        }
-        for name in names
-    }
 
 
 def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeReport | None, str | None]:

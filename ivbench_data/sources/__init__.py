@@ -13,7 +13,7 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
-from ivbench_data.sources import demo, ivbench, native, vlm2bench
+from ivbench_data.sources import demo, ivbench, native, videoespresso, vlm2bench
 from ivbench_data.sources.files import find_release_files
 from ivbench_data.sources.released import Released, read_fields
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
@@ -22,6 +22,7 @@ SOURCES: dict[str, Callable[[Path], Dataset]] = {
     "demo": demo.read,
     "ivbench": ivbench.read,
     "native": native.read,
+    "videoespresso": videoespresso.read,
     "vlm2bench": vlm2bench.read,
 }
 """Every benchmark that can be imported, by name."""
@@ -30,13 +31,16 @@ RELEASE_FILES: dict[str, tuple[str, ...]] = {
     "demo": demo.RELEASE_FILES,
     "ivbench": ivbench.RELEASE_FILES,
     "native": native.RELEASE_FILES,
+    "videoespresso": videoespresso.RELEASE_FILES,
     "vlm2bench": vlm2bench.RELEASE_FILES,
 }
-"""The names that a source's files have in `raw/`, with the folders that they lie in, if any."""
+"""The names that a source's files have in `raw/`, with the folders that they lie in, if any; a single file of another
+name is stored under the first of them."""
 
 RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
     "demo": ivbench.read_released,
     "ivbench": ivbench.read_released,
+    "videoespresso": videoespresso.read_released,
     "vlm2bench": vlm2bench.read_released,
 }
 """How to read the raw record that a source keeps in its questions, by the questions' `source`."""

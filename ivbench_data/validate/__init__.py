@@ -6,12 +6,14 @@ weaker than it should be or that someone should look at; an `info` is good to kn
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from typing import get_args
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.schema import Finding
+from ivbench_data.schema import Finding, Severity
 from ivbench_data.validate import keys, leaks, media, options, times, wording
 from ivbench_data.validate.context import CheckContext
 
@@ -54,7 +56,7 @@ CHECKS: dict[str, Check] = {
 }
 """Every check by name, in the order in which they run and are listed; a check's docstring says what it finds."""
 
-__all__ = ["CHECKS", "Check", "CheckContext", "describe_check", "select_checks", "validate_questions"]
+__all__ = ["CHECKS", "Check", "CheckContext", "count_findings", "describe_check", "select_checks", "validate_questions"]
 
 
 def validate_questions(
@@ -91,3 +93,20 @@ def select_checks(wanted: Iterable[str] = (), skipped: Iterable[str] = ()) -> li
 def describe_check(name: str) -> str:
     """What the check finds, in a line: the first line of its docstring."""
     return (CHECKS[name].__doc__ or "").strip().split("\n", 1)[0]
+
+
+def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[str, dict[str, int]]:
+    """For each check: findings of each severity, the worst first, and how many questions they are about."""
+    by_severity: Counter[tuple[str, Severity]] = Counter()
+    questions: dict[str, set[str]] = {}
+    for finding in findings:
+        by_severity[finding.check, finding.severity] += 1
+        if finding.question_id is not None:
+            questions.setdefault(finding.check, set()).add(finding.question_id)
+    return {
+        name: {
+            **{severity: by_severity[name, severity] for severity in reversed(get_args(Severity))},
+            "questions": len(questions.get(name, ())),
+        }
+        for name in names
+    }

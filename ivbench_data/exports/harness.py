@@ -1,0 +1,231 @@
+"""A dataset as other people's harnesses take it: worded questions, paths of media, verdicts on replies, figures.
+
+Every harness differs in its files, and in nothing else. All of them take from here
+
+- `find_rows`: the questions that can be asked, each with its text (options shown, by our wording), and absolute paths
+  of its film or its frames and of its query images, in the order in which they are shown; and those that cannot,
+  with the reason, so that no denominator shrinks unseen;
+- `judge_row`: what a reply is worth, by our parser;
+- `list_figures`: the figures that a question counts in: overall, its group's, its task's;
+- `score_replies`: all figures of many replies at once, by the same way as `ivbench-data score`.
+
+lmms-eval takes rows as documents, hands each reply to `judge_row`, and averages by `list_figures` itself. VLMEvalKit
+takes rows as its table and hands all replies to `score_replies`. inspect_ai takes rows as samples and `judge_row` as
+its scorer. `harness_folder` writes rows and media into a folder that can be moved, and reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
+from ivbench_data.evaluate.judging import Judgement, judge_reply
+from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, PROMPT_VERSION, compose
+from ivbench_data.evaluate.results import Configuration, Header, Results
+from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, score_results
+from ivbench_data.exports.frames import list_frame_paths
+from ivbench_data.framefile import read_frame_file
+from ivbench_data.manifests import Manifest
+from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
+from ivbench_data.workspace import Workspace
+
+PATTERN = "video_first"
+"""The order in which harnesses show visuals: the paper's default."""
+
+
+class Figure(NamedTuple):
+    """A figure of a harness's table."""
+
+    kind: Literal["overall", "group", "task"]
+    """What it is the mean of: all questions, a group of tasks, a task."""
+    name: str
+    """The group's key or the task's name; `overall`."""
+
+
+OVERALL = Figure("overall", "overall")
+"""The figure that every question counts in, if it can be scored."""
+
+
+class HarnessOptions(Record):
+    """How questions are shown to a harness."""
+
+    show: Literal["videos", "frames"] = "videos"
+    """The film, of which the harness or the model takes frames as it likes; or the frames of one of our caches."""
+    grid: FrameGrid = FrameGrid(nframes=32, res=240)
+    """Which cache, for `frames`."""
+    profile: str = "default"
+    """How questions are worded and replies read; a name in `PROFILES`."""
+
+    def check(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            UsageError: there is no such profile, or it states how many frames are shown and nobody knows.
+        """
+        if self.profile not in PROFILES:
+            raise UsageError(f"there is no profile named {self.profile!r}; there are: {', '.join(PROFILES)}")
+        if self.profile == "paper" and self.show == "videos":
+            raise UsageError(
+                "the paper's wording states how many frames are shown, and of a film nobody knows beforehand: "
+                "show frames, or use the default profile"
+            )
+
+
+class HarnessRow(Record):
+    """A question that can be asked."""
+
+    question: Question
+    """The question, without its raw record."""
+    text: str
+    """What is asked, options and all: the words that follow the visuals."""
+    video: NonEmpty | None = None
+    """Path of the film; None with `frames`, and for a question without a video."""
+    frames: tuple[NonEmpty, ...] = ()
+    """Paths of the frames in their order; a frame that is shown twice is there twice."""
+    images: tuple[NonEmpty, ...] = ()
+    """Paths of the query images, in their order; shown after the video."""
+
+
+class UnaskedRow(Record):
+    """A question that cannot be asked, since its media are not there or damaged."""
+
+    question_id: NonEmpty
+    """The question."""
+    kind: Literal["missing", "failed"]
+    """Media that are not there, or are damaged."""
+    reason: NonEmpty
+    """Which, and what can be done about it."""
+
+
+def find_rows(
+    dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
+) -> Iterator[HarnessRow | UnaskedRow]:
+    """Every question with absolute paths of its media, or why it cannot be asked, in the dataset's order by video.
+
+    `frames_folder` is what `export frames` was given to write PNG into; what it should hold is not looked for.
+
+    Raises:
+        UsageError: the options cannot be used together, or frames are to be shown and no folder of them is named.
+    """
+    options.check()
+    if options.show == "frames" and frames_folder is None:
+        raise UsageError("to show frames, name the folder that they were exported to")
+    asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
+    for question in asker.select_questions():
+        if frames_folder is not None and options.show == "frames":
+            yield _show_frames(asker, question, frames_folder)
+        else:
+            yield _show_film(workspace, question, options)
+
+
+def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> HarnessRow | UnaskedRow:
+    request = asker.ask(question)
+    if isinstance(request, Unasked):
+        kind: Literal["missing", "failed"] = "failed" if request.kind == "error" else "missing"
+        return UnaskedRow(question_id=question.question_id, kind=kind, reason=request.reason)
+    frames: list[Path] = []
+    if request.video is not None:
+        clip = read_frame_file(request.video.path)
+        frames = list_frame_paths(frames_folder, asker.options.grid, clip, request.video.video_id)
+    return HarnessRow(
+        question=_without_raw(question),
+        text=request.text,
+        frames=tuple(str(path.absolute()) for path in frames),
+        images=tuple(str(image.path.absolute()) for image in request.images if image.path is not None),
+    )
+
+
+def _show_film(workspace: Workspace, question: Question, options: HarnessOptions) -> HarnessRow | UnaskedRow:
+    film = None if question.video_id is None else workspace.find_video(question.video_id)
+    images = [workspace.image_path(image_id) for image_id in question.image_ids]
+    lacking = [f"the image {path.name}" for path in images if not path.is_file()]
+    if question.video_id is not None and film is None:
+        lacking.insert(0, f"the video {question.video_id}")
+    if lacking:
+        reason = f"{' and '.join(lacking)} of {workspace.dataset} are not here"
+        return UnaskedRow(question_id=question.question_id, kind="missing", reason=reason)
+    parts, _ = compose(question, PATTERNS[PATTERN], PROFILES[options.profile])
+    return HarnessRow(
+        question=_without_raw(question),
+        text="".join(getattr(part, "text", "") for part in parts),
+        video=str(film.absolute()) if film is not None else None,
+        images=tuple(str(path.absolute()) for path in images),
+    )
+
+
+def _without_raw(question: Question) -> Question:
+    return question.model_copy(update={"raw": None})
+
+
+# --- from replies to figures ------------------------------------------------------------------------------------
+
+
+def judge_row(row: HarnessRow, reply: str | None, profile: str = "default") -> Judgement:
+    """What the reply to a row is worth; never right where the answer is hidden or no option."""
+    return judge_reply(row.question, reply, profile)
+
+
+def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure, ...]:
+    """The figures that a question counts in: all, its group's, its task's; none where it cannot be scored."""
+    if not is_scorable(question):
+        return ()
+    tasks = manifest.tasks if manifest is not None else ()
+    group = next((task.group for task in tasks if task.name == question.task), None)
+    return (OVERALL, *((Figure("group", group),) if group else ()), Figure("task", question.task))
+
+
+def find_figures(dataset: Dataset) -> list[Figure]:
+    """Every figure that a dataset has, in the order of tables: all questions, groups, tasks."""
+    manifest = find_manifest(dataset)
+    found = dict.fromkeys(figure for question in dataset.questions for figure in list_figures(question, manifest))
+    told = [OVERALL]
+    if manifest is not None:
+        told += [Figure("group", key) for key in manifest.task_groups]
+        told += [Figure("task", task.name) for task in manifest.tasks]
+    return [figure for figure in dict.fromkeys([*told, *found]) if figure in found]
+
+
+def score_replies(
+    dataset: Dataset,
+    replies: Mapping[str, str | None],
+    options: HarnessOptions | None = None,
+    model: str = "model",
+    harness: str = "harness",
+) -> Scorecard:
+    """All figures of the replies (question id → reply): those that `ivbench-data score` gives for them.
+
+    A question without a reply was not asked, and is counted as missing; a reply of None is one that names nothing.
+
+    Raises:
+        UsageError: a reply is to no question of the dataset.
+        MissingDependencyError: scipy is not installed.
+    """
+    asked = options or HarnessOptions()
+    questions = {question.question_id: question for question in dataset.questions}
+    rows: dict[tuple[str, int], EvaluationResult] = {}
+    for question_id, reply in replies.items():
+        if question_id not in questions:
+            raise UsageError(f"there is a reply to {question_id!r}, which is no question of {dataset.name}")
+        judgement = judge_reply(questions[question_id], reply, asked.profile)
+        rows[question_id, 0] = EvaluationResult(
+            question_id=question_id,
+            reply=reply,
+            answer_index=judgement.answer_index,
+            correct=judgement.correct,
+            metadata={"rule": judgement.rule},
+        )
+    configuration = Configuration(
+        dataset=dataset.name,
+        model=model,
+        model_options={"harness": harness},
+        pattern=PATTERN,
+        profile=asked.profile,
+        grid=asked.grid.identity if asked.show == "frames" else None,
+        prompt_version=PROMPT_VERSION,
+    )
+    header = Header(configuration=configuration, started="1970-01-01T00:00:00Z")
+    return score_results(dataset, Results(Path(harness), (header,), rows))
