@@ -200,7 +200,7 @@ def test_a_path_becomes_a_name(path: str, video_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/etc/x.mp4", "../x.mp4", "a/../x.mp4", "a//b.mp4", "./a.mp4", "a\\b.mp4", "C:/x.mp4", "a/"]
+    "path", ["", "/etc/x.mp4", "../x.mp4", "a/../x.mp4", "a//b.mp4", "./a.mp4", "a\\b.mp4", "C:/x.mp4", "a/", "a:b.mp4"]
 )
 def test_a_path_that_leaves_its_folder_is_refused(path: str, refuse: Callable[..., str]) -> None:
     assert "does not stay inside the folder" in refuse(video_path=path)
@@ -222,7 +222,7 @@ def test_names_are_safe_and_tell_paths_apart(paths: list[str]) -> None:
     assert len(set(names)) == len(names) or len(stems) < 2
 
 
-@pytest.mark.parametrize("path", ["a~b.mp4", "xx:y.mp4", "con.mp4", "é" * 100 + ".mp4", "?.mp4", " .mp4"])
+@pytest.mark.parametrize("path", ["a~b.mp4", "con.mp4", "é" * 100 + ".mp4", "?.mp4", " .mp4"])
 def test_what_cannot_be_a_name_ends_in_a_digest(path: str) -> None:
     assert len(check_safe_name(name_video(path)).rpartition("~")[2]) == 16
 

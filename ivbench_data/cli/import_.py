@@ -23,7 +23,7 @@ Examples:
 @root_option
 @json_option
 def command(source: str, path: Path, dataset: str | None, root: Path, as_json: bool) -> int:
-    """Bring a local release in: SOURCE is a benchmark, as `ivbench`, or `native` (our own JSONL), PATH its file or folder.
+    """Bring a local release in: SOURCE is a benchmark, as `ivbench`, or `native` (our own JSONL), PATH its files.
 
     The release is kept untouched in raw/. A malformed line is named and the others are imported; the exit code is
     then 1.
