@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
@@ -57,6 +58,8 @@ class Task(Record):
     """Key of its group."""
     labels: tuple[NonEmpty, ...] = ()
     """How the release spells it."""
+    metric: NonEmpty | None = None
+    """How its figure is made of replies, a name in `evaluate.metrics.METRICS`; None for accuracy over options."""
     released: NonNegativeInt | None = None
     """Questions in the release."""
     published: NonNegativeInt | None = None
@@ -111,6 +114,8 @@ class Manifest(Record):
     """Key and title of each group of tasks."""
     tasks: tuple[Task, ...] = ()
     """The tasks, in the paper's order."""
+    overall: Literal["questions", "tasks"] = "questions"
+    """What Overall and the groups' figures are the mean of: all questions alike, or the tasks' figures alike."""
     video_categories: tuple[NonEmpty, ...] = ()
     """Categories of videos."""
     granularities: dict[str, tuple[NonEmpty, ...]] = Field(default_factory=dict)

@@ -14,10 +14,15 @@ from ivbench_data.errors import UsageError
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.evaluate.comparison import Comparison, Signature
+    from ivbench_data.evaluate.results import Results
     from ivbench_data.evaluate.scores import Scorecard
+    from ivbench_data.publish.submissions import Submission
 
 WIDTH_OF_THE_PAPERS_TABLE = 225
 """Columns of the terminal from which on the paper's table fits as it is."""
+
+PROBLEMS_SHOWN = 1000
+"""So many wrong lines of a submission are printed; with `--json`, all."""
 
 
 @click.command(
@@ -27,9 +32,20 @@ Examples:
   ivbench-data score
   ivbench-data score data/ivbench/results/3f2a….jsonl --markdown table.md --figure tasks.png --report errors.html
   ivbench-data score 3f2a 91bc
-  ivbench-data score --diagnose""",
+  ivbench-data score --diagnose
+  ivbench-data score --answers data/mine/private/answers-test.jsonl SUBMISSION.jsonl
+
+\b
+A line of a submission, in one of two ways; answer_index counts the options as published, from 0:
+  {"question_id": "v1_0", "reply": "The answer is C."}
+  {"question_id": "v1_1", "answer_index": 2}""",
 )
 @click.argument("results", nargs=-1)
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Score a submission by the hidden answers in this file; what it leaves out counts as wrong.",
+)
 @click.option("--diagnose", is_flag=True, help="Look for known failure signatures in the results together.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the table as Markdown.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
@@ -41,6 +57,7 @@ Examples:
 @json_option
 def command(
     results: tuple[str, ...],
+    answers: Path | None,
     diagnose: bool,
     markdown: Path | None,
     csv_path: Path | None,
@@ -53,7 +70,8 @@ def command(
 ) -> int:
     """Figures from result files, in the paper's columns: RESULTS are paths, or beginnings of their names.
 
-    Without RESULTS, all of the dataset's; with two of them, they are also compared, question by question.
+    Without RESULTS, all of the dataset's; with two of them, they are also compared, question by question. With
+    --answers, RESULTS is one submission, and no dataset is needed.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
@@ -67,16 +85,24 @@ def command(
     from ivbench_data.evaluate.tables import make_paper_table
     from ivbench_data.workspace import Workspace, write_bytes
 
-    workspace = Workspace(root, dataset)
-    loaded = load(workspace.folder)
-    folder = workspace.folder / "results"
-    read = [read_results(path) for path in find_results(folder, results)]
-    if not results:
-        read.sort(
-            key=lambda item: (item.configuration.model, list(PATTERNS).index(item.configuration.pattern), item.name)
-        )
-    if not read:
-        raise UsageError(f"there are no results in {folder}. Make some with: ivbench-data evaluate --model …")
+    workspace: Workspace | None = None
+    submission: Submission | None = None
+    if answers is not None:
+        loaded, submission, read = _read_submission(answers, results)
+        if submission.problems:
+            _show_problems(submission, as_json)
+            return 1
+    else:
+        workspace = Workspace(root, dataset)
+        loaded = load(workspace.folder)
+        folder = workspace.folder / "results"
+        read = [read_results(path) for path in find_results(folder, results)]
+        if not results:
+            read.sort(
+                key=lambda item: (item.configuration.model, list(PATTERNS).index(item.configuration.pattern), item.name)
+            )
+        if not read:
+            raise UsageError(f"there are no results in {folder}. Make some with: ivbench-data evaluate --model …")
     cards = [score_results(loaded, item, workspace) for item in read]
     comparison = compare_results(loaded, *read) if len(results) == 2 else None
     signatures = list(find_signatures(loaded, read)) if diagnose else []
@@ -89,8 +115,10 @@ def command(
     if report is not None:
         write_bytes(report, make_error_report(loaded, read[0], cards[0], workspace).encode())
     if as_json:
+        told = {} if submission is None else {"submission": _describe_submission(submission)}
         print_json(
             {
+                **told,
                 "scores": [card.model_dump(mode="json") for card in cards],
                 "table": table.to_records(),
                 "comparison": comparison.model_dump(mode="json") if comparison else None,
@@ -99,6 +127,9 @@ def command(
         )
         return 0
     show_cards(cards, loaded, with_paper=paper)
+    if submission is not None and submission.left_out:
+        count = len(submission.left_out)
+        say(f"{count:,} of {len(loaded.questions):,} questions are left out of it, and count as wrong.", style="yellow")
     if comparison is not None:
         _show_comparison(comparison)
     if signatures:
@@ -107,6 +138,45 @@ def command(
         if path is not None:
             say(f"Written: {path}")
     return 0
+
+
+def _read_submission(answers: Path, results: tuple[str, ...]) -> tuple[Dataset, Submission, list[Results]]:
+    """The dataset of the answers and the one submission: as results, unless lines of it are wrong."""
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.publish.hidden import read_answers
+    from ivbench_data.publish.submissions import make_results, read_submission
+
+    if len(results) != 1:
+        raise UsageError(f"--answers scores one submission at a time, and {len(results)} are named")
+    file = read_answers(answers)
+    submission = read_submission(Path(results[0]), file)
+    if submission.problems:
+        return Dataset(file.header.dataset), submission, []
+    dataset, made = make_results(submission, file)
+    return dataset, submission, [made]
+
+
+def _show_problems(submission: Submission, as_json: bool) -> None:
+    from ivbench_data.cli.console import print_json, say
+
+    if as_json:
+        print_json({"submission": _describe_submission(submission), "scores": []})
+        return
+    for problem in submission.problems[:PROBLEMS_SHOWN]:
+        say(str(problem))
+    count = len(submission.problems)
+    if count > PROBLEMS_SHOWN:
+        say(f"… and {count - PROBLEMS_SHOWN:,} more")
+    say(f"Refused: {count:,} lines of {submission.path} are wrong. Nothing was scored.", style="bold red")
+
+
+def _describe_submission(submission: Submission) -> dict[str, object]:
+    return {
+        "file": str(submission.path),
+        "problems": [problem.model_dump() for problem in submission.problems],
+        "answered": len(submission.given),
+        "left_out": list(submission.left_out),
+    }
 
 
 def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
