@@ -117,6 +117,11 @@ class Workspace:
             raise UnsafeNameError(str(error)) from None
 
 
+def stays_inside(path: str) -> bool:
+    """Whether a path with `/`, put under a folder, stays there on every system."""
+    return bool(path) and not set(path) & {"\\", ":", "\0"} and not {"", ".", ".."} & set(path.split("/"))
+
+
 def list_folder(folder: Path, pattern: str) -> list[Path]:
     """What in the folder matches, sorted; nothing when there is no such folder.
 
