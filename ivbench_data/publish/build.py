@@ -36,7 +36,7 @@ from ivbench_data.publish.settings import write_eval_yaml
 from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
 from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
 from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
-from ivbench_data.withdrawals import WITHDRAWN, read_withdrawals
+from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
 from ivbench_data.workspace import (
     Workspace,
     digest_file,
@@ -263,7 +263,7 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
 
     A digest of a file with few unknown answers can be turned round by trying them all.
     """
-    kept = {name: value for name, value in dataset.provenance.items() if name != WITHDRAWN}
+    kept = {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
     return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
 
 
