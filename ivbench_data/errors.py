@@ -6,12 +6,14 @@ and what to do::
 
     IvbenchError                    catch this one to catch them all
     ├── UsageError                  a value that cannot be meant (exit code 2)
-    │   └── UnsafeNameError         an id or a file name that could leave its folder
+    │   ├── UnsafeNameError         an id or a file name that could leave its folder
+    │   └── RepositoryNotFoundError the Hub has no such repository, or not for us
     ├── EnvironmentProblemError     the machine lacks something (exit code 3)
     │   ├── MissingDependencyError  an optional extra is not installed
     │   └── StorageError            the disk is full, read-only, or not ours to write
     ├── DatasetError                a dataset is absent, or its files are not what they should be (exit code 1)
     │   └── DatasetNotFoundError
+    ├── PublicationConflictError    what is published has changed since we looked: look again (exit code 1)
     ├── VideoError                  one video cannot be read; in batches this becomes a failed row
     │   ├── UnreadableVideoError    damaged, empty, or not a video
     │   └── VideoLimitError         larger or longer than the limits allow
@@ -41,6 +43,10 @@ class UsageError(IvbenchError):
 
 class UnsafeNameError(UsageError):
     """An id or a file name that could leave its folder, or that some file system cannot hold."""
+
+
+class RepositoryNotFoundError(UsageError):
+    """The Hub has no repository of that name, or none that we may see."""
 
 
 class EnvironmentProblemError(IvbenchError):
@@ -87,6 +93,10 @@ class DatasetNotFoundError(DatasetError):
     """There is no dataset in that folder yet."""
 
     exit_code: ClassVar[int] = 2
+
+
+class PublicationConflictError(IvbenchError):
+    """What is published has changed since the plan was made; nothing of ours was written over it."""
 
 
 class VideoError(IvbenchError):

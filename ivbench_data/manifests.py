@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
@@ -57,6 +58,8 @@ class Task(Record):
     """Key of its group."""
     labels: tuple[NonEmpty, ...] = ()
     """How the release spells it."""
+    metric: NonEmpty | None = None
+    """How its figure is made of replies, a name in `evaluate.metrics.METRICS`; None for accuracy over options."""
     released: NonNegativeInt | None = None
     """Questions in the release."""
     published: NonNegativeInt | None = None
@@ -95,6 +98,8 @@ class Manifest(Record):
     """Licence of the annotations; None where the authors state none that we know of."""
     hub: HubRepository | None = None
     """Its repository on the Hub."""
+    other_hubs: dict[str, HubRepository] = Field(default_factory=dict)
+    """Further repositories of its authors, by what they hold; `fetch` does not read them."""
     release: ReleaseFile | None = None
     """Its annotations file."""
     video_url_template: str | None = None
@@ -103,16 +108,22 @@ class Manifest(Record):
     """What the release holds."""
     published: Counts = Counts()
     """What the paper says."""
+    published_counts_from: str | None = None
+    """Where the published counts come from, when the paper does not print them."""
     task_groups: dict[str, NonEmpty] = Field(default_factory=dict)
     """Key and title of each group of tasks."""
     tasks: tuple[Task, ...] = ()
     """The tasks, in the paper's order."""
+    overall: Literal["questions", "tasks"] = "questions"
+    """What Overall and the groups' figures are the mean of: all questions alike, or the tasks' figures alike."""
     video_categories: tuple[NonEmpty, ...] = ()
     """Categories of videos."""
     granularities: dict[str, tuple[NonEmpty, ...]] = Field(default_factory=dict)
     """Our word for how much of the video a question is about, and the release's spellings of it."""
     options_per_question: PositiveInt | None = None
     """Options that the benchmark promises."""
+    profiles: dict[str, NonEmpty] = Field(default_factory=dict)
+    """What the words `paper` and the like mean of this benchmark: a profile in `evaluate.prompts.PROFILES`."""
     published_results: tuple[PublishedResult, ...] = ()
     """The paper's main table."""
 

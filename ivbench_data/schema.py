@@ -541,8 +541,10 @@ class EvaluationResult(Record):
     """What the model said; None when it said nothing."""
     answer_index: NonNegativeInt | None = None
     """The option that the reply names, in stored order; None when it names none, which counts as wrong."""
+    value: FiniteFloat | None = None
+    """The number that the reply names, where one is asked for; None when it names none, or several."""
     correct: bool = False
-    """Whether that option is right."""
+    """Whether that option or number is right."""
     error: str | None = None
     """Why there is no reply, when the status is not `ok`."""
     prompt_digest: Sha256 | None = None

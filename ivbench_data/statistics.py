@@ -193,6 +193,54 @@ def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confiden
     )
 
 
+def estimate_mean_of_strata(
+    hits: Sequence[float],
+    strata: Sequence[Hashable],
+    weights: Mapping[Hashable, float],
+    clusters: Sequence[Hashable],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """The weighted mean `Σ W_s p_s` of the strata's shares, with a Wilson interval clustered by `clusters`.
+
+    `weights` holds `W_s`, which sum to 1. A hit's residual is `W_s (y - p_s) / n_s`, clusters may cross strata, and the
+    rest is as in `estimate_share`; with one stratum it is `estimate_share`.
+
+    Raises:
+        UsageError: as `estimate_share`, or a stratum has no weight, or a weight no hits.
+    """
+    if len(set(strata)) == 1 and len(hits) == len(strata):
+        return estimate_share(hits, clusters, confidence)
+    values = np.asarray(hits, dtype=np.float64)
+    if not len(values) == len(strata) == len(clusters) or not len(values):
+        raise UsageError(f"cannot estimate from {len(values)} hits, {len(strata)} strata, {len(clusters)} clusters")
+    if values.min() < 0 or values.max() > 1 or set(strata) != weights.keys():
+        raise UsageError("a hit is between 0 and 1, and every stratum has a weight and hits")
+    of_stratum, order = _number_clusters(strata), list(dict.fromkeys(strata))
+    sizes = np.bincount(of_stratum)
+    shares = np.bincount(of_stratum, weights=values) / sizes
+    weight = np.asarray([weights[name] for name in order])
+    share = min(1.0, max(0.0, float((weight * shares).sum())))
+    of_cluster = _number_clusters(clusters)
+    count = int(of_cluster.max()) + 1
+    residuals = np.bincount(
+        of_cluster, weights=(weight / sizes)[of_stratum] * (values - shares[of_stratum]), minlength=count
+    )
+    variance, spread = _clustered_variance(residuals, 1.0), share * (1 - share)
+    is_spread = spread > 1e-15 and variance > 0
+    effective = min(float(len(values)), spread / variance) if is_spread else float(count)
+    low, high = _wilson(share, effective, _t_quantile(confidence, count - 1)) if count > 1 else (0.0, 1.0)
+    return Estimate(
+        value=share,
+        low=min(low, share),
+        high=max(high, share),
+        n=len(values),
+        clusters=count,
+        design_effect=len(values) / effective,
+        method="Wilson, stratified, clustered",
+        confidence=confidence,
+    )
+
+
 def estimate_unclustered_share(
     hits: int, n: int, method: Literal["wilson", "clopper_pearson"] = "wilson", confidence: float = CONFIDENCE
 ) -> Estimate:

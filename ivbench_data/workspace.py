@@ -83,6 +83,11 @@ class Workspace:
         """What people look at: HTML, figures, findings."""
         return self.folder / "reports"
 
+    @property
+    def private(self) -> Path:
+        """What is never published: the secret and the hidden answers."""
+        return self.folder / "private"
+
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none.
 
@@ -110,6 +115,11 @@ class Workspace:
             return check_safe_name(name)
         except ValueError as error:
             raise UnsafeNameError(str(error)) from None
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a path with `/`, put under a folder, stays there on every system."""
+    return bool(path) and not set(path) & {"\\", ":", "\0"} and not {"", ".", ".."} & set(path.split("/"))
 
 
 def list_folder(folder: Path, pattern: str) -> list[Path]:
@@ -140,8 +150,11 @@ def default_root() -> Path:
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[BinaryIO]:
+def write_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A binary file to write `path` with, and read back: it appears whole when the block ends, or not at all.
+
+    `mode` is what the file may be used for before the umask takes its part; 0o600 is for the owner alone, from the
+    first moment on.
 
     Raises:
         StorageError: the disk is full, read-only, or not ours to write.
@@ -150,7 +163,9 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("x+b") as file:
+            # made with its mode: a file that is closed to others afterwards was open to them at first
+            temporary.touch(mode, exist_ok=False)
+            with temporary.open("r+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -14,6 +14,8 @@ from ivbench_data.cli.options import json_option, root_option
     epilog="""\b
 Examples:
   ivbench-data import ivbench path/to/test_data.jsonl
+  ivbench-data import vlm2bench path/to/unpacked-release
+  ivbench-data import videoespresso path/to/bench_hard.json
   ivbench-data import native path/to/my-benchmark --dataset my-benchmark""",
 )
 @click.argument("source")
@@ -22,7 +24,7 @@ Examples:
 @root_option
 @json_option
 def command(source: str, path: Path, dataset: str | None, root: Path, as_json: bool) -> int:
-    """Bring a local release in: SOURCE is `ivbench` or `native` (our own JSONL), PATH its file or folder.
+    """Bring a local release in: SOURCE is a benchmark, or `native` for our own JSONL; PATH is its file or folder.
 
     The release is kept untouched in raw/. A malformed line is named and the others are imported; the exit code is
     then 1.

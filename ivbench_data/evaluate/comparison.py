@@ -9,9 +9,10 @@ from pydantic import Field, NonNegativeInt
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.metrics.units import Judged
 from ivbench_data.evaluate.prompts import PATTERNS
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.scores import Judged, is_scorable, judge, score
+from ivbench_data.evaluate.scores import is_scorable, judge, score
 from ivbench_data.schema import NonEmpty, Record
 from ivbench_data.statistics import (
     Estimate,
@@ -62,13 +63,13 @@ class Comparison(Record):
 
 
 def compare_results(dataset: Dataset, first: Results, second: Results) -> Comparison:
-    """How the first does against the second on the questions that both evaluated.
+    """How the first does against the second on the questions that both evaluated, one by one: right or not.
 
     Raises:
         UsageError: they have no question in common.
     """
     pairs = list(zip(judge(dataset, first), judge(dataset, second), strict=True))
-    common = [(one, other) for one, other in pairs if one.is_evaluated and other.is_evaluated]
+    common = [(one, other) for one, other in pairs if one.points is not None and other.points is not None]
     if not common:
         raise UsageError(f"{first.path} and {second.path} have no evaluated question in common")
     names = list(dict.fromkeys(one.question.task for one, _ in common))
@@ -79,8 +80,8 @@ def compare_results(dataset: Dataset, first: Results, second: Results) -> Compar
         second=second.name,
         overall=_compare("Overall", common),
         tasks=tuple(task.model_copy(update={"holm_p_value": p}) for task, p in zip(tasks, adjusted, strict=True)),
-        only_first=sum(one.is_evaluated and not other.is_evaluated for one, other in pairs),
-        only_second=sum(other.is_evaluated and not one.is_evaluated for one, other in pairs),
+        only_first=sum(one.points is not None and other.points is None for one, other in pairs),
+        only_second=sum(other.points is not None and one.points is None for one, other in pairs),
     )
 
 
@@ -140,12 +141,12 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
     looked = False
     for item in results:
         withheld = WITHOUT.get(item.configuration.pattern)
-        evaluated = [one for one in judge(dataset, item) if one.is_evaluated]
+        evaluated = [one for one in judge(dataset, item) if one.points is not None and one.chance is not None]
         if withheld is None or not evaluated:
             continue
         looked = True
         above = estimate_mean(
-            [float(one.is_correct) - one.chance for one in evaluated],
+            [float(one.is_correct) - (one.chance or 0.0) for one in evaluated],
             [cluster_of(one.question) for one in evaluated],
             (-1.0, 1.0),
         )

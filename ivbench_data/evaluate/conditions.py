@@ -14,7 +14,7 @@ from ivbench_data.validate.necessity import AnswerRun
 def gather_answers(dataset: Dataset, results: Results, rotation: int = 0) -> dict[str, bool]:
     """Id of every question that was evaluated, and whether it was answered right, by the dataset's answers of today."""
     judged = judge(dataset, results, rotation)
-    return {item.question.question_id: item.is_correct for item in judged if item.is_evaluated}
+    return {item.question.question_id: item.is_correct for item in judged if item.points is not None}
 
 
 def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]:

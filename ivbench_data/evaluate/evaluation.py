@@ -86,7 +86,7 @@ def _recall(file: ResultsFile, question: Question, request: Request | Unasked, p
         return None
     else:
         row = _judge(question, request, _restore_reply(stored), profile)
-        if (row.answer_index, row.correct) == (stored.answer_index, stored.correct):
+        if (row.answer_index, row.value, row.correct) == (stored.answer_index, stored.value, stored.correct):
             return stored
     if row != stored:
         file.append(row)
@@ -144,6 +144,7 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
         status="failed" if reply.error is not None else "ok",
         reply=reply.text,
         answer_index=judgement.answer_index if judgement is not None else None,
+        value=judgement.value if judgement is not None else None,
         correct=judgement is not None and judgement.correct,
         error=reply.error,
         prompt_digest=request.prompt_digest,
@@ -156,8 +157,8 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
 
 
 def _read(question: Question, request: Request, reply: Reply, profile: str) -> Judgement | None:
-    """What the reply is worth; None where the question has no options, or there is no reply."""
-    if not question.options or reply.error is not None:
+    """What the reply is worth; None where it is free text, or there is no reply."""
+    if reply.error is not None or not (question.options or question.question_type == "numeric"):
         return None
     if reply.text is None and reply.option_logprobs is not None:
         best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)

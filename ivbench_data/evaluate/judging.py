@@ -1,14 +1,17 @@
-"""What a reply is worth: the option it names, in stored order, and whether that is right.
+"""What a reply is worth: the option or the number it names, and what that earns by the metric of its task.
 
 The one way from a reply to a verdict, for our own evaluation, for submissions, and for the harnesses that we export to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.answers import PARSERS, Rule, parse_true_false
+from ivbench_data.evaluate.answers import PARSERS, Rule, parse_number, parse_true_false
+from ivbench_data.evaluate.metrics import find_metric
+from ivbench_data.evaluate.metrics.options import NUMBER
+from ivbench_data.evaluate.metrics.units import Answer
 from ivbench_data.evaluate.prompts import PROFILES, rotate, shows_letters
 from ivbench_data.schema import Question
 
@@ -22,7 +25,15 @@ class Judgement:
     rule: Rule
     """The rule that found it."""
     correct: bool
-    """Whether that option is right; False with a hidden answer."""
+    """Whether that earns everything: a right option, the right number; False with a hidden answer."""
+    value: float | None = None
+    """The number that the reply names; None when it names none, or several, or the question asks for none."""
+    points: float | None = field(default=None, compare=False)
+    """What it earns by the task's metric, 0 to 1; None with a hidden answer, or where a judge must be asked.
+
+    Where questions count in pairs, these are the points of this one alone. A number whose task names no metric earns
+    all or nothing here, and stays out of scorecards.
+    """
 
 
 def judge_reply(question: Question, reply: str | None, profile: str = "default", rotation: int = 0) -> Judgement:
@@ -33,8 +44,11 @@ def judge_reply(question: Question, reply: str | None, profile: str = "default",
     """
     if profile not in PROFILES:
         raise UsageError(f"there is no profile named {profile!r}; there are: {', '.join(PROFILES)}")
+    if question.question_type == "numeric":
+        parsed_number = parse_number(reply)
+        return _judge(question, Answer(value=parsed_number.value), parsed_number.rule)
     if not question.options:
-        return Judgement(None, "none", False)
+        return _judge(question, Answer(), "none")
     shown = rotate(question.options, rotation)
     if shows_letters(question, PROFILES[profile]):
         parsed = PARSERS[profile](reply, shown, question.question_id)
@@ -46,4 +60,12 @@ def judge_reply(question: Question, reply: str | None, profile: str = "default",
 def judge_choice(question: Question, shown_index: int | None, rule: Rule, rotation: int = 0) -> Judgement:
     """What choosing the option that was shown at a position is worth."""
     index = None if shown_index is None else (shown_index + rotation) % len(question.options)
-    return Judgement(index, rule, index in question.correct_indices)
+    return _judge(question, Answer(index), rule)
+
+
+def _judge(question: Question, answer: Answer, rule: Rule) -> Judgement:
+    metric = find_metric(question)
+    if question.question_type == "numeric" and not metric.can_score(question):
+        metric = NUMBER
+    points = None if question.answers_hidden or not metric.can_score(question) else metric.earn(question, answer)
+    return Judgement(answer.index, rule, points == 1.0, answer.value, points)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.metrics.units import Judged
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.scores import Judged, Scorecard, judge
+from ivbench_data.evaluate.scores import Scorecard, judge
 from ivbench_data.evaluate.tables import Table, make_detail_table, percent, write_cell
 from ivbench_data.html import embed_image, escape, page
 from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image

@@ -1,23 +1,34 @@
 """From rows to figures: accuracy per task, group and slice, with intervals clustered by video and an open denominator.
 
-Accuracy is over the questions that were evaluated: answered, or failed, which counts as wrong. Questions that were not
-asked, since their media are not here or the pattern makes no sense for them, are no part of it, and are counted beside
-it: a figure over what happened to be downloaded must not look like one over the benchmark.
+What a reply earns, and what counts together, is the task's metric (`evaluate.metrics`). Accuracy is over the questions
+that were evaluated: answered, or failed, which counts as wrong. Questions that were not asked, since their media are
+not here or the pattern makes no sense for them, are no part of it, and are counted beside it: a figure over what
+happened to be downloaded must not look like one over the benchmark.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from types import MappingProxyType
 
 from pydantic import JsonValue, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.metrics import find_metric
+from ivbench_data.evaluate.metrics.means import (
+    MeanOf,
+    average,
+    combine,
+    estimate,
+    score_like_benchmark,
+    score_with_missing_as_wrong,
+)
+from ivbench_data.evaluate.metrics.units import Judged, Verdicts
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, load_manifest, manifest_names
-from ivbench_data.schema import EvaluationResult, NonEmpty, Question, Record, Seconds
+from ivbench_data.schema import NonEmpty, Question, Record, Seconds
 from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
 from ivbench_data.workspace import Workspace
 
@@ -30,6 +41,8 @@ DURATION_BUCKETS: tuple[tuple[str, float], ...] = (
 )
 """Names of durations, and where each ends, in seconds."""
 
+NO_VERDICTS: Mapping[str, str] = MappingProxyType({})
+
 
 class Score(Record):
     """The figure of some questions: a task, a group of tasks, a slice, or all of them."""
@@ -37,15 +50,19 @@ class Score(Record):
     name: NonEmpty
     """What they are."""
     accuracy: Estimate | None
-    """Share of evaluated questions that were right, 0 to 1, with its interval; None where nothing was evaluated."""
+    """The mean of what evaluated questions, or pairs of them, earned, 0 to 1; None where nothing could be scored."""
+    as_benchmark: Probability | None = None
+    """What the benchmark's own code makes of the same replies; None where its rules are ours."""
     chance: Probability | None
-    """What guessing reaches: the mean of right options over options, of the evaluated questions."""
+    """What guessing reaches, of the evaluated questions as far as that is known; over options, right ones over all."""
     parse_rate: Probability | None
-    """Share of answered questions whose reply names an option; None where nothing was answered."""
+    """Share of answered questions whose reply names an option or a number, or is to be free text."""
     correct: NonNegativeInt
-    """Right ones."""
+    """Questions that earned everything."""
     evaluated: NonNegativeInt
-    """Answered and failed ones: the denominator."""
+    """Answered and failed questions."""
+    unscored: NonNegativeInt = 0
+    """Of these, without a part in the accuracy: half a pair, or a text that no judge was asked about."""
     failed: NonNegativeInt
     """Of these, asked without getting a reply."""
     missing: NonNegativeInt
@@ -68,7 +85,7 @@ class Denominators(Record):
     evaluated: NonNegativeInt
     """Of these, answered or failed."""
     unscorable: NonNegativeInt
-    """Questions beside these, whose answers are hidden or are no options."""
+    """Questions beside these, whose answers are hidden, or that no metric can score."""
 
 
 class Scorecard(Record):
@@ -82,8 +99,12 @@ class Scorecard(Record):
     """What decided the answers."""
     versions: dict[str, str]
     """Of the last run's libraries."""
+    judge: str | None = None
+    """Who judged what no rule can; None where nobody was asked."""
     overall: Score
-    """All questions; accuracy is the question-weighted mean of the tasks."""
+    """All questions; accuracy is the mean that the manifest names, of all questions alike unless it says tasks."""
+    tasks_in_mean: tuple[NonNegativeInt, NonNegativeInt] | None = None
+    """How many tasks' figures Overall is the mean of, and of how many; None where it is one of questions."""
     overall_with_missing_as_wrong: Probability | None
     """Right ones over all questions in the dataset that the pattern applies to: what no missing file can improve."""
     groups: dict[str, Score]
@@ -108,42 +129,17 @@ class Scorecard(Record):
     """Lines of the file that could not be used."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A question beside its row, judged by the answer that the dataset has today."""
-
-    question: Question
-    row: EvaluationResult | None
-
-    @property
-    def is_evaluated(self) -> bool:
-        """Whether it was answered, or failed."""
-        return self.row is not None and self.row.status in ("ok", "failed")
-
-    @property
-    def is_correct(self) -> bool:
-        """Whether the reply names a right option."""
-        return self.row is not None and self.row.answer_index in self.question.correct_indices
-
-    @property
-    def is_parsed(self) -> bool:
-        """Whether the reply itself names an option."""
-        row = self.row
-        return row is not None and row.answer_index is not None and row.metadata.get("rule") != "drawn"
-
-    @property
-    def chance(self) -> float:
-        """What guessing reaches."""
-        return len(self.question.correct_indices) / len(self.question.options)
-
-
 def is_scorable(question: Question) -> bool:
-    """Whether an option can be right: answers that are hidden, numbers and free texts need their benchmark's metric."""
-    return bool(question.options) and not question.answers_hidden
+    """Whether the task's metric can score it; not where its answer is hidden, or is nothing to compare with."""
+    return not question.answers_hidden and find_metric(question).can_score(question)
 
 
-def judge(dataset: Dataset, results: Results, rotation: int = 0) -> list[Judged]:
+def judge(
+    dataset: Dataset, results: Results, rotation: int = 0, verdicts: Mapping[str, str] = NO_VERDICTS
+) -> list[Judged]:
     """Every question of the dataset that can be scored, beside its row under that rotation.
+
+    `verdicts` holds what a judge said, by question, of the tasks whose metric needs one.
 
     Raises:
         UsageError: the results are of another dataset.
@@ -151,30 +147,42 @@ def judge(dataset: Dataset, results: Results, rotation: int = 0) -> list[Judged]
     if results.configuration.dataset != dataset.name:
         raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
     return [
-        Judged(question, results.rows.get((question.question_id, rotation)))
+        Judged(
+            question,
+            results.rows.get((question.question_id, rotation)),
+            find_metric(question),
+            verdicts.get(question.question_id),
+        )
         for question in dataset.questions
         if is_scorable(question)
     ]
 
 
-def score_results(dataset: Dataset, results: Results, workspace: Workspace | None = None) -> Scorecard:
+def score_results(
+    dataset: Dataset,
+    results: Results,
+    workspace: Workspace | None = None,
+    verdicts: Verdicts | None = None,
+) -> Scorecard:
     """All figures of a results file, judged by the dataset's answers as they are today.
 
-    With a `workspace`, what is on disk is counted.
+    With a `workspace`, what is on disk is counted. `verdicts` is what a judge said; where a metric needs it and it is
+    not there, the reply stays unscored.
 
     Raises:
         UsageError: the results are of another dataset.
         MissingDependencyError: scipy is not installed.
     """
     manifest = find_manifest(dataset)
-    judged = judge(dataset, results)
+    judged = judge(dataset, results, verdicts=verdicts.replies if verdicts else NO_VERDICTS)
+    mean_of = manifest.overall if manifest else "questions"
     found = dict.fromkeys(item.question.task for item in judged)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
     names += [task for task in found if task not in names]
     group_of = {task.name: task.group for task in manifest.tasks} if manifest else {}
     groups = manifest.task_groups if manifest else {}
-    overall = score("Overall", judged)
-    applicable = len(judged) - overall.inapplicable
+    overall = score("Overall", judged, mean_of)
+    tasks = {name: score(name, [item for item in judged if item.question.task == name]) for name in names}
     rows = [item.row for item in judged if item.row is not None]
     tokens = [row.visual_tokens for row in rows if row.visual_tokens is not None]
     rotations, right_in_all, mean_of_rotations = _score_rotations(dataset, results)
@@ -184,13 +192,17 @@ def score_results(dataset: Dataset, results: Results, workspace: Workspace | Non
         file=str(results.path),
         configuration=results.configuration,
         versions=results.headers[-1].versions,
+        judge=verdicts.judge if verdicts else None,
         overall=overall,
-        overall_with_missing_as_wrong=overall.correct / applicable if applicable else None,
+        tasks_in_mean=None
+        if mean_of == "questions"
+        else (sum(one.accuracy is not None for one in tasks.values()), len(manifest.tasks if manifest else tasks)),
+        overall_with_missing_as_wrong=score_with_missing_as_wrong(judged, mean_of),
         groups={
-            key: score(title, [item for item in judged if group_of.get(item.question.task) == key])
+            key: score(title, [item for item in judged if group_of.get(item.question.task) == key], mean_of)
             for key, title in groups.items()
         },
-        tasks={name: score(name, [item for item in judged if item.question.task == name]) for name in names},
+        tasks=tasks,
         slices=_slice(dataset, judged),
         rotations=rotations,
         right_in_all=right_in_all,
@@ -207,28 +219,28 @@ def find_manifest(dataset: Dataset) -> Manifest | None:
     return load_manifest(dataset.name) if dataset.name in manifest_names() else None
 
 
-def score(name: str, judged: Sequence[Judged]) -> Score:
-    """The figure of some questions."""
+def score(name: str, judged: Sequence[Judged], mean_of: MeanOf = "questions") -> Score:
+    """The figure of some questions: the mean of all alike, or of their tasks' figures alike."""
     evaluated = [item for item in judged if item.is_evaluated]
     statuses = Counter(item.row.status if item.row is not None else "missing" for item in judged)
     answered = [item for item in evaluated if item.row is not None and item.row.status == "ok"]
+    units = combine(judged)
+    scored = [(task, unit) for task, unit in units if unit.points is not None]
+    known = [(task, unit) for task, unit in scored if unit.chance is not None]
+    of_units = sum(item.is_evaluated for _, unit in scored for item in unit.questions)
     return Score(
         name=name,
-        accuracy=_estimate(evaluated, [item.is_correct for item in evaluated]),
-        chance=sum(item.chance for item in evaluated) / len(evaluated) if evaluated else None,
+        accuracy=estimate(scored, mean_of),
+        as_benchmark=score_like_benchmark(judged, mean_of),
+        chance=average(known, [unit.chance or 0.0 for _, unit in known], mean_of),
         parse_rate=sum(item.is_parsed for item in answered) / len(answered) if answered else None,
         correct=sum(item.is_correct for item in evaluated),
         evaluated=len(evaluated),
+        unscored=len(evaluated) - of_units,
         failed=statuses["failed"],
         missing=statuses["missing"],
         inapplicable=statuses["inapplicable"],
     )
-
-
-def _estimate(judged: Sequence[Judged], hits: Sequence[bool]) -> Estimate | None:
-    if not judged:
-        return None
-    return estimate_share([float(hit) for hit in hits], [cluster_of(item.question) for item in judged])
 
 
 # --- slices -----------------------------------------------------------------------------------------------------
@@ -283,7 +295,7 @@ def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | N
     for question in dataset.questions:
         rows = [results.rows.get((question.question_id, rotation)) for rotation in range(asked[question.question_id])]
         if is_scorable(question) and len(rows) > 1 and None not in rows:
-            rotated.append([Judged(question, row) for row in rows])
+            rotated.append([Judged(question, row, find_metric(question)) for row in rows])
     most = max(asked.values(), default=0)
     if not rotated:
         return most, None, None
@@ -291,9 +303,10 @@ def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | N
     hits = [all(item.is_correct for item in items) for items in rotated]
     right_in_all = score(f"right in all {most} rotations", firsts).model_copy(
         update={
-            "accuracy": _estimate(firsts, hits),
+            "accuracy": estimate_share([float(hit) for hit in hits], [cluster_of(item.question) for item in firsts]),
+            "as_benchmark": None,
             "correct": sum(hits),
-            "chance": sum(items[0].chance ** len(items) for items in rotated) / len(rotated),
+            "chance": sum((items[0].chance or 0.0) ** len(items) for items in rotated) / len(rotated),
         }
     )
     every = [item.is_correct for items in rotated for item in items]
@@ -333,6 +346,8 @@ def weigh(values: Mapping[str, float | None], counts: Mapping[str, int | None], 
     total = weights = 0.0
     for name in names:
         value, count = values.get(name), counts.get(name)
+        if count == 0:
+            continue
         if value is None or count is None:
             return None
         total, weights = total + value * count, weights + count
@@ -340,8 +355,13 @@ def weigh(values: Mapping[str, float | None], counts: Mapping[str, int | None], 
 
 
 def recompute_published(manifest: Manifest, row: PublishedResult) -> dict[str, float | None]:
-    """What a published row's own task columns and the paper's counts give for `overall` and each group, in per cent."""
+    """What a published row's own task columns give for `overall` and each group, in per cent.
+
+    By the paper's counts; or, where the manifest says that Overall is a mean of tasks, by the tasks that have a figure.
+    """
     counts = {task.name: task.published for task in manifest.tasks}
+    if manifest.overall == "tasks":
+        counts = {name: int(row.tasks.get(name) is not None) for name in counts}
     members: dict[str, list[str]] = {"overall": [task.name for task in manifest.tasks]}
     for key in manifest.task_groups:
         members[key] = [task.name for task in manifest.tasks if task.group == key]

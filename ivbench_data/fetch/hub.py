@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -11,14 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from ivbench_data.errors import EnvironmentProblemError, StorageError, UsageError
+from ivbench_data.errors import EnvironmentProblemError, RepositoryNotFoundError, StorageError, UsageError
 from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file
+from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file, stays_inside
 
 ResultT = TypeVar("ResultT")
+
+_LOGS = ("huggingface_hub", "httpx", "httpcore", "urllib3")
+"""Whose logs tell of addresses: the Hub's library, and what its versions send requests with."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,18 @@ class HubFile:
     git_digest: str | None
     """Git's digest of its bytes with a header, for all others."""
 
+    def holds(self, file: Path) -> bool:
+        """Whether the bytes of a file on this machine are the ones listed."""
+        if self.sha256 is not None:
+            return digest_file(file) == self.sha256
+        if self.git_digest is None:
+            return True
+        digest = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest() == self.git_digest
+
 
 @dataclass(frozen=True)
 class HubListing:
@@ -43,6 +60,9 @@ class HubListing:
     """The commit, in full."""
     files: Mapping[str, HubFile]
     redact: Redactor = field(default_factory=Redactor, repr=False)
+    token: str | None = field(default=None, repr=False)
+    """What to log in with, when it is not what this machine is logged in with."""
+    is_private: bool = False
 
     def download(self, path: str, folder: Path) -> Path:
         """Where the file lies in `folder`, whole and of the digest that the listing names; going on with what is there.
@@ -56,20 +76,21 @@ class HubListing:
         wanted = self.files[path]
         _check_space(folder, wanted)
         file = Path(
-            _call_hub(
+            call_hub(
                 lambda: hf_hub_download(
                     self.repo_id,
                     path,
                     repo_type=self.repo_type,
                     revision=self.revision,
                     local_dir=folder,
-                    endpoint=_endpoint(),
+                    endpoint=hub_endpoint(),
+                    token=self.token,
                 ),
                 self.repo_id,
                 self.redact,
             )
         )
-        if not _has_digest(file, wanted):
+        if not wanted.holds(file):
             file.unlink()
             raise EnvironmentProblemError(
                 f"{self.repo_id}: what came as {path} has another digest than the Hub's listing says; fetch again"
@@ -77,7 +98,9 @@ class HubListing:
         return file
 
 
-def list_repository(repo_id: str, repo_type: str, revision: str | None, redact: Redactor) -> HubListing:
+def list_repository(
+    repo_id: str, repo_type: str, revision: str | None, redact: Redactor, token: str | None = None
+) -> HubListing:
     """The repository's files at the revision, or at the newest one when it is None.
 
     Raises:
@@ -86,8 +109,8 @@ def list_repository(repo_id: str, repo_type: str, revision: str | None, redact: 
     """
     from huggingface_hub import HfApi
 
-    api = HfApi(endpoint=_endpoint())
-    info = _call_hub(
+    api = HfApi(endpoint=hub_endpoint(), token=token)
+    info = call_hub(
         lambda: api.repo_info(repo_id, repo_type=repo_type, revision=revision, files_metadata=True), repo_id, redact
     )
     files = {
@@ -98,14 +121,15 @@ def list_repository(repo_id: str, repo_type: str, revision: str | None, redact: 
             git_digest=None if sibling.lfs else sibling.blob_id,
         )
         for sibling in getattr(info, "siblings", None) or ()
-        if _stays_inside(sibling.rfilename)
+        if stays_inside(sibling.rfilename)
     }
-    return HubListing(repo_id, repo_type, info.sha or revision or "main", files, redact)
+    is_private = bool(getattr(info, "private", False))
+    return HubListing(repo_id, repo_type, info.sha or revision or "main", files, redact, token, is_private)
 
 
 @dataclass(frozen=True)
 class HubSource:
-    """A repository that holds video files named after the videos, in any folder."""
+    """A repository that holds video files named after the videos, in any folder, or at the release's own paths."""
 
     label: str
     listing: HubListing
@@ -131,6 +155,9 @@ class HubSource:
         """Bring the video's file into the folder, going on with what is there."""
         names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
         paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)
+        released = find_released_path(video)
+        if released is not None and released in self.listing.files:
+            paths = [released]
         if not paths:
             raise AttemptFailedError(f"not in {self.label} at {self.listing.revision[:12]}")
         size = self.listing.files[paths[0]].size_bytes
@@ -142,47 +169,55 @@ class HubSource:
             raise
         except (EnvironmentProblemError, UsageError) as error:
             raise AttemptFailedError(str(error)) from None
-        placed = folder / file.name
+        placed = folder / f"{video.video_id}{file.suffix.lower()}"
         file.replace(placed)
         shutil.rmtree(folder / "hub")
         return Download(file=placed, format=f"{paths[0]} at {self.listing.revision}"[:200])
 
 
-def _call_hub(call: Callable[[], ResultT], repo_id: str, redact: Redactor) -> ResultT:
-    """What the call returns; what the Hub's library raises becomes ours, without secrets."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+def call_hub(
+    call: Callable[[], ResultT],
+    repo_id: str,
+    redact: Redactor,
+    way_out: str = "bring in a release that you have with `ivbench-data import`",
+) -> ResultT:
+    """What the call returns; what the Hub's library raises becomes ours, and what it logs is logged, without secrets.
+
+    Raises:
+        RepositoryNotFoundError: there is no such repository.
+        UsageError: there is no such revision, or the name cannot be one.
+        EnvironmentProblemError: the Hub cannot be reached, or refuses; `way_out` says what else one could do.
+    """
+    from huggingface_hub import errors
 
     try:
-        with _without_progress_bars():
+        with _without_progress_bars(), _with_redacted_log(redact):
             return call()
-    except GatedRepoError:
+    except errors.GatedRepoError:
         raise EnvironmentProblemError(
             f"{repo_id} is gated: accept its terms on the Hub's page, then log in with `hf auth login`"
         ) from None
-    except RepositoryNotFoundError:
-        raise UsageError(
+    except errors.RepositoryNotFoundError:
+        raise RepositoryNotFoundError(
             f"the Hub has no repository {repo_id}, or it is private: check the name, or log in with `hf auth login`"
         ) from None
-    except RevisionNotFoundError:
+    except errors.RevisionNotFoundError:
         raise UsageError(f"{repo_id} has no such revision") from None
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise UsageError(redact.shorten(error)) from None
-    except LocalEntryNotFoundError as error:
+    except errors.LocalEntryNotFoundError as error:
         raise EnvironmentProblemError(f"the Hub cannot be reached for {repo_id}: {redact.shorten(error)}") from None
-    except HfHubHTTPError as error:
-        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {redact.shorten(error)}") from None
+    except errors.HfHubHTTPError as error:
+        told = "log in with `hf auth login`: " if error.response.status_code == 401 else ""
+        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {told}{redact.shorten(error)}") from None
     except _network_errors() as error:
         raise EnvironmentProblemError(
             f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}. Check the "
-            "network (a proxy is named by HTTPS_PROXY), or bring in a release that you have with `ivbench-data import`"
+            f"network (a proxy is named by HTTPS_PROXY), or {way_out}"
         ) from None
+    except (ValueError, RuntimeError) as error:  # an answer that is none, an upload that was given up
+        told = redact.shorten(f"{error} {error.__cause__ or ''}")
+        raise EnvironmentProblemError(f"the exchange with the Hub for {repo_id} failed: {told}") from None
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
@@ -190,11 +225,6 @@ def _network_errors() -> tuple[type[BaseException], ...]:
     from huggingface_hub import errors
 
     return (OSError, getattr(errors, "HTTPError", OSError))
-
-
-def _stays_inside(path: str) -> bool:
-    """Whether the path, put under a folder, stays there on every system."""
-    return bool(path) and not set(path) & {"\\", ":", "\0"} and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _check_space(folder: Path, wanted: HubFile) -> None:
@@ -210,19 +240,8 @@ def _check_space(folder: Path, wanted: HubFile) -> None:
         )
 
 
-def _has_digest(file: Path, wanted: HubFile) -> bool:
-    if wanted.sha256 is not None:
-        return digest_file(file) == wanted.sha256
-    if wanted.git_digest is None:
-        return True
-    digest = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
-    with file.open("rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() == wanted.git_digest
-
-
-def _endpoint() -> str | None:
+def hub_endpoint() -> str | None:
+    """Where the Hub is, when it is not at its usual place."""
     return os.environ.get("HF_ENDPOINT") or None
 
 
@@ -239,3 +258,22 @@ def _without_progress_bars() -> Iterator[None]:
         yield
     finally:
         enable_progress_bars()
+
+
+@contextmanager
+def _with_redacted_log(redact: Redactor) -> Iterator[None]:
+    """The Hub's library logs the addresses that it tries again, and those to upload to are signed for anybody."""
+
+    def take_out_secrets(record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+    # a filter sees what its own logger is told, not what comes up from those below
+    loggers = [logging.getLogger(name) for name in [*logging.root.manager.loggerDict] if name.startswith(_LOGS)]
+    for logger in loggers:
+        logger.addFilter(take_out_secrets)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(take_out_secrets)

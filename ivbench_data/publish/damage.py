@@ -32,7 +32,7 @@ def verify_published(folder: Path) -> Iterator[Damage]:
     """Every file of the folder that is missing, changed, or not of the publication; nothing when all is whole.
 
     The files are compared with the digests in `publish.json`, and `publish.json` with the rows: their questions, their
-    order, their digests and the canary. What begins with a dot is passed over: git and the Hub's client leave such files.
+    order, their digests and the canary. What begins with a dot is passed over: git and the Hub's client leave some.
 
     Raises:
         UsageError: there is no `publish.json`.

@@ -13,7 +13,8 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Question
-from ivbench_data.sources import demo, ivbench, native
+from ivbench_data.sources import demo, ivbench, native, videoespresso, vlm2bench
+from ivbench_data.sources.files import find_release_files
 from ivbench_data.sources.released import Released, read_fields
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
@@ -21,6 +22,8 @@ SOURCES: dict[str, Callable[[Path], Dataset]] = {
     "demo": demo.read,
     "ivbench": ivbench.read,
     "native": native.read,
+    "videoespresso": videoespresso.read,
+    "vlm2bench": vlm2bench.read,
 }
 """Every benchmark that can be imported, by name."""
 
@@ -28,12 +31,17 @@ RELEASE_FILES: dict[str, tuple[str, ...]] = {
     "demo": demo.RELEASE_FILES,
     "ivbench": ivbench.RELEASE_FILES,
     "native": native.RELEASE_FILES,
+    "videoespresso": videoespresso.RELEASE_FILES,
+    "vlm2bench": vlm2bench.RELEASE_FILES,
 }
-"""The names that a source's files have in `raw/`; a single file is stored under the first of them."""
+"""The names that a source's files have in `raw/`, with the folders that they lie in, if any; a single file of another
+name is stored under the first of them."""
 
 RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
     "demo": ivbench.read_released,
     "ivbench": ivbench.read_released,
+    "videoespresso": videoespresso.read_released,
+    "vlm2bench": vlm2bench.read_released,
 }
 """How to read the raw record that a source keeps in its questions, by the questions' `source`."""
 
@@ -58,7 +66,7 @@ def import_dataset(source: str, path: Path | str, root: Path | None = None, name
     path = Path(path)
     if source not in SOURCES:
         raise UsageError(f"there is no source named {source!r}; there are: {', '.join(SOURCES)}")
-    files = _release_files(source, path)
+    files = find_release_files(RELEASE_FILES[source], path)
     dataset = SOURCES[source](path)
     if name is not None:
         dataset = replace(dataset, name=name)
@@ -68,23 +76,6 @@ def import_dataset(source: str, path: Path | str, root: Path | None = None, name
         _copy(file, workspace.raw / stored_name)
     dataset.save(workspace.root)
     return dataset
-
-
-def _release_files(source: str, path: Path) -> dict[str, Path]:
-    """The release's files, by the names they get in `raw/`."""
-    expected = RELEASE_FILES[source]
-    if path.is_file():
-        try:
-            path.name.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"the name of {path} is not Unicode, and cannot be recorded: rename the file") from None
-        return {expected[0]: path}
-    if path.is_dir():
-        found = {name: path / name for name in expected if (path / name).is_file()}
-        if found:
-            return found
-        raise UsageError(f"{path} holds no {' or '.join(expected)}")
-    raise UsageError(f"there is no {path} to import")
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -97,9 +97,10 @@ def describe_check(name: str) -> str:
 
 def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[str, dict[str, int]]:
     """For each check: findings of each severity, the worst first, and how many questions they are about."""
-    by_severity = Counter((finding.check, finding.severity) for finding in findings)
+    by_severity: Counter[tuple[str, Severity]] = Counter()
     questions: dict[str, set[str]] = {}
     for finding in findings:
+        by_severity[finding.check, finding.severity] += 1
         if finding.question_id is not None:
             questions.setdefault(finding.check, set()).add(finding.question_id)
     return {

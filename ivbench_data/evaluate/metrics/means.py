@@ -1,0 +1,95 @@
+"""From units to one figure: over questions alike or tasks alike, with its interval, and as the benchmark makes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Literal
+
+from ivbench_data.evaluate.metrics.units import Judged, Unit
+from ivbench_data.statistics import Estimate, cluster_of, estimate_mean_of_strata, estimate_share
+
+MeanOf = Literal["questions", "tasks"]
+"""What a figure over several tasks is the mean of: all questions alike, or the tasks' figures alike."""
+
+Units = Sequence[tuple[str, Unit]]
+"""Units, each with the task that it belongs to."""
+
+
+def combine(judged: Sequence[Judged]) -> list[tuple[str, Unit]]:
+    """The units that the metrics make of the questions, each with its task, in the order of their first questions."""
+    of_task: dict[str, list[Judged]] = {}
+    for item in judged:
+        of_task.setdefault(item.question.task, []).append(item)
+    place = {item.question.question_id: at for at, item in enumerate(judged)}
+    units = [(task, unit) for task, items in of_task.items() for unit in items[0].metric.combine(items)]
+    return sorted(units, key=lambda pair: place[pair[1].questions[0].question.question_id])
+
+
+def _weigh_strata(units: Units, mean_of: MeanOf) -> dict[Hashable, float]:
+    """How much each task's strata weigh: tasks by their units or all alike, the strata of a task always alike."""
+    strata: dict[str, dict[str, int]] = {}
+    for task, unit in units:
+        counts = strata.setdefault(task, {})
+        counts[unit.stratum] = counts.get(unit.stratum, 0) + 1
+    return {
+        (task, stratum): (1 / len(strata) if mean_of == "tasks" else sum(counts.values()) / len(units)) / len(counts)
+        for task, counts in strata.items()
+        for stratum in counts
+    }
+
+
+def _is_plain_mean(units: Units, mean_of: MeanOf) -> bool:
+    return mean_of == "questions" and not any(unit.stratum for _, unit in units)
+
+
+def average(units: Units, values: Sequence[float], mean_of: MeanOf) -> float | None:
+    """The mean of the units' values, as the accuracy is one of their points."""
+    if not units:
+        return None
+    if _is_plain_mean(units, mean_of):
+        return sum(values) / len(values)
+    weights = _weigh_strata(units, mean_of)
+    size = Counter((task, unit.stratum) for task, unit in units)
+    return sum(
+        weights[task, unit.stratum] * value / size[task, unit.stratum]
+        for (task, unit), value in zip(units, values, strict=True)
+    )
+
+
+def estimate(units: Units, mean_of: MeanOf) -> Estimate | None:
+    """The accuracy: the mean of the units' points, with an interval clustered by their first questions' videos."""
+    if not units:
+        return None
+    points = [unit.points or 0.0 for _, unit in units]
+    clusters = [cluster_of(unit.questions[0].question) for _, unit in units]
+    if _is_plain_mean(units, mean_of):
+        return estimate_share(points, clusters)
+    strata = [(task, unit.stratum) for task, unit in units]
+    return estimate_mean_of_strata(points, strata, _weigh_strata(units, mean_of), clusters)
+
+
+def score_like_benchmark(judged: Sequence[Judged], mean_of: MeanOf) -> float | None:
+    """What the benchmark's own code makes of the replies; None where its rules are ours in all these tasks."""
+    of_task: dict[str, list[Judged]] = {}
+    for item in judged:
+        of_task.setdefault(item.question.task, []).append(item)
+    theirs = {task: items[0].metric.score_like_benchmark(items) for task, items in of_task.items()}
+    if all(figure is None for figure in theirs.values()) or (len(theirs) > 1 and mean_of == "questions"):
+        return None
+    for task, figure in theirs.items():
+        if figure is None:
+            ours = average(units := _find_scored(of_task[task]), [unit.points or 0.0 for _, unit in units], "tasks")
+            theirs[task] = ours
+    figures = [figure for figure in theirs.values() if figure is not None]
+    return sum(figures) / len(figures) if figures else None
+
+
+def _find_scored(judged: Sequence[Judged]) -> list[tuple[str, Unit]]:
+    return [(task, unit) for task, unit in combine(judged) if unit.points is not None]
+
+
+def score_with_missing_as_wrong(judged: Sequence[Judged], mean_of: MeanOf) -> float | None:
+    """The accuracy with 0 for everything that applies and was not asked, or only in part."""
+    applicable = [(task, unit) for task, unit in combine(judged) if unit.points is not None or unit.is_awaited]
+    return average(applicable, [unit.points or 0.0 for _, unit in applicable], mean_of)

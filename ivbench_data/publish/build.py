@@ -1,0 +1,291 @@
+"""The folder that others get: Parquet, a card, schemas, digests; whole, or not at all.
+
+`publish_folder` fills a new folder beside the old one, has it looked at, and puts it in the old one's place. It
+replaces nothing but an earlier publication of the same dataset with no other file in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import JsonValue
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.fingerprint import FILE_NAME as FINGERPRINTS
+from ivbench_data.fingerprint import read_fingerprints
+from ivbench_data.manifests import load_manifest, manifest_names
+from ivbench_data.publish.card import write_card
+from ivbench_data.publish.edition import CHANGELOG, Edition
+from ivbench_data.publish.facts import CardFacts
+from ivbench_data.publish.media import GatheredImages, copy_media, gather_images
+from ivbench_data.publish.record import (
+    FILE_NAME,
+    PublishedSplit,
+    PublishedVersion,
+    digest_question,
+    digest_what_is_scored,
+    read_published,
+    write_published,
+)
+from ivbench_data.publish.rows import make_row, make_video_row, question_features, video_features
+from ivbench_data.publish.settings import write_eval_yaml
+from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
+from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
+from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
+from ivbench_data.withdrawals import WITHDRAWN, read_withdrawals
+from ivbench_data.workspace import (
+    Workspace,
+    digest_file,
+    sweep_temporaries,
+    write_bytes,
+    write_folder_atomically,
+    write_json,
+)
+
+NOT_CHECKED: Final = ("image_from_own_video",)
+"""Checks that a publication does not wait for: they decode videos, or read all caches."""
+
+_ROW_BYTES: Final = 2_000
+"""About what a row takes beside its images."""
+
+
+class PublishOptions(Record):
+    """How a folder is to be published."""
+
+    license: str | None = None
+    """Licence of the annotations; None for the one that the benchmark's manifest names, if any."""
+    allow_missing_images: bool = False
+    """Whether rows may hold null where a query image is not on this machine, or cannot be read."""
+    frame_grids: tuple[FrameGrid, ...] = ()
+    """Caches whose frames become part of the publication."""
+    include_videos: bool = False
+    """Whether the video files become part of it."""
+    max_shard_bytes: int = MAX_SHARD_BYTES
+    """Size of a Parquet file, about."""
+    repo_id: str | None = None
+    """Where it will be on the Hub, for the card's instructions."""
+
+
+def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
+    """The publication that the folder holds and that a new one may replace; None where there is nothing to replace.
+
+    Raises:
+        UsageError: the folder holds something else, which must not be deleted.
+        DatasetError: its `publish.json` is damaged.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder")
+    found = _list_all(folder)
+    if not found:
+        return None
+    if FILE_NAME not in found:
+        raise UsageError(
+            f"{folder} holds {_quote(found)}, and is no earlier publication: name a new or an empty folder"
+        )
+    earlier = read_published(folder)
+    if earlier.dataset != dataset:
+        raise UsageError(
+            f"{folder} holds a publication of {earlier.dataset!r}, not of {dataset!r}: name another folder"
+        )
+    strangers = sorted(found - earlier.files.keys() - {FILE_NAME})
+    if strangers:
+        raise UsageError(
+            f"{folder} holds {_quote(strangers)} beside what publish wrote, and would be replaced whole: move that away"
+        )
+    return earlier
+
+
+def publish_folder(
+    dataset: Dataset,
+    edition: Edition,
+    folder: Path | str,
+    workspace: Workspace,
+    options: PublishOptions | None = None,
+    images: GatheredImages | None = None,
+    inspect: Callable[[Path], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> PublishedVersion:
+    """Write the dataset as a folder that `datasets.load_dataset` reads, and what its `publish.json` says.
+
+    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `images` are those that the
+    caller has gathered already. `inspect` is given the finished folder before it is in place; when it raises, nothing
+    is published. `tell` is told each step.
+
+    Raises:
+        UsageError: the folder holds something else; a split names a question that is not there, or that another split
+            has; a cache that is to be included does not exist.
+        DatasetError: query images are missing and may not be, or a file changes while it is read.
+        CacheCorruptError: a cache that is to be included is damaged.
+        StorageError: the folder cannot be written.
+        MissingDependencyError: `datasets` is not installed.
+    """
+    options, tell = options or PublishOptions(), tell or (lambda step: None)
+    folder = Path(folder).resolve()
+    find_earlier(folder, dataset.name)
+    splits = _select_questions(dataset, edition)
+    published = [question for questions in splits.values() for question in questions]
+    features, of_videos = question_features(), video_features()
+    if images is None:
+        tell("looking at the query images")
+        images = gather_images(dataset, published, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
+    tell("validating")
+    shown = _restrict(dataset, published)
+    checks = select_checks(skipped=NOT_CHECKED)
+    findings = count_findings(validate_questions(shown, CheckContext(workspace), checks), checks)
+    sweep_temporaries(folder.parent, below=False)
+    with write_folder_atomically(folder) as unfinished:
+        for name, questions in splits.items():
+            tell(f"writing the split {name}")
+            sources = [_source_of(question, images, edition.canary) for question in questions]
+            for _ in write_shards(unfinished / "data", name, sources, features, options.max_shard_bytes):
+                pass
+        tell("writing the videos")
+        list(write_shards(unfinished / "videos", "videos", _video_rows(shown, workspace, edition.canary), of_videos))
+        included = copy_media(shown, workspace, unfinished, options.frame_grids, options.include_videos, tell)
+        for name, schema in json_schemas():
+            write_json(unfinished / "schemas" / name, schema)
+        version = PublishedVersion(
+            dataset=dataset.name,
+            version=edition.version,
+            canary=edition.canary,
+            created_from=_describe_source(dataset, any(question.answers_hidden for question in published)),
+            splits={
+                name: PublishedSplit(
+                    questions=tuple(question.question_id for question in questions),
+                    hidden=any(question.answers_hidden for question in questions),
+                    answers_sha256=edition.answers_sha256.get(name),
+                )
+                for name, questions in splits.items()
+            },
+            question_digests={
+                question.question_id: digest_question(question, images.digests_of(question)) for question in published
+            },
+            score_digests={question.question_id: digest_what_is_scored(question) for question in published},
+            withdrawn=read_withdrawals(dataset.provenance),
+            split_recipe=edition.recipe,
+        )
+        facts = CardFacts(
+            version=version,
+            splits=splits,
+            manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
+            license=options.license,
+            videos=len(shown.videos),
+            images=len(images.files),
+            absent_images=len(images.faults),
+            findings=findings,
+            not_checked=NOT_CHECKED,
+            bad_lines=len(dataset.bad_lines),
+            included=included,
+            repo_id=options.repo_id,
+        )
+        write_bytes(unfinished / "README.md", write_card(facts).encode())
+        if (evaluation := write_eval_yaml(facts)) is not None:
+            write_bytes(unfinished / "eval.yaml", evaluation.encode())
+        write_bytes(unfinished / CHANGELOG, (edition.changelog or _begin_changelog(edition.version)).encode())
+        tell("digesting")
+        files = {name: digest_file(unfinished / name) for name in sorted(_list_all(unfinished))}
+        version = version.model_copy(update={"files": files})
+        write_published(unfinished / FILE_NAME, version)
+        if inspect is not None:
+            tell("trying to find what is hidden")
+            inspect(unfinished)
+        find_earlier(folder, dataset.name)  # it may have been filled since
+    return version
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _select_questions(dataset: Dataset, edition: Edition) -> dict[str, list[Question]]:
+    by_id = {question.question_id: question for question in dataset.questions}
+    splits: dict[str, list[Question]] = {}
+    split_of: dict[str, str] = {}
+    for name, question_ids in edition.splits.items():
+        for question_id in question_ids:
+            if question_id not in by_id:
+                raise UsageError(f"the split {name!r} names the question {question_id!r}, and there is none")
+            if question_id in split_of:
+                raise UsageError(
+                    f"the question {question_id!r} is in the splits {split_of[question_id]!r} and {name!r}"
+                )
+            split_of[question_id] = name
+        splits[name] = [by_id[question_id] for question_id in question_ids]
+        if name in edition.answers_sha256 and not all(question.answers_hidden for question in splits[name]):
+            raise UsageError(f"the answers of the split {name!r} are to be hidden, and the dataset holds some of them")
+    if not split_of:
+        raise UsageError("there is no question to publish")
+    return splits
+
+
+def _restrict(dataset: Dataset, questions: Sequence[Question]) -> Dataset:
+    """The dataset with these questions alone, and the videos and images that they show."""
+    videos = {question.video_id for question in questions}
+    images = {image_id for question in questions for image_id in question.image_ids}
+    return Dataset(
+        dataset.name,
+        tuple(video for video in dataset.videos if video.video_id in videos),
+        tuple(image for image in dataset.images if image.image_id in images),
+        tuple(questions),
+    )
+
+
+def _source_of(question: Question, images: GatheredImages, canary: str) -> RowSource:
+    files = [images.files.get(image_id) for image_id in question.image_ids]
+    size_bytes = _ROW_BYTES + sum(file.size_bytes for file in files if file is not None)
+    return RowSource(
+        size_bytes, lambda: make_row(question, [None if file is None else file.read() for file in files], canary)
+    )
+
+
+def _video_rows(dataset: Dataset, workspace: Workspace, canary: str) -> list[RowSource]:
+    path = workspace.folder / FINGERPRINTS
+    fingerprints = read_fingerprints(path)[0] if path.is_file() else {}
+    template = load_manifest(dataset.name).video_url_template if dataset.name in manifest_names() else None
+
+    def source_of(row: dict[str, Any]) -> RowSource:
+        return RowSource(_ROW_BYTES, lambda: row)
+
+    return [
+        source_of(make_video_row(video, template, fingerprints.get(video.video_id), canary)) for video in dataset.videos
+    ]
+
+
+def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
+    """The provenance, without what has a place of its own; with hidden answers, without any digest of what holds them.
+
+    A digest of a file with few unknown answers can be turned round by trying them all.
+    """
+    kept = {name: value for name, value in dataset.provenance.items() if name != WITHDRAWN}
+    return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
+
+
+def _without_digests(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {name: _without_digests(inner) for name, inner in value.items() if "sha256" not in name}
+    return [_without_digests(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _list_all(folder: Path) -> set[str]:
+    """Every file below, links and hidden ones among them, by its path in the folder; empty folders are nothing."""
+    return {
+        Path(parent, name).relative_to(folder).as_posix()
+        for parent, folders, files in os.walk(folder)
+        for name in (*files, *(name for name in folders if Path(parent, name).is_symlink()))
+    }
+
+
+def _begin_changelog(version: str) -> str:
+    return f"# Changelog of the data\n\n## {version}\n\nThe first version.\n"
+
+
+def _quote(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
