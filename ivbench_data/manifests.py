@@ -98,6 +98,8 @@ class Manifest(Record):
     """Licence of the annotations; None where the authors state none that we know of."""
     hub: HubRepository | None = None
     """Its repository on the Hub."""
+    other_hubs: dict[str, HubRepository] = Field(default_factory=dict)
+    """Further repositories of its authors, by what they hold; `fetch` does not read them."""
     release: ReleaseFile | None = None
     """Its annotations file."""
     video_url_template: str | None = None
@@ -106,6 +108,8 @@ class Manifest(Record):
     """What the release holds."""
     published: Counts = Counts()
     """What the paper says."""
+    published_counts_from: str | None = None
+    """Where the published counts come from, when the paper does not print them."""
     task_groups: dict[str, NonEmpty] = Field(default_factory=dict)
     """Key and title of each group of tasks."""
     tasks: tuple[Task, ...] = ()
@@ -118,6 +122,8 @@ class Manifest(Record):
     """Our word for how much of the video a question is about, and the release's spellings of it."""
     options_per_question: PositiveInt | None = None
     """Options that the benchmark promises."""
+    profiles: dict[str, NonEmpty] = Field(default_factory=dict)
+    """What the words `paper` and the like mean of this benchmark: a profile in `evaluate.prompts.PROFILES`."""
     published_results: tuple[PublishedResult, ...] = ()
     """The paper's main table."""
 

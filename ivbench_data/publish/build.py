@@ -7,11 +7,9 @@ replaces nothing but an earlier publication of the same dataset with no other fi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from pydantic import JsonValue
 
@@ -21,13 +19,13 @@ from ivbench_data.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.fingerprint import read_fingerprints
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.publish.card import write_card
+from ivbench_data.publish.edition import CHANGELOG, Edition
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.media import ImageFile, copy_media, gather_images, tell_faults
+from ivbench_data.publish.media import GatheredImages, copy_media, gather_images
 from ivbench_data.publish.record import (
     FILE_NAME,
     PublishedSplit,
     PublishedVersion,
-    SplitRecipe,
     digest_question,
     digest_what_is_scored,
     read_published,
@@ -38,7 +36,7 @@ from ivbench_data.publish.settings import write_eval_yaml
 from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
 from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
 from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
-from ivbench_data.withdrawals import WITHDRAWN, read_withdrawals
+from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
 from ivbench_data.workspace import (
     Workspace,
     digest_file,
@@ -47,8 +45,6 @@ from ivbench_data.workspace import (
     write_folder_atomically,
     write_json,
 )
-
-FIRST_VERSION: Final = "1.0.0"
 
 NOT_CHECKED: Final = ("image_from_own_video",)
 """Checks that a publication does not wait for: they decode videos, or read all caches."""
@@ -74,38 +70,20 @@ class PublishOptions(Record):
     """Where it will be on the Hub, for the card's instructions."""
 
 
-@dataclass(frozen=True)
-class Edition:
-    """What one version says that no other does: its number, its splits, what is hidden, what changed."""
-
-    splits: Mapping[str, Sequence[str]]
-    """Ids of each split's questions."""
-    version: str = FIRST_VERSION
-    """Version of the data."""
-    canary: str = field(default_factory=lambda: str(uuid4()))
-    """The GUID in its rows; an earlier version's is kept, so that the data can be told in all of them."""
-    answers_sha256: Mapping[str, str] = field(default_factory=dict)
-    """Digest of the private answers file of each split whose answers are hidden."""
-    changelog: str = ""
-    """Text of `CHANGELOG.md`."""
-    recipe: SplitRecipe | None = None
-    """How the splits were made."""
-
-
-def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
-    """The publication that the folder holds and that a new one may replace; None where there is nothing to replace.
+def check_replaceable(folder: Path, dataset: str) -> None:
+    """Nothing, when a publication may take the folder's place: there is none, an empty one, or an earlier publication.
 
     Raises:
         UsageError: the folder holds something else, which must not be deleted.
         DatasetError: its `publish.json` is damaged.
     """
     if not folder.exists():
-        return None
+        return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
     found = _list_all(folder)
     if not found:
-        return None
+        return
     if FILE_NAME not in found:
         raise UsageError(
             f"{folder} holds {_quote(found)}, and is no earlier publication: name a new or an empty folder"
@@ -120,14 +98,6 @@ def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
         raise UsageError(
             f"{folder} holds {_quote(strangers)} beside what publish wrote, and would be replaced whole: move that away"
         )
-    return earlier
-
-
-def digest_questions(questions: Iterable[Question], images: Mapping[str, ImageFile]) -> dict[str, str]:
-    """The digest of each question's public row, as `publish.json` holds it, and as two versions are compared by it."""
-    return {
-        question.question_id: digest_question(question, _digests_of_images(question, images)) for question in questions
-    }
 
 
 def publish_folder(
@@ -136,13 +106,15 @@ def publish_folder(
     folder: Path | str,
     workspace: Workspace,
     options: PublishOptions | None = None,
+    images: GatheredImages | None = None,
     inspect: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> PublishedVersion:
     """Write the dataset as a folder that `datasets.load_dataset` reads, and what its `publish.json` says.
 
-    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `inspect` is given the
-    finished folder before it is in place; when it raises, nothing is published. `tell` is told each step.
+    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `images` are those that the
+    caller has gathered already. `inspect` is given the finished folder before it is in place; when it raises, nothing
+    is published. `tell` is told each step.
 
     Raises:
         UsageError: the folder holds something else; a split names a question that is not there, or that another split
@@ -154,14 +126,15 @@ def publish_folder(
     """
     options, tell = options or PublishOptions(), tell or (lambda step: None)
     folder = Path(folder).resolve()
-    find_earlier(folder, dataset.name)
+    check_replaceable(folder, dataset.name)
     splits = _select_questions(dataset, edition)
     published = [question for questions in splits.values() for question in questions]
     features, of_videos = question_features(), video_features()
-    tell("looking at the query images")
-    images, faults = gather_images(dataset, published, workspace)
-    if faults and not options.allow_missing_images:
-        raise DatasetError(tell_faults(dataset.name, faults, len(images) + len(faults)))
+    if images is None:
+        tell("looking at the query images")
+        images = gather_images(dataset, published, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
     tell("validating")
     shown = _restrict(dataset, published)
     checks = select_checks(skipped=NOT_CHECKED)
@@ -191,7 +164,9 @@ def publish_folder(
                 )
                 for name, questions in splits.items()
             },
-            question_digests=digest_questions(published, images),
+            question_digests={
+                question.question_id: digest_question(question, images.digests_of(question)) for question in published
+            },
             score_digests={question.question_id: digest_what_is_scored(question) for question in published},
             withdrawn=read_withdrawals(dataset.provenance),
             split_recipe=edition.recipe,
@@ -202,8 +177,8 @@ def publish_folder(
             manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
             license=options.license,
             videos=len(shown.videos),
-            images=len(images),
-            absent_images=len(faults),
+            images=len(images.files),
+            absent_images=len(images.faults),
             findings=findings,
             not_checked=NOT_CHECKED,
             bad_lines=len(dataset.bad_lines),
@@ -213,7 +188,7 @@ def publish_folder(
         write_bytes(unfinished / "README.md", write_card(facts).encode())
         if (evaluation := write_eval_yaml(facts)) is not None:
             write_bytes(unfinished / "eval.yaml", evaluation.encode())
-        write_bytes(unfinished / "CHANGELOG.md", (edition.changelog or _begin_changelog(edition.version)).encode())
+        write_bytes(unfinished / CHANGELOG, (edition.changelog or _begin_changelog(edition.version)).encode())
         tell("digesting")
         files = {name: digest_file(unfinished / name) for name in sorted(_list_all(unfinished))}
         version = version.model_copy(update={"files": files})
@@ -221,7 +196,7 @@ def publish_folder(
         if inspect is not None:
             tell("trying to find what is hidden")
             inspect(unfinished)
-        find_earlier(folder, dataset.name)  # it may have been filled since
+        check_replaceable(folder, dataset.name)  # it may have been filled since
     return version
 
 
@@ -261,8 +236,8 @@ def _restrict(dataset: Dataset, questions: Sequence[Question]) -> Dataset:
     )
 
 
-def _source_of(question: Question, images: Mapping[str, ImageFile], canary: str) -> RowSource:
-    files = [images.get(image_id) for image_id in question.image_ids]
+def _source_of(question: Question, images: GatheredImages, canary: str) -> RowSource:
+    files = [images.files.get(image_id) for image_id in question.image_ids]
     size_bytes = _ROW_BYTES + sum(file.size_bytes for file in files if file is not None)
     return RowSource(
         size_bytes, lambda: make_row(question, [None if file is None else file.read() for file in files], canary)
@@ -287,7 +262,7 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
 
     A digest of a file with few unknown answers can be turned round by trying them all.
     """
-    kept = {name: value for name, value in dataset.provenance.items() if name != WITHDRAWN}
+    kept = {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
     return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
 
 
@@ -295,10 +270,6 @@ def _without_digests(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _without_digests(inner) for name, inner in value.items() if "sha256" not in name}
     return [_without_digests(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _digests_of_images(question: Question, images: Mapping[str, ImageFile]) -> list[str | None]:
-    return [images[image_id].sha256 if image_id in images else None for image_id in question.image_ids]
 
 
 def _list_all(folder: Path) -> set[str]:
