@@ -241,7 +241,7 @@ def test_near_duplicate_videos_stay_on_one_side_and_are_named(tmp_path: Path) ->
     sides = sides_of(plan)
     assert len({sides[f"q of {name}"] for name in prints if name != "other"}) == 1
     assert any("again" in told and "original" in told for told in plan.links)
-    assert any("73 questions hang together" in told for told in plan.warnings)
+    assert any("73 questions of 73 videos hang together" in told for told in plan.warnings)
     parted = plan_splits(dataset, parse_splits("a=1q,b=1q,c=rest"), workspace=workspace)
     assert any("holds no question" in told for told in parted.warnings)
 

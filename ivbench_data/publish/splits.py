@@ -113,9 +113,11 @@ def plan_splits(
     for question in dataset.questions:
         ids[split_of[question.question_id]].append(question.question_id)
     warnings += [f"The split {name} holds no question." for name, held in zip(names, ids, strict=False) if not held]
-    largest = max((len(cluster.questions) for cluster in clustering.clusters), default=0)
-    if largest > LARGE_CLUSTER * len(dataset.questions):
-        warnings.append(f"{largest:,} questions hang together, and no split can part them.")
+    for cluster in clustering.clusters:
+        videos = {question.video_id for question in cluster.questions} - {None}
+        if len(cluster.questions) > LARGE_CLUSTER * len(dataset.questions) and len(videos) != 1:
+            told = f"{len(cluster.questions):,} questions of {len(videos):,} videos"
+            warnings.append(f"{told} hang together, and no split can part them.")
     return SplitPlan(
         dataset=dataset.name,
         salt=salt,
@@ -124,7 +126,7 @@ def plan_splits(
         splits={name: tuple(held) for name, held in zip(names, ids, strict=False)},
         left_out=tuple(ids[-1]),
         clusters=len(clustering.clusters),
-        largest_cluster=largest,
+        largest_cluster=max((len(cluster.questions) for cluster in clustering.clusters), default=0),
         links=tuple(f"{link.kind} {link.first} and {link.second}: {link.reason}" for link in clustering.links),
         warnings=tuple(warnings),
     )
