@@ -400,6 +400,17 @@ def test_what_was_published_stays_where_it_was(dataset: Dataset, added: int, rem
             assert sides[question.question_id] in published
 
 
+def test_what_is_left_can_be_published_where_the_sizes_no_longer_fit() -> None:
+    dataset = make_dataset(make_question(f"q{at}", f"v{at}") for at in range(20))
+    previous = publish(dataset, plan_splits(dataset, parse_splits("test=0.5,mini=10q")))
+    less = make_dataset(dataset.questions[1:])
+    plan = plan_splits(less, previous=previous)
+    assert sides_of(plan) == {at: side for at, side in previous.split_of.items() if at != "q0"}
+    assert any("no longer fit" in told for told in plan.warnings)
+    with pytest.raises(UsageError, match=r"ask for 19\.5 questions, and there are 19"):
+        plan_splits(less, plan.requests, previous=previous)
+
+
 def test_videos_that_turn_out_alike_stay_where_they_were_published_and_it_is_told(tmp_path: Path) -> None:
     dataset = make_random(20)
     previous = publish(dataset, plan_splits(dataset, parse_splits("test=0.5,dev=rest")))
