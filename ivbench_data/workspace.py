@@ -262,6 +262,29 @@ def delete(path: Path) -> None:
         raise StorageError.from_os_error(error, path) from error
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let `target` appear as a second name of the file, or as a copy of it on another file system.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write, or the source cannot be read.
+    """
+    temporary = target.parent / _temporary_name()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and target.samefile(source):
+            return  # renaming one name of a file onto another would leave both
+        try:
+            os.link(source.resolve(), temporary)
+        except OSError:
+            with source.open("rb") as content, write_atomically(target) as copy:
+                shutil.copyfileobj(content, copy, 1 << 20)
+        else:
+            temporary.replace(target)
+            _sync(target.parent)
+    except OSError as error:
+        raise StorageError.from_os_error(error, target) from error
+
+
 def claim_scratch_folder(parent: Path) -> Path:
     """A folder under `parent` that is this process's alone: what an ended run left, with all in it, or a new one.
 
