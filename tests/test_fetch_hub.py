@@ -374,6 +374,14 @@ def test_videos_from_a_repository(tmp_path: Path, hub: HubStandIn) -> None:
         fetch_videos(dataset, tmp_path, FetchOptions(sources=(f"hf://{REPOSITORY}@{OTHER_REVISION}",)))
 
 
+def test_videos_at_the_paths_that_the_release_gives(tmp_path: Path, hub: HubStandIn) -> None:
+    hub.files = {"all/X/1.mp4": make_video(), "all/Y/1.mp4": make_video()[:3000]}
+    video = Video(video_id="all~X~1", source_metadata={"path": "all/X/1.mp4"})
+    (row,) = fetch_videos(Dataset("set", (video,)), tmp_path, FetchOptions(sources=(f"hf://{REPOSITORY}",)))
+    assert row.status == "ok"
+    assert {path.name for path in (tmp_path / "set" / "videos").iterdir()} == {"all~X~1.mp4"}
+
+
 def test_the_token_is_sent_and_never_told(
     tmp_path: Path, hub: HubStandIn, manifest: Manifest, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
