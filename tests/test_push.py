@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from loopback_hub import (
     refuse_from,
     serve_hub,
 )
+from published import make_dataset, publish, write_images
 from pushing_child import start_pusher
 
 from ivbench_data.errors import (
@@ -47,6 +50,8 @@ from ivbench_data.publish.push import (
     plan_rows,
     push_folder,
 )
+from ivbench_data.schema import Question
+from ivbench_data.workspace import Workspace
 
 REPOSITORY = "lab/set"
 CARD = b"---\nlicense: mit\n---\n# A card\n"
@@ -734,3 +739,32 @@ def test_a_commit_that_cannot_be_looked_at_is_said_to_be_unchecked(
     result = push_folder(plan)
     assert (result.status, result.is_checked) == ("pushed", False)
     assert hub.published_files(REPOSITORY) == new
+
+
+# --- what others then load ----------------------------------------------------------------------------------------
+
+LOAD = """
+import sys, datasets
+import ivbench_data as iv
+datasets.disable_progress_bars()
+rows = datasets.load_dataset(sys.argv[1], split="test")
+for row in rows.cast_column("images", datasets.List(datasets.Image(decode=False))):
+    print(iv.read_row(row).model_dump_json())
+"""
+
+
+def test_what_was_pushed_is_what_others_load_by_its_name(hub: LoopbackHub, tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="datasets is not installed")
+    dataset = make_dataset()
+    write_images(Workspace(tmp_path / "root", dataset.name))
+    version = publish(dataset, tmp_path / "root", tmp_path / "out")
+    plan = plan_push(tmp_path / "out", "lab/mine", private=False)
+    assert set(plan.paths("added")) == {"publish.json", *version.files}
+    push_folder(plan)
+    assert fetch_published_version("lab/mine") == version
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOAD, "lab/mine"], env={**os.environ, "HF_HUB_DISABLE_XET": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stderr
+    assert [Question.model_validate_json(line) for line in loaded.stdout.strip().split("\n")] == list(dataset.questions)
