@@ -244,6 +244,24 @@ def move_into_place(file: Path, target: Path) -> None:
         raise StorageError.from_os_error(error, target) from error
 
 
+def delete(path: Path) -> None:
+    """Delete a file, a link or a folder with all in it, for good: not even a power cut brings it back.
+
+    Raises:
+        StorageError: it is not ours to delete.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        _sync(path.parent)
+    except FileNotFoundError:
+        return  # another process was faster
+    except OSError as error:
+        raise StorageError.from_os_error(error, path) from error
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Let `target` appear as a second name of the file, or as a copy of it on another file system.
 

@@ -1,7 +1,7 @@
 """A Hub on this machine that is written to: repositories with commits, large file storage, pull requests.
 
-It answers as the Hub does what huggingface_hub asks for when it lists, downloads, uploads and commits. What others would
-find is `LoopbackHub.published_files`. A fault stands before every request, and is told its number.
+It answers as the Hub does what huggingface_hub asks for when it lists, downloads, uploads and commits. What others find
+is `LoopbackHub.published_files`. A fault stands before every request, and is told its number.
 """
 
 from __future__ import annotations

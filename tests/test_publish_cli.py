@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Outcome
+from loopback_hub import TOKEN, LoopbackHub, serve_hub
 from published import as_bytes, load_offline, make_dataset, write_images
 
 import ivbench_data as iv
@@ -262,3 +264,82 @@ def test_another_hidden_answer_is_told_as_a_major_version(run_publish: RunCli, t
     (private / "answers-test-2.0.0.jsonl").unlink()
     doubtful = json.loads(run_publish("--to", tmp_path / "out", "--json").out)
     assert any("cannot be told whether answers of test changed" in warning for warning in doubtful["warnings"])
+
+
+# --- to the Hub -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
+    from huggingface_hub import constants
+
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.loopback.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf_home"))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # which is read when the library is loaded
+        yield hub
+
+
+def test_a_push_is_shown_and_not_done_without_yes(run_publish: RunCli, tmp_path: Path, hub: LoopbackHub) -> None:
+    repository = hub.make_repository("lab/mine", {"LICENSE": b"terms"})
+    before = dict(repository.head.files)
+    shown = run_publish("--to", "hf://lab/mine")
+    assert shown.code == 0, shown.err
+    assert repository.head.files == before
+    assert "Nothing was pushed." in shown.err
+    assert re.search(r"added\s+data/test-00000-of-00001\.parquet", shown.out)
+    folder = tmp_path / "root" / "mine" / "published"
+    assert list(verify_published(folder)) == []
+    assert 'load_dataset("lab/mine", split="test")' in (folder / "README.md").read_text()
+
+
+def test_a_push_makes_the_repository_what_the_folder_is(run_publish: RunCli, tmp_path: Path, hub: LoopbackHub) -> None:
+    hub.make_repository("lab/mine", {})
+    pushed = run_publish("--to", "hf://lab/mine", "--yes", "--json")
+    assert pushed.code == 0, pushed.err
+    document = json.loads(pushed.out)
+    assert document["push"]["status"] == "pushed"
+    assert hub.published_files("lab/mine") == contents(tmp_path / "root" / "mine" / "published")
+
+
+def test_the_version_on_the_hub_is_the_one_before(run_publish: RunCli, tmp_path: Path, hub: LoopbackHub) -> None:
+    repository = hub.make_repository("lab/mine", {})
+    assert run_publish("--to", "hf://lab/mine", "--split", SPLITS, "--yes").code == 0
+    first = parse_record(repository.head.files)
+    shutil.rmtree(tmp_path / "root" / "mine" / "published")  # as on another machine
+    save(tmp_path, lambda question: question.model_copy(update={"question": f"{question.question}!"}))
+    again = run_publish("--to", "hf://lab/mine", "--yes")
+    assert again.code == 0, again.err
+    assert "lab/mine holds version 1.0.0." in again.err
+    second = parse_record(repository.head.files)
+    assert (second["version"], second["canary"], list(second["splits"])) == ("1.0.1", first["canary"], ["test", "dev"])
+    assert b"## [1.0.0]" in repository.head.files["CHANGELOG.md"]
+
+
+def test_a_pull_request_leaves_main_as_it_is(run_publish: RunCli, hub: LoopbackHub) -> None:
+    repository = hub.make_repository("lab/mine", {"LICENSE": b"terms"})
+    before = dict(repository.head.files)
+    proposed = run_publish("--to", "hf://lab/mine", "--yes", "--pr", "--json")
+    assert proposed.code == 0, proposed.err
+    assert json.loads(proposed.out)["push"]["status"] == "proposed"
+    assert repository.head.files == before
+    assert len(repository.titles) == 1
+
+
+def test_a_hub_that_refuses_leaves_a_plan_that_can_be_run_again(run_publish: RunCli, hub: LoopbackHub) -> None:
+    repository = hub.make_repository("lab/mine", {})
+    monkeypatch = pytest.MonkeyPatch()
+    with monkeypatch.context() as patched:
+        patched.delenv("HF_TOKEN")
+        refused = run_publish("--to", "hf://lab/mine", "--yes")
+    assert refused.code == 3
+    assert "log in" in refused.err
+    assert "publish.json" not in repository.head.files
+    assert run_publish("--to", "hf://lab/mine", "--yes").code == 0
+    assert "publish.json" in repository.head.files
+
+
+def parse_record(files: dict[str, bytes]) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(files["publish.json"])
+    return record

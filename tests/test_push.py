@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import signal
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from loopback_hub import (
     Answer,
     Hang,
     HubFault,
-    HubRepository,
     LoopbackHub,
     Reply,
     break_off_from,
@@ -82,7 +79,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_record(files: dict[str, bytes], version: str, dataset: str = "demo", **fields: Any) -> bytes:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return json.dumps({"dataset": dataset, "version": version, "files": digests, "splits": {}, **fields}).encode()
+    record = {"dataset": dataset, "version": version, "canary": "canary", "splits": {}, "question_digests": {}}
+    return json.dumps({**record, "files": digests, **fields}).encode()
 
 
 def write_publication(folder: Path, files: dict[str, bytes], version: str = "1.0.0", **fields: Any) -> dict[str, bytes]:
@@ -199,7 +197,7 @@ def test_the_version_there_can_be_asked_for(hub: LoopbackHub, old: Any) -> None:
     with pytest.raises(UsageError, match="no such revision"):
         fetch_published_version(REPOSITORY, revision="f" * 40)
     repository.add_commit("broken", {"publish.json": b"{"})
-    with pytest.raises(DatasetError, match="publish.json in lab/set is no record"):
+    with pytest.raises(DatasetError, match=r"publish\.json in lab/set cannot be read"):
         fetch_published_version(REPOSITORY)
 
 
@@ -299,7 +297,7 @@ def test_a_commit_between_plan_and_push_is_kept_and_the_push_refused(
     repository = hub.make_repository(REPOSITORY, old)
     plan = plan_push(tmp_path / "new", REPOSITORY)
     repository.add_commit("theirs", {**old, **theirs})
-    with pytest.raises(PublicationConflictError, match="another commit came to lab/set .* plan again"):
+    with pytest.raises(PublicationConflictError, match=r"another commit came to lab/set .* plan again"):
         push_folder(plan)
     assert hub.published_files(REPOSITORY) == {**old, **theirs}
     push_folder(plan_push(tmp_path / "new", REPOSITORY))
@@ -467,3 +465,235 @@ def test_whenever_the_push_is_killed_others_see_the_old_or_the_new_version(
             push_once(tmp_path / "new")
             assert hub.published_files(REPOSITORY) == new
             assert len(hub.repositories[REPOSITORY].commits) == 2
+
+
+# --- what does not leave this machine -----------------------------------------------------------------------------
+
+
+def put(path: str, content: bytes = b"x") -> Callable[[Path], object]:
+    def spoil(folder: Path) -> None:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+    return spoil
+
+
+def spoil_with_link(folder: Path) -> None:
+    (folder / "README.md").rename(folder.parent / "outside.md")
+    (folder / "README.md").symlink_to(folder.parent / "outside.md")
+
+
+def spoil_with_linked_folder(folder: Path) -> None:
+    (folder / "data").rename(folder.parent / "outside")
+    (folder / "data").symlink_to(folder.parent / "outside")
+
+
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file more": (put("answers/test.jsonl"), "answers/test.jsonl: it is not part of the publication"),
+    "a file less": (lambda folder: (folder / "CHANGELOG.md").unlink(), "CHANGELOG.md: it is missing"),
+    "another byte": (put("data/test.parquet", b"raws" * 20), "data/test.parquet: its digest is not the published one"),
+    "a hidden file": (put(".env"), "is hidden"),
+    "a hidden folder": (put("data/.cache/x"), "is hidden"),
+    "a temporary": (put(".tmp-12345678-1-123456789abc"), "is hidden"),
+    "a link": (spoil_with_link, r"README.md is a link"),
+    "a linked folder": (spoil_with_linked_folder, "data is a link"),
+    "an unsafe name": (put("data/a:b.txt"), "cannot be published"),
+    "a device's name": (put("con.md"), "cannot be published"),
+    "no plain file": (lambda folder: os.mkfifo(folder / "pipe"), "is no plain file"),
+    "a broken record": (put("publish.json", b"{"), r"publish.json cannot be read"),
+    "many troubles": (lambda folder: [put(f"{at}.txt")(folder) for at in range(8)], "; and 3 more"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_folder_with_anything_else_in_it_stays_here(hub: LoopbackHub, tmp_path: Path, old: Any, what: str) -> None:
+    spoil, told = SPOILED[what]
+    spoil(tmp_path / "old")
+    with pytest.raises(DatasetError, match=told):
+        plan_push(tmp_path / "old", REPOSITORY)
+    assert not hub.asked
+
+
+def test_an_answers_file_stays_here_even_when_it_is_listed(hub: LoopbackHub, tmp_path: Path) -> None:
+    answers = b'{"question_id": "q"}\n'
+    hidden = {"questions": [], "hidden": True, "answers_sha256": hashlib.sha256(answers).hexdigest()}
+    write_publication(tmp_path / "with", {**OLD, "data/notes.txt": answers}, splits={"test": hidden})
+    with pytest.raises(DatasetError, match=r"notes\.txt is a private answers file"):
+        plan_push(tmp_path / "with", REPOSITORY)
+    assert not hub.asked
+
+
+def test_no_folder_and_no_publication_are_named(hub: LoopbackHub, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        plan_push(tmp_path / "nowhere", REPOSITORY)
+    with pytest.raises(UsageError, match=r"there is no .*publish\.json"):
+        plan_push(tmp_path, REPOSITORY)
+
+
+def test_a_file_that_changes_after_the_plan_is_not_pushed(hub: LoopbackHub, tmp_path: Path, old: Any) -> None:
+    plan = plan_push(tmp_path / "old", REPOSITORY)
+    (tmp_path / "old" / "data" / "mini.parquet").write_bytes(b"another")
+    with pytest.raises(PublicationConflictError, match=r"data/mini\.parquet .* has changed since the plan"):
+        push_folder(plan)
+    assert not hub.repositories
+
+
+# --- where it does not go -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["set", "a/b/c", "lab/..", "lab/a--b", "-lab/set", "lab/set.git", "lab/a b", "/set", ""]
+)
+def test_what_cannot_be_a_repositorys_name_is_refused(hub: LoopbackHub, tmp_path: Path, old: Any, name: str) -> None:
+    with pytest.raises(UsageError):
+        plan_push(tmp_path / "old", name)
+    assert not hub.asked
+
+
+WITHDRAWAL = {"video_id": "v", "why": "asked", "when": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"version": "1.0.0", "dataset": "other"}, "holds the dataset 'other', and the folder 'demo'"),
+        ({"version": "1.10.0"}, "holds version 1.10.0 already, which is newer than the folder's 1.9.0"),
+        (
+            {"version": "1.9.0", "withdrawn": [{"video_id": "v", "why": "asked", "when": "2026-01-01T00:00:00Z"}]},
+            "same version",
+        ),
+    ],
+    ids=["other dataset", "newer", "same number"],
+)
+def test_what_a_version_does_not_follow_is_not_replaced(
+    hub: LoopbackHub, tmp_path: Path, record: dict[str, Any], told: str
+) -> None:
+    write_publication(tmp_path / "ours", OLD, "1.9.0")
+    hub.make_repository(REPOSITORY, {"publish.json": make_record({}, **record)})
+    with pytest.raises(UsageError, match=told):
+        plan_push(tmp_path / "ours", REPOSITORY)
+
+
+def test_the_card_of_a_version_may_be_written_anew(hub: LoopbackHub, tmp_path: Path, old: Any) -> None:
+    hub.make_repository(REPOSITORY, old)
+    anew = write_publication(tmp_path / "anew", {**OLD, "README.md": CARD + b"a better one"})
+    push_folder(plan_push(tmp_path / "anew", REPOSITORY))
+    assert hub.published_files(REPOSITORY) == anew
+
+
+@pytest.mark.parametrize("name", ["data/test-00001-of-00002.parquet", ".gitignore"])
+def test_what_would_be_read_as_ours_or_keep_ours_out_is_named(
+    hub: LoopbackHub, tmp_path: Path, old: Any, name: str
+) -> None:
+    hub.make_repository(REPOSITORY, {"README.md": b"theirs", name: b"*.parquet"})
+    with pytest.raises(UsageError, match=name):
+        plan_push(tmp_path / "old", REPOSITORY)
+
+
+# --- errors, and what they do not tell ----------------------------------------------------------------------------
+
+
+def answer_writes_with(status: int, code: str = "", **headers: str) -> HubFault:
+    def fault(number: int, request: Request, answer: Answer) -> Reply:
+        if request.handler.command in ("GET", "HEAD"):
+            return answer()
+        request.read_body()
+        reply = Reply.error(status, "told by the Hub", code)
+        return Reply(status, reply.content, {**reply.headers, **headers})
+
+    return fault
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (401, "", "log in with `hf auth login`"),
+        (403, "", "Forbidden: told by the Hub"),
+        (403, "GatedRepo", "is gated: accept its terms"),
+        (429, "", "429 Too Many Requests"),
+        (500, "", "500 Internal Server Error|500 Server Error"),
+        (503, "", "503 Service Unavailable|503 Server Error"),
+    ],
+)
+def test_refusals_are_told_with_what_is_there_now(
+    hub: LoopbackHub, tmp_path: Path, old: Any, new: Any, status: int, code: str, told: str
+) -> None:
+    hub.make_repository(REPOSITORY, old)
+    plan = plan_push(tmp_path / "new", REPOSITORY)
+    hub.forget(answer_writes_with(status, code))
+    with pytest.raises(EnvironmentProblemError, match=told) as caught:
+        push_folder(plan)
+    assert "lab/set is as it was: push again" in str(caught.value)
+    assert hub.published_files(REPOSITORY) == old
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_an_unreachable_hub_is_told(
+    hub: LoopbackHub, tmp_path: Path, old: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_push(tmp_path / "old", REPOSITORY)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(EnvironmentProblemError, match="cannot be reached for lab/set"):
+        plan_push(tmp_path / "old", REPOSITORY)
+    with pytest.raises(EnvironmentProblemError, match=r"cannot be reached .* push again"):
+        push_folder(plan)
+
+
+def test_without_a_token_nothing_is_tried(
+    hub: LoopbackHub, tmp_path: Path, old: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    plan = plan_push(tmp_path / "old", REPOSITORY)
+    hub.forget()
+    with pytest.raises(EnvironmentProblemError, match="log in with `hf auth login`, or set HF_TOKEN"):
+        push_folder(plan)
+    assert not hub.asked
+    push_folder(plan, token=TOKEN)
+    assert REPOSITORY in hub.repositories
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_tokens_and_signatures_are_never_told(
+    hub: LoopbackHub, tmp_path: Path, old: Any, new: Any, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.delenv("HF_TOKEN")
+    repository = hub.make_repository(REPOSITORY, old, private=True)
+    plan = plan_push(tmp_path / "new", REPOSITORY, token=TOKEN)
+
+    def storage_is_down(number: int, request: Request, answer: Answer) -> Reply:
+        if not request.path.startswith("/lfs"):
+            return answer()
+        request.read_body()
+        return Reply.error(500, f"{hub.loopback.url}{request.handler.path} for {TOKEN}")
+
+    hub.forget(storage_is_down)
+    with pytest.raises(EnvironmentProblemError) as caught:
+        push_folder(plan, token=TOKEN)
+    hub.forget()
+    result = push_folder(plan, token=TOKEN)
+    assert result.commit == repository.head.oid
+    out, err = capsys.readouterr()
+    told = f"{caught.value} {plan!r} {result!r} {describe_plan(plan)} {out} {err} {caplog.text}"
+    assert "/lfs/" in told
+    assert TOKEN not in told
+    assert SIGNATURE not in told
+
+
+def test_what_the_hub_says_of_the_card_comes_back(hub: LoopbackHub, tmp_path: Path, old: Any) -> None:
+    hub.card_warnings = ["empty or missing yaml metadata in repo card"]
+    (told,) = push_folder(plan_push(tmp_path / "old", REPOSITORY)).warnings
+    assert "empty or missing yaml metadata" in told
+
+
+def test_a_commit_that_cannot_be_looked_at_is_said_to_be_unchecked(
+    hub: LoopbackHub, tmp_path: Path, old: Any, new: Any
+) -> None:
+    hub.make_repository(REPOSITORY, old)
+    plan = plan_push(tmp_path / "new", REPOSITORY)
+    hub.forget(lambda number, request, answer: Reply.error(500, "no") if "/revision/" in request.path else answer())
+    result = push_folder(plan)
+    assert (result.status, result.is_checked) == ("pushed", False)
+    assert hub.published_files(REPOSITORY) == new

@@ -115,11 +115,9 @@ def parse_harness_options(show: Literal["videos", "frames"], identity: str, prof
     from ivbench_data.schema import FrameGrid
 
     try:
-        options = HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
+        return HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    options.check()
-    return options
 
 
 def draw_harness_export(

@@ -144,10 +144,10 @@ def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Targe
 def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
     """The version that the new one follows: the Hub's, where it goes there, else the folder's."""
     from ivbench_data.cli.console import say
-    from ivbench_data.publish.build import find_earlier
+    from ivbench_data.publish.build import check_replaceable
     from ivbench_data.publish.edition import fetch_earlier, read_earlier
 
-    find_earlier(target.folder, dataset)
+    check_replaceable(target.folder, dataset)
     found = fetch_earlier(target.repo_id) if target.repo_id is not None else read_earlier(target.folder)
     if found is not None and not quiet:
         say(f"{target.repo_id or target.folder} holds version {found.record.version}.")

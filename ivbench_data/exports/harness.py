@@ -26,9 +26,16 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.judging import Judgement, judge_reply
-from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, PROMPT_VERSION, compose
+from ivbench_data.evaluate.prompts import (
+    PATTERNS,
+    PROFILES,
+    PROMPT_VERSION,
+    compose,
+    resolve_profile,
+)
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, score_results
+from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.images import find_image_fault
@@ -64,17 +71,16 @@ class HarnessOptions(Record):
     grid: FrameGrid = FrameGrid(nframes=32, res=240)
     """Which cache, for `frames`."""
     profile: str = "default"
-    """How questions are worded and replies read; a name in `PROFILES`."""
+    """How questions are worded and replies read; a name in `PROFILES`, or `paper` for the benchmark's own."""
 
-    def check(self) -> None:
+    def check(self, dataset: Dataset) -> None:
         """Refuse what cannot be done.
 
         Raises:
             UsageError: there is no such profile, or it states how many frames are shown and nobody knows.
         """
-        if self.profile not in PROFILES:
-            raise UsageError(f"there is no profile named {self.profile!r}; there are: {', '.join(PROFILES)}")
-        if self.profile == "paper" and self.show == "videos":
+        profiles = [resolve_profile(self.profile, source) for source in {item.source for item in dataset.questions}]
+        if self.show == "videos" and any(PROFILES[name].states_frames for name in profiles):
             raise UsageError(
                 "the paper's wording states how many frames are shown, and of a film nobody knows beforehand: "
                 "show frames, or use the default profile"
@@ -143,7 +149,7 @@ def find_rows(
     Raises:
         UsageError: the options cannot be used together, or frames are to be shown and no folder of them is named.
     """
-    options.check()
+    options.check(dataset)
     if options.show == "frames" and frames_folder is None:
         raise UsageError("to show frames, name the folder that they were exported to")
     asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
@@ -184,7 +190,11 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
     if lacking:
         reason = f"{' and '.join(lacking)} of {workspace.dataset} are not here"
         return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
-    parts, _ = compose(question, PATTERNS[PATTERN], PROFILES[options.profile])
+    profile = PROFILES[resolve_profile(options.profile, question.source)]
+    if profile.shows_evidence and find_evidence_text(question) is None:
+        reason = "no text of its evidence is known"
+        return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
+    parts, _ = compose(question, PATTERNS[PATTERN], profile)
     return HarnessRow(
         question=_without_raw(question),
         text="".join(getattr(part, "text", "") for part in parts),

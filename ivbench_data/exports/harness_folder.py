@@ -59,7 +59,7 @@ def write_harness_folder(
         UsageError: the options cannot be used together.
         StorageError: `out` cannot be written.
     """
-    options.check()
+    options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     folder = Path(out).absolute()
     (folder / "export.json").unlink(missing_ok=True)

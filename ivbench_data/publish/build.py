@@ -36,7 +36,7 @@ from ivbench_data.publish.settings import write_eval_yaml
 from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
 from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
 from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
-from ivbench_data.withdrawals import WITHDRAWN, read_withdrawals
+from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
 from ivbench_data.workspace import (
     Workspace,
     digest_file,
@@ -70,20 +70,20 @@ class PublishOptions(Record):
     """Where it will be on the Hub, for the card's instructions."""
 
 
-def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
-    """The publication that the folder holds and that a new one may replace; None where there is nothing to replace.
+def check_replaceable(folder: Path, dataset: str) -> None:
+    """Nothing, when a publication may take the folder's place: there is none, an empty one, or an earlier publication.
 
     Raises:
         UsageError: the folder holds something else, which must not be deleted.
         DatasetError: its `publish.json` is damaged.
     """
     if not folder.exists():
-        return None
+        return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
     found = _list_all(folder)
     if not found:
-        return None
+        return
     if FILE_NAME not in found:
         raise UsageError(
             f"{folder} holds {_quote(found)}, and is no earlier publication: name a new or an empty folder"
@@ -98,7 +98,6 @@ def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
         raise UsageError(
             f"{folder} holds {_quote(strangers)} beside what publish wrote, and would be replaced whole: move that away"
         )
-    return earlier
 
 
 def publish_folder(
@@ -127,7 +126,7 @@ def publish_folder(
     """
     options, tell = options or PublishOptions(), tell or (lambda step: None)
     folder = Path(folder).resolve()
-    find_earlier(folder, dataset.name)
+    check_replaceable(folder, dataset.name)
     splits = _select_questions(dataset, edition)
     published = [question for questions in splits.values() for question in questions]
     features, of_videos = question_features(), video_features()
@@ -197,7 +196,7 @@ def publish_folder(
         if inspect is not None:
             tell("trying to find what is hidden")
             inspect(unfinished)
-        find_earlier(folder, dataset.name)  # it may have been filled since
+        check_replaceable(folder, dataset.name)  # it may have been filled since
     return version
 
 
@@ -263,7 +262,7 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
 
     A digest of a file with few unknown answers can be turned round by trying them all.
     """
-    kept = {name: value for name, value in dataset.provenance.items() if name != WITHDRAWN}
+    kept = {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
     return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
 
 
