@@ -139,7 +139,7 @@ def draw_harness_export(
             unasked.append(row)
     failed = [row for row in unasked if row.kind == "failed"]
     if as_json:
-        told = [row.model_dump(mode="json") for row in unasked]
+        told = [{"question_id": row.question_id, "kind": row.kind, "reason": row.reason} for row in unasked]
         print_json({"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told})
     else:
         say(f"{asked:,} questions of {dataset.name} are in {out}; {out / 'README.md'} has the commands.")
@@ -215,3 +215,26 @@ def export_inspect_command(
 
     options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
     return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), as_json)
+
+
+@command.command(
+    "vlmevalkit",
+    epilog="""\b
+Examples:
+  ivbench-data export vlmevalkit out --as frames --grid 32x240
+  python out/run_vlmevalkit.py --vlmevalkit path/to/VLMEvalKit --model Qwen2.5-VL-7B-Instruct""",
+)
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@harness_options
+def export_vlmevalkit_command(
+    out: Path, show: Literal["videos", "frames"], identity: str, profile: str, dataset: str, root: Path, as_json: bool
+) -> int:
+    """A launcher of VLMEvalKit in OUT, with rows, media and a README.md with the commands.
+
+    VLMEvalKit has no hook for datasets of others: run_vlmevalkit.py adds this one, then runs VLMEvalKit's run.py.
+    """
+    from ivbench_data.dataset import load
+    from ivbench_data.exports.vlmevalkit import export_vlmevalkit
+
+    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), as_json)

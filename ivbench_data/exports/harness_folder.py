@@ -73,7 +73,7 @@ def write_harness_folder(
     placed: list[HarnessRow | UnaskedRow] = []
     for row in find_rows(dataset, workspace, options, folder / MEDIA / "frames"):
         if isinstance(row, HarnessRow) and (reason := damaged.get(row.question.video_id or "")):
-            row = UnaskedRow(question_id=row.question.question_id, kind="failed", reason=reason)
+            row = UnaskedRow(question=row.question, kind="failed", reason=reason)
         elif isinstance(row, HarnessRow):
             row = _place(row, folder)
         placed.append(row)
