@@ -45,6 +45,7 @@ def make_dataset() -> Dataset:
                 granularity=granularity,
                 evidence=(evidence,),
                 source="test",
+                metadata={"evidence_text": f"It is number {number}."},
             )
         )
     return Dataset(

@@ -443,6 +443,24 @@ def test_a_folder_is_linked_or_copied(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (mirror / "broken.mp4").read_bytes() == make_video()[:2000], "a mirror is only read"
 
 
+def test_a_folder_is_searched_at_the_path_that_the_release_gives(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / "all" / "X").mkdir(parents=True)
+    (mirror / "all" / "X" / "1.MP4").write_bytes(make_video())
+    (tmp_path / "outside.mp4").write_bytes(make_video())
+    videos = [
+        Video(video_id=video_id, source_metadata={"path": path})
+        for video_id, path in [
+            ("all~X~1", "all/X/1.MP4"),
+            ("b", "../outside.mp4"),
+            ("c", str(tmp_path / "outside.mp4")),
+        ]
+    ]
+    rows = fetch(tmp_path, [], str(mirror), videos=videos)
+    assert [row.status for row in rows] == ["ok", "unknown", "unknown"]
+    assert here(tmp_path) == {"all~X~1.mp4"}
+
+
 def test_sources_are_asked_in_order_until_one_brings_it(tmp_path: Path, server: Loopback) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()

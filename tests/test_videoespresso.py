@@ -200,7 +200,7 @@ def test_a_path_becomes_a_name(path: str, video_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/etc/x.mp4", "../x.mp4", "a/../x.mp4", "a//b.mp4", "./a.mp4", "a\\b.mp4", "C:/x.mp4", "a/"]
+    "path", ["", "/etc/x.mp4", "../x.mp4", "a/../x.mp4", "a//b.mp4", "./a.mp4", "a\\b.mp4", "C:/x.mp4", "a/", "a:b.mp4"]
 )
 def test_a_path_that_leaves_its_folder_is_refused(path: str, refuse: Callable[..., str]) -> None:
     assert "does not stay inside the folder" in refuse(video_path=path)
@@ -214,15 +214,14 @@ def test_names_are_safe_and_tell_paths_apart(paths: list[str]) -> None:
     names = []
     for path in paths:
         try:
-            names.append(name_video(path))
+            names.append(name_video(f"{path}.mp4"))
         except ValueError:
             continue
         check_safe_name(names[-1])
-    stems = {Path(path).with_suffix("") for path in paths}
-    assert len(set(names)) == len(names) or len(stems) < 2
+    assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("path", ["a~b.mp4", "xx:y.mp4", "con.mp4", "é" * 100 + ".mp4", "?.mp4", " .mp4"])
+@pytest.mark.parametrize("path", ["a~b.mp4", "con.mp4", "é" * 100 + ".mp4", "?.mp4", " .mp4"])
 def test_what_cannot_be_a_name_ends_in_a_digest(path: str) -> None:
     assert len(check_safe_name(name_video(path)).rpartition("~")[2]) == 16
 

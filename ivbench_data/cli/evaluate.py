@@ -38,7 +38,7 @@ Examples:
 @click.option("--multiple-of", type=click.IntRange(1, 1024), default=2, show_default=True, help="Sides' multiple.")
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), default="linspace_round", show_default=True)
 @click.option("--pattern", default="video_first", show_default=True, help="Which visuals, in which order.")
-@click.option("--profile", default="default", show_default=True, help="Wording and parser: default or paper.")
+@click.option("--profile", default="default", show_default=True, help="Wording and parser: default, paper, …")
 @click.option("--rotations", default="1", show_default=True, metavar="N|all", help="Under how many option rotations.")
 @click.option("--tasks", multiple=True, metavar="TASK", help="Only this task; repeat it for several.")
 @click.option("--mode", type=click.Choice(("generate", "likelihood")), default="generate", show_default=True)

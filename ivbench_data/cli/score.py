@@ -291,6 +291,7 @@ def _describe(card: Scorecard) -> str:
         f"mean of {card.tasks_in_mean[0]} of {card.tasks_in_mean[1]} tasks" if card.tasks_in_mean else "",
         f"{overall.unscored:,} not scored: half a pair, or a text without a judge's score" if overall.unscored else "",
         f"judged by {card.judge}" if card.judge else "",
+        f"{counts.withdrawn:,} withdrawn" if counts.withdrawn else "",
         f"{counts.unscorable:,} without options or with hidden answers" if counts.unscorable else "",
         f"parsed {write_cell(percent(overall.parse_rate))} %",
     ]

@@ -6,8 +6,9 @@ and never takes the article "a" or the pronoun "I" for one.
 
 `parse_number` reads numbers by the same rules: digits or English words, and nothing where there are several.
 
-`parse_like_paper` is the reference implementation's parser, for comparison with published figures: it takes the
-alphabetically first hit, articles included, and draws a letter where it finds none.
+`parse_like_paper` and `parse_first_capital` are the reference implementations' parsers, of IV-Bench and VideoEspresso,
+for comparison with published figures: one takes the alphabetically first hit, articles included, and draws a letter
+where it finds none; the other takes the first capital.
 """
 
 from __future__ import annotations
@@ -407,7 +408,7 @@ def _fold(text: str) -> str:
     return " ".join(text.split()).strip(" .,;:!?*_`\"'“”()[]–—-").casefold()
 
 
-# --- the reference's parser -------------------------------------------------------------------------------------
+# --- the references' parsers ------------------------------------------------------------------------------------
 
 PAPER_LETTERS = "abcdefghij"
 
@@ -433,8 +434,24 @@ def parse_like_paper(reply: str | None, options: Sequence[str], question_id: str
     return ParsedAnswer(drawn if drawn < len(options) else None, "drawn")
 
 
+def parse_first_capital(reply: str | None, options: Sequence[str], question_id: str) -> ParsedAnswer:
+    """What VideoEspresso's reference takes a reply to name: the first capital from A to D, wherever it stands.
+
+    So "Answer: C" names A, and a letter after D is never named (eval/score.py of github.com/hshjerry/VideoEspresso at
+    c865570f).
+    """
+    found = re.search("[A-D]", reply or "")
+    if found is None:
+        return NOTHING
+    number = LETTERS.index(found[0])
+    return ParsedAnswer(number if number < len(options) else None, "first_hit")
+
+
 PARSERS: dict[str, Callable[[str | None, Sequence[str], str], ParsedAnswer]] = {
     "default": lambda reply, options, question_id: parse_answer(reply, options),
+    "default_evidence": lambda reply, options, question_id: parse_answer(reply, options),
     "paper": parse_like_paper,
+    "videoespresso": parse_first_capital,
+    "videoespresso_evidence": parse_first_capital,
 }
 """Every parser, by the name of the prompt profile that it belongs to."""

@@ -20,12 +20,15 @@ from ivbench_data.evaluate.prompts import (
     PROFILES,
     InapplicableError,
     Pattern,
+    Profile,
     choose_frames,
     compose,
     digest_prompt,
     find_evidence_frames,
+    resolve_profile,
 )
 from ivbench_data.evaluate.requests import ImagePart, Key, Request, VideoPart
+from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.framefile import Clip, read_frame_file
 from ivbench_data.images import ImageProblemError, open_image
 from ivbench_data.schema import FrameGrid, Question, Record
@@ -42,7 +45,7 @@ class AskOptions(Record):
     pattern: str = "video_first"
     """Which visuals, in which order; a name in `PATTERNS`."""
     profile: str = "default"
-    """How it is worded and read; a name in `PROFILES`."""
+    """How it is worded and read; a name in `PROFILES`, or `paper` for the benchmark's own."""
     rotations: int = Field(default=1, ge=0, le=MAX_ROTATIONS)
     """Under how many rotations of its options each question is asked; 0 for all of them."""
     tasks: tuple[str, ...] = ()
@@ -58,7 +61,6 @@ class AskOptions(Record):
         """
         known: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
             ("pattern", (self.pattern,), tuple(PATTERNS)),
-            ("profile", (self.profile,), tuple(PROFILES)),
             ("task", self.tasks, tuple(dict.fromkeys(question.task for question in dataset.questions))),
             ("question", self.question_ids, tuple(question.question_id for question in dataset.questions)),
         )
@@ -66,6 +68,8 @@ class AskOptions(Record):
             if missing := [name for name in wanted if name not in there]:
                 listed = f"; there are: {', '.join(there)}" if len(there) <= 30 else ""
                 raise UsageError(f"there is no {kind} named {missing[0]!r}{listed}")
+        for source in sorted({question.source for question in dataset.questions}):
+            resolve_profile(self.profile, source)
 
 
 DEFAULT_ASK_OPTIONS = AskOptions()
@@ -125,7 +129,8 @@ class Asker:
     def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
         """The request for a question under a rotation, or why there is none."""
         key, pattern = (question.question_id, rotation), self.pattern
-        if reason := _find_mismatch(question, pattern):
+        profile = PROFILES[resolve_profile(self.options.profile, question.source)]
+        if reason := _find_mismatch(question, pattern, profile):
             return Unasked(key, "inapplicable", reason)
         video: VideoPart | None = None
         images: list[ImagePart] = []
@@ -143,7 +148,7 @@ class Asker:
             return Unasked(key, "error", str(error))
         except InapplicableError as error:
             return Unasked(key, "inapplicable", str(error))
-        parts, letters = compose(question, pattern, PROFILES[self.options.profile], rotation, video, images)
+        parts, letters = compose(question, pattern, profile, rotation, video, images)
         return Request(
             question.question_id, rotation, self.options.pattern, parts, letters, digest_prompt(parts), facts
         )
@@ -208,14 +213,16 @@ class Asker:
         raise InapplicableError("there is no image of another video")
 
 
-def _find_mismatch(question: Question, pattern: Pattern) -> str | None:
-    """Why the pattern makes no sense for the question, or None."""
+def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> str | None:
+    """Why the pattern or the profile makes no sense for the question, or None."""
     of_video = pattern.visuals == ("video",) or pattern.frames != "all"
     of_image = pattern.visuals == ("image",) or pattern.image != "own"
     if of_video and question.video_id is None:
         return "it has no video"
     if of_image and not question.image_ids:
         return "it has no query image"
+    if profile.shows_evidence and find_evidence_text(question) is None:
+        return "no text of its evidence is known"
     return None
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import PARSERS, Rule, parse_number, parse_true_false
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.options import NUMBER
 from ivbench_data.evaluate.metrics.units import Answer
-from ivbench_data.evaluate.prompts import PROFILES, rotate, shows_letters
+from ivbench_data.evaluate.prompts import PROFILES, resolve_profile, rotate, shows_letters
 from ivbench_data.schema import Question
 
 
@@ -42,16 +41,15 @@ def judge_reply(question: Question, reply: str | None, profile: str = "default",
     Raises:
         UsageError: there is no such profile.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"there is no profile named {profile!r}; there are: {', '.join(PROFILES)}")
+    name = resolve_profile(profile, question.source)
     if question.question_type == "numeric":
         parsed_number = parse_number(reply)
         return _judge(question, Answer(value=parsed_number.value), parsed_number.rule)
     if not question.options:
         return _judge(question, Answer(), "none")
     shown = rotate(question.options, rotation)
-    if shows_letters(question, PROFILES[profile]):
-        parsed = PARSERS[profile](reply, shown, question.question_id)
+    if shows_letters(question, PROFILES[name]):
+        parsed = PARSERS[name](reply, shown, question.question_id)
     else:
         parsed = parse_true_false(reply, shown)
     return judge_choice(question, parsed.index, parsed.rule, rotation)

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from ivbench_data.errors import IvbenchError
+from ivbench_data.errors import IvbenchError, UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.requests import ImagePart, Part, TextPart, VideoPart
+from ivbench_data.evaluate.wording import (
+    Wording,
+    word_by_default,
+    word_like_paper,
+    word_like_videoespresso,
+    word_like_videoespresso_with_evidence,
+    word_with_evidence,
+)
+from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import Evidence, Question
 
 PROMPT_VERSION = 1
-"""Raised whenever a wording below changes, so that old answers are not taken for new ones."""
+"""Raised whenever a wording changes, so that old answers are not taken for new ones."""
 
 FrameChoice = Literal["all", "middle", "shuffled", "evidence", "no_evidence"]
 ImageChoice = Literal["own", "swapped", "blank"]
@@ -53,51 +63,7 @@ PATTERNS: dict[str, Pattern] = {
 """Every way to ask, by name; the last six are controls, worded as `video_first`."""
 
 
-# --- words ------------------------------------------------------------------------------------------------------
-
-Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
-"""The text of a question, with its options as they are shown."""
-
-
-def word_by_default(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
-    """Question, options by capital letters, and how to answer; the visuals need no words."""
-    lines = [question.question.strip()]
-    if question.question_type == "tf" and options:
-        lines.append(f"Answer with one of: {', '.join(options)}.")
-    elif options:
-        lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
-        lines.append("Answer with the option's letter from the given choices directly.")
-    elif question.question_type == "tf":
-        lines.append("Answer with True or False.")
-    elif question.question_type == "numeric":
-        lines.append("Answer with a number.")
-    return "\n".join(lines)
-
-
-def word_like_paper(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
-    """The reference implementation's wording: a preamble run on to the question, a full-width mark, small letters.
-
-    Without the image it says what it says with it, since that is what the reference does; without a video, which the
-    reference never asks, there is no preamble.
-    """
-    preamble = ""
-    if video is not None:
-        frames, duration = video.shape[0], video.duration_seconds
-        if pattern.visuals[0] == "image":
-            preamble = (
-                "We provide you with an image placed at the very beginning, followed by a video that has been divided "
-                f"into {frames} evenly spaced frames across its {duration} seconds duration. Please answer the "
-                "question based on the content from both the image and the extracted video frames."
-            )
-        else:
-            preamble = (
-                f"We provide you with a video that has been divided into {frames} evenly spaced frames across its "
-                f"{duration} seconds duration, followed by an image. Please answer the question based on the content "
-                "from both the video frames and the image."
-            )
-    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS.lower(), options, strict=False))
-    instruction = "Answer with the option's letter from the given choices directly."
-    return f"{preamble}{question.question}？\n{listed}\n{instruction}"
+# --- profiles --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -110,13 +76,61 @@ class Profile:
     """The options' letters."""
     description: str
     """What it is for."""
+    names_truths: bool = False
+    """Whether true and false stand in the prompt by their own names, without letters."""
+    states_frames: bool = False
+    """Whether it says how many frames are shown."""
+    shows_evidence: bool = False
+    """Whether it tells the text of the evidence; a question without one cannot be asked."""
 
 
 PROFILES: dict[str, Profile] = {
-    "default": Profile(word_by_default, LETTERS, "our wording, A to J, and our parser"),
-    "paper": Profile(word_like_paper, LETTERS.lower(), "the reference's wording, a to j, and its parser, seeded"),
+    "default": Profile(word_by_default, LETTERS, "our wording, A to J, and our parser", names_truths=True),
+    "default_evidence": Profile(
+        word_with_evidence,
+        LETTERS,
+        "our wording with the evidence's text, and our parser",
+        names_truths=True,
+        shows_evidence=True,
+    ),
+    "paper": Profile(
+        word_like_paper,
+        LETTERS.lower(),
+        "IV-Bench's wording, a to j, and its parser, seeded",
+        states_frames=True,
+    ),
+    "videoespresso": Profile(word_like_videoespresso, LETTERS, "VideoEspresso's wording, and its parser"),
+    "videoespresso_evidence": Profile(
+        word_like_videoespresso_with_evidence,
+        LETTERS,
+        "VideoEspresso's wording with evidence, and its parser",
+        shows_evidence=True,
+    ),
 }
 """Every profile, by name; its parser has the same name in `answers.PARSERS`."""
+
+OWN_WORDINGS = ("paper", "paper_evidence")
+"""What `--profile` calls a benchmark's own wording, whichever it is; its manifest says which."""
+
+
+@cache
+def resolve_profile(word: str, source: str) -> str:
+    """The name in `PROFILES` of what a word means for the questions of a source: `paper` is each benchmark's own.
+
+    Questions of a source without a manifest have no wording of their own, and `paper` is IV-Bench's.
+
+    Raises:
+        UsageError: there is no such profile, or the benchmark has none of its own.
+    """
+    manifest = load_manifest(source) if source in manifest_names() else None
+    own = manifest.profiles if manifest else {}
+    if word in own:
+        return own[word]
+    if word in PROFILES and (manifest is None or word not in OWN_WORDINGS):
+        return word
+    known = [name for name in dict.fromkeys((*PROFILES, *own)) if name in own or name not in OWN_WORDINGS]
+    of = f" for {manifest.title}" if manifest else ""
+    raise UsageError(f"there is no profile named {word!r}{of}; there are: {', '.join(known)}")
 
 
 def rotate(options: Sequence[str], rotation: int) -> tuple[str, ...]:
@@ -148,7 +162,7 @@ def compose(
 
 def shows_letters(question: Question, profile: Profile) -> bool:
     """Whether the options stand in the prompt by letters; ours has true and false by their own names."""
-    return question.question_type != "tf" or profile.word is not word_by_default
+    return question.question_type != "tf" or not profile.names_truths
 
 
 def digest_prompt(parts: Sequence[Part]) -> str:

@@ -30,6 +30,7 @@ from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.schema import NonEmpty, Question, Record, Seconds
 from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
+from ivbench_data.withdrawals import count_withdrawn
 from ivbench_data.workspace import Workspace
 
 DURATION_BUCKETS: tuple[tuple[str, float], ...] = (
@@ -86,6 +87,8 @@ class Denominators(Record):
     """Of these, answered or failed."""
     unscorable: NonNegativeInt
     """Questions beside these, whose answers are hidden, or that no metric can score."""
+    withdrawn: NonNegativeInt = 0
+    """Questions beside these, whose videos were taken down."""
 
 
 class Scorecard(Record):
@@ -330,6 +333,7 @@ def _count(
         fetched=fetched,
         evaluated=sum(item.is_evaluated for item in judged),
         unscorable=len(dataset.questions) - len(judged),
+        withdrawn=count_withdrawn(dataset.withdrawals),
     )
 
 

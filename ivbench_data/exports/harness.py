@@ -16,7 +16,8 @@ its scorer. `harness_folder` writes rows and media into a folder that can be mov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -24,11 +25,19 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.judging import Judgement, judge_reply
-from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, PROMPT_VERSION, compose
+from ivbench_data.evaluate.prompts import (
+    PATTERNS,
+    PROFILES,
+    PROMPT_VERSION,
+    compose,
+    resolve_profile,
+)
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
+from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
+from ivbench_data.images import find_image_fault
 from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
@@ -58,21 +67,39 @@ class HarnessOptions(Record):
     grid: FrameGrid = FrameGrid(nframes=32, res=240)
     """Which cache, for `frames`."""
     profile: str = "default"
-    """How questions are worded and replies read; a name in `PROFILES`."""
+    """How questions are worded and replies read; a name in `PROFILES`, or `paper` for the benchmark's own."""
 
-    def check(self) -> None:
+    def check(self, dataset: Dataset) -> None:
         """Refuse what cannot be done.
 
         Raises:
             UsageError: there is no such profile, or it states how many frames are shown and nobody knows.
         """
-        if self.profile not in PROFILES:
-            raise UsageError(f"there is no profile named {self.profile!r}; there are: {', '.join(PROFILES)}")
-        if self.profile == "paper" and self.show == "videos":
+        profiles = [resolve_profile(self.profile, source) for source in {item.source for item in dataset.questions}]
+        if self.show == "videos" and any(PROFILES[name].states_frames for name in profiles):
             raise UsageError(
                 "the paper's wording states how many frames are shown, and of a film nobody knows beforehand: "
                 "show frames, or use the default profile"
             )
+
+
+def show_frames_of(pictures: Path | str, options: HarnessOptions, dataset: str) -> tuple[HarnessOptions, Path]:
+    """The options with the frames of a folder that `export frames` wrote, such as `pictures/32x240`; and its parent.
+
+    Raises:
+        UsageError: the folder is not there, or its last part is no grid.
+    """
+    folder = Path(pictures)
+    try:
+        grid = FrameGrid.parse(folder.name)
+    except ValueError as error:
+        raise UsageError(f"{folder} should end in the grid of the frames in it: {error}") from None
+    if not folder.is_dir():
+        raise UsageError(
+            f"there are no frames in {folder}. Write them with: ivbench-data export frames {folder.parent} "
+            f"--grid {grid.identity} --dataset {dataset}"
+        )
+    return options.model_copy(update={"show": "frames", "grid": grid}), folder.parent
 
 
 class HarnessRow(Record):
@@ -88,6 +115,8 @@ class HarnessRow(Record):
     """Paths of the frames in their order; a frame that is shown twice is there twice."""
     images: tuple[NonEmpty, ...] = ()
     """Paths of the query images, in their order; shown after the video."""
+    figures: tuple[Figure, ...] = ()
+    """The figures that the question counts in."""
 
 
 class UnaskedRow(Record):
@@ -111,15 +140,19 @@ def find_rows(
     Raises:
         UsageError: the options cannot be used together, or frames are to be shown and no folder of them is named.
     """
-    options.check()
+    options.check(dataset)
     if options.show == "frames" and frames_folder is None:
         raise UsageError("to show frames, name the folder that they were exported to")
     asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
+    manifest = find_manifest(dataset)
     for question in asker.select_questions():
         if frames_folder is not None and options.show == "frames":
-            yield _show_frames(asker, question, frames_folder)
+            row = _show_frames(asker, question, frames_folder)
         else:
-            yield _show_film(workspace, question, options)
+            row = _show_film(workspace, question, options)
+        if isinstance(row, HarnessRow):
+            row = _check_images(row.model_copy(update={"figures": list_figures(question, manifest)}))
+        yield row
 
 
 def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> HarnessRow | UnaskedRow:
@@ -148,7 +181,11 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
     if lacking:
         reason = f"{' and '.join(lacking)} of {workspace.dataset} are not here"
         return UnaskedRow(question_id=question.question_id, kind="missing", reason=reason)
-    parts, _ = compose(question, PATTERNS[PATTERN], PROFILES[options.profile])
+    profile = PROFILES[resolve_profile(options.profile, question.source)]
+    if profile.shows_evidence and find_evidence_text(question) is None:
+        reason = "no text of its evidence is known"
+        return UnaskedRow(question_id=question.question_id, kind="missing", reason=reason)
+    parts, _ = compose(question, PATTERNS[PATTERN], profile)
     return HarnessRow(
         question=_without_raw(question),
         text="".join(getattr(part, "text", "") for part in parts),
@@ -157,8 +194,55 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
     )
 
 
+def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
+    """The row, if its images can be opened: a harness would end its whole run at one that cannot."""
+    for path in map(Path, row.images):
+        if fault := find_image_fault(path):
+            reason = f"the image {path.name} is damaged: {fault}"
+            return UnaskedRow(question_id=row.question.question_id, kind="failed", reason=reason)
+    return row
+
+
 def _without_raw(question: Question) -> Question:
     return question.model_copy(update={"raw": None})
+
+
+@dataclass(frozen=True)
+class HarnessSet:
+    """All rows of a dataset, and what they are out of."""
+
+    dataset: str
+    """Name of the dataset."""
+    options: HarnessOptions
+    """How they are shown."""
+    rows: tuple[HarnessRow, ...]
+    """What can be asked."""
+    unasked: tuple[UnaskedRow, ...]
+    """What cannot."""
+    scorable: int
+    """Questions of the dataset that can be scored, asked or not: what no missing file makes smaller."""
+    figures: tuple[Figure, ...]
+    """The dataset's figures, in the order of tables."""
+
+
+def gather_rows(
+    dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
+) -> HarnessSet:
+    """All rows of `find_rows` together; raises what it does."""
+    return make_set(dataset, options, find_rows(dataset, workspace, options, frames_folder))
+
+
+def make_set(dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRow | UnaskedRow]) -> HarnessSet:
+    """The rows and what they are out of."""
+    found = list(rows)
+    return HarnessSet(
+        dataset=dataset.name,
+        options=options,
+        rows=tuple(row for row in found if isinstance(row, HarnessRow)),
+        unasked=tuple(row for row in found if isinstance(row, UnaskedRow)),
+        scorable=sum(map(is_scorable, dataset.questions)),
+        figures=tuple(find_figures(dataset)),
+    )
 
 
 # --- from replies to figures ------------------------------------------------------------------------------------
@@ -178,14 +262,17 @@ def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure,
     return (OVERALL, *((Figure("group", group),) if group else ()), Figure("task", question.task))
 
 
+def list_manifest_figures(manifest: Manifest) -> list[Figure]:
+    """Every figure that a benchmark's manifest names, in the order of tables."""
+    groups = [Figure("group", key) for key in manifest.task_groups]
+    return [OVERALL, *groups, *(Figure("task", task.name) for task in manifest.tasks)]
+
+
 def find_figures(dataset: Dataset) -> list[Figure]:
     """Every figure that a dataset has, in the order of tables: all questions, groups, tasks."""
     manifest = find_manifest(dataset)
     found = dict.fromkeys(figure for question in dataset.questions for figure in list_figures(question, manifest))
-    told = [OVERALL]
-    if manifest is not None:
-        told += [Figure("group", key) for key in manifest.task_groups]
-        told += [Figure("task", task.name) for task in manifest.tasks]
+    told = list_manifest_figures(manifest) if manifest is not None else [OVERALL]
     return [figure for figure in dict.fromkeys([*told, *found]) if figure in found]
 
 

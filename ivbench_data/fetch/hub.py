@@ -16,8 +16,9 @@ from ivbench_data.errors import EnvironmentProblemError, RepositoryNotFoundError
 from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file
+from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file, stays_inside
 
 ResultT = TypeVar("ResultT")
 
@@ -120,7 +121,7 @@ def list_repository(
             git_digest=None if sibling.lfs else sibling.blob_id,
         )
         for sibling in getattr(info, "siblings", None) or ()
-        if _stays_inside(sibling.rfilename)
+        if stays_inside(sibling.rfilename)
     }
     is_private = bool(getattr(info, "private", False))
     return HubListing(repo_id, repo_type, info.sha or revision or "main", files, redact, token, is_private)
@@ -128,7 +129,7 @@ def list_repository(
 
 @dataclass(frozen=True)
 class HubSource:
-    """A repository that holds video files named after the videos, in any folder."""
+    """A repository that holds video files named after the videos, in any folder, or at the release's own paths."""
 
     label: str
     listing: HubListing
@@ -154,6 +155,9 @@ class HubSource:
         """Bring the video's file into the folder, going on with what is there."""
         names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
         paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)
+        released = find_released_path(video)
+        if released is not None and released in self.listing.files:
+            paths = [released]
         if not paths:
             raise AttemptFailedError(f"not in {self.label} at {self.listing.revision[:12]}")
         size = self.listing.files[paths[0]].size_bytes
@@ -165,7 +169,7 @@ class HubSource:
             raise
         except (EnvironmentProblemError, UsageError) as error:
             raise AttemptFailedError(str(error)) from None
-        placed = folder / file.name
+        placed = folder / f"{video.video_id}{file.suffix.lower()}"
         file.replace(placed)
         shutil.rmtree(folder / "hub")
         return Download(file=placed, format=f"{paths[0]} at {self.listing.revision}"[:200])
@@ -221,11 +225,6 @@ def _network_errors() -> tuple[type[BaseException], ...]:
     from huggingface_hub import errors
 
     return (OSError, getattr(errors, "HTTPError", OSError))
-
-
-def _stays_inside(path: str) -> bool:
-    """Whether the path, put under a folder, stays there on every system."""
-    return bool(path) and not set(path) & {"\\", ":", "\0"} and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _check_space(folder: Path, wanted: HubFile) -> None:

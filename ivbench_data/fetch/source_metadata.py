@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ivbench_data.dataset import read_jsonl, write_jsonl
 from ivbench_data.fetch.history import VideoHistory
 from ivbench_data.schema import Subtitle, Video
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, stays_inside
 
 _FIELDS_OF_THEIR_OWN = frozenset(
     {"duration", "license", "language", "subtitles", "automatic_captions", "subtitle_files"}
@@ -58,3 +58,9 @@ def _tell(video: Video, history: VideoHistory) -> Video:
 
 def _list(value: JsonValue) -> list[str]:
     return [tag for tag in value if isinstance(tag, str) and tag] if isinstance(value, list) else []
+
+
+def find_released_path(video: Video) -> str | None:
+    """Where the release puts the video's file, as its source recorded it; None where it says nothing, or leads out."""
+    path = video.source_metadata.get("path")
+    return path if isinstance(path, str) and stays_inside(path) else None

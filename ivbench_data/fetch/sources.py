@@ -20,6 +20,7 @@ from ivbench_data.fetch.network import AddressGuard, endpoint_of, is_local_endpo
 from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor, secrets_of_address, secrets_of_cookies
+from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.manifests import find_manifest
 from ivbench_data.schema import Video
 from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace
@@ -88,7 +89,10 @@ class AddressSource:
 
 @dataclass(frozen=True)
 class FolderSource:
-    """A folder with files named after the videos; each is linked, or copied where linking is not possible."""
+    """A folder with files named after the videos, or at the paths that the release gives them.
+
+    Each is linked, or copied where linking is not possible.
+    """
 
     folder: Path
     max_bytes: int
@@ -98,14 +102,16 @@ class FolderSource:
 
     def bring(self, video: Video, folder: Path) -> Download:
         """Link or copy the video's file into the folder."""
-        candidates = (self.folder / f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES)
+        candidates = [self.folder / f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES]
+        if released := find_released_path(video):
+            candidates.append(self.folder / released)
         original = next((path for path in candidates if path.is_file()), None)
         if original is None:
             raise AttemptFailedError(f"not in the folder {self.folder}")
         size = original.stat().st_size
         if size > self.max_bytes:
             raise AttemptFailedError(f"{size} bytes are over the limit of {self.max_bytes}")
-        target = folder / original.name
+        target = folder / f"{video.video_id}{original.suffix.lower()}"
         target.unlink(missing_ok=True)
         try:
             os.link(original.resolve(), target)

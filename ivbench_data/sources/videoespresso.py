@@ -30,7 +30,7 @@ from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import BadLine, Evidence, EvidenceBox, Question, Video, check_safe_name
 from ivbench_data.sources.jsonlist import ListForm, detect_form, iterate_json_list, write_json_list
 from ivbench_data.sources.released import Released
-from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file
+from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file, stays_inside
 
 RELEASE_FILES = ("bench_hard.json", "bench_final.json", "videoespresso_train_video.json", "videoespresso_train.json")
 """The closed-ended test first, then the open-ended one, then the training files; a folder's first one is read."""
@@ -128,8 +128,7 @@ def name_video(path: str) -> str:
     Raises:
         ValueError: the path leads out of its folder, or is none.
     """
-    parts = path.split("/")
-    if not path or {"", ".", ".."} & set(parts) or set(path) & {"\\", "\0"} or re.match(r"[A-Za-z]:", path):
+    if not stays_inside(path):
         raise ValueError(f"video_path {shorten(path)} does not stay inside the folder of the videos")
     pure = PurePosixPath(path)
     stem = path.removesuffix(pure.suffix) if pure.suffix.lower() in VIDEO_SUFFIXES else path
