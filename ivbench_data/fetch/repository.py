@@ -19,6 +19,7 @@ from ivbench_data.fetch.archives import ArchiveRefusedError, copy_bounded, is_ar
 from ivbench_data.fetch.hub import HubListing, HubSource, list_repository
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import Record, SafeName, Sha256, Video
 from ivbench_data.workspace import (
@@ -147,13 +148,12 @@ class ReleaseSource:
         archive = self._find_archive(folder)
         if isinstance(archive, HubListing):
             return HubSource(self.label, archive, self.max_bytes).bring(video, folder)
-        told = video.source_metadata.get("path")
-        stem = told if isinstance(told, str) else video.video_id
-        names = {f"{stem}{suffix}" for suffix in VIDEO_SUFFIXES}
+        told = find_released_path(video) or video.video_id
+        names = {told, *(f"{told}{suffix}" for suffix in VIDEO_SUFFIXES)}
         try:
             for member, _, open_member in iterate_members(archive):
                 name = next((name for name in names if f"/{member}".endswith(f"/{name}")), None)
-                if name is not None:
+                if name is not None and PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES:
                     target = folder / f"{video.video_id}{PurePosixPath(name).suffix}"
                     with write_atomically(target) as file:
                         copy_bounded(open_member, file, self.max_bytes)
