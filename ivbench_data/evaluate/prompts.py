@@ -21,6 +21,7 @@ from ivbench_data.evaluate.wording import (
     word_like_paper,
     word_like_videoespresso,
     word_like_videoespresso_with_evidence,
+    word_like_vlm2bench,
     word_with_evidence,
 )
 from ivbench_data.manifests import load_manifest, manifest_names
@@ -105,6 +106,9 @@ PROFILES: dict[str, Profile] = {
         LETTERS,
         "VideoEspresso's wording with evidence, and its parser",
         shows_evidence=True,
+    ),
+    "vlm2bench": Profile(
+        word_like_vlm2bench, LETTERS, "VLM2-Bench's wording, and its parser of options", names_truths=True
     ),
 }
 """Every profile, by name; its parser has the same name in `answers.PARSERS`."""

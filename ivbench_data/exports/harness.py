@@ -34,12 +34,12 @@ from ivbench_data.evaluate.prompts import (
     resolve_profile,
 )
 from ivbench_data.evaluate.results import Configuration, Header, Results
-from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, score_results
+from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.images import find_image_fault
-from ivbench_data.manifests import Manifest
+from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
 
