@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_FULL ?= $(VENV)-full
+VENV_HARNESSES ?= $(VENV_FULL)-harnesses
 PYTEST_ARGS ?=
 
 TEST_EXTRAS := dev,fetch,validate,publish
@@ -25,8 +26,8 @@ test: $(VENV)/test.stamp  ## run the tests
 	@$(VENV)/bin/python -m pytest -m 'not full and not gpu' $(PYTEST_ARGS)
 
 # pytest's exit code 5 says that no test is marked so
-test-full: $(VENV_FULL)/full.stamp chromium  ## run the slower tests: torch, a browser, built wheels
-	@$(VENV_FULL)/bin/python -m pytest -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+test-full: $(VENV_FULL)/full.stamp $(VENV_HARNESSES)/harnesses.stamp chromium  ## run the slower tests: torch, harnesses, a browser
+	@IVBENCH_TEST_HARNESSES="$(abspath $(VENV_HARNESSES))" $(VENV_FULL)/bin/python -m pytest -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
 
 lint: $(VENV)/test.stamp  ## check style and form
 	@$(VENV)/bin/ruff check
@@ -48,7 +49,7 @@ benchmark: $(VENV)/core.stamp  ## measure start-up and import
 	@$(VENV)/bin/python benchmarks/startup.py
 
 clean:  ## remove the environments and what tools leave
-	rm -rf $(VENV) $(VENV_FULL) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_FULL) $(VENV_HARNESSES) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is touched last: an interrupted set-up leaves none, and is done again.
@@ -80,6 +81,15 @@ $(VENV_FULL)/full.stamp: $(VENV_FULL)/python.stamp $(REQUIREMENTS)
 	@echo "Installing what the slower tests need into $(VENV_FULL); torch is large …"
 	@$(VENV_FULL)/bin/python $(PIP_INSTALL) torch
 	@$(VENV_FULL)/bin/python $(PIP_INSTALL) -e '.[$(FULL_EXTRAS)]'
+	@touch $@
+
+# lmms-eval wants an older av than ours may be, and so an environment of its own; inspect_ai gets on with it. torchvision's
+# wheel does not load beside a torch without CUDA, and nothing here needs it.
+$(VENV_HARNESSES)/harnesses.stamp: $(VENV_HARNESSES)/python.stamp $(REQUIREMENTS)
+	@echo "Installing lmms-eval and inspect_ai into $(VENV_HARNESSES) …"
+	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) torch
+	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -e . lmms-eval inspect_ai
+	@$(VENV_HARNESSES)/bin/python -m pip --disable-pip-version-check -q uninstall -y torchvision
 	@touch $@
 
 .PRECIOUS: %/python.stamp

@@ -20,6 +20,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, ValidationError
 
 from ivbench_data.errors import DatasetError, DatasetNotFoundError, UsageError
 from ivbench_data.schema import BadLine, QueryImage, Question, Record, SafeName, Video
+from ivbench_data.withdrawals import Withdrawal, leave_out_withdrawn, read_withdrawals
 from ivbench_data.workspace import Workspace, default_root, write_atomically
 
 FORMAT_VERSION: Final = 1
@@ -62,6 +63,15 @@ class Dataset:
     provenance: dict[str, JsonValue] = field(default_factory=dict)
     """Where it came from: source, file names and digests, and whether it rebuilds byte for byte."""
 
+    @property
+    def withdrawals(self) -> tuple[Withdrawal, ...]:
+        """Videos that were taken down, which are counted without.
+
+        Raises:
+            DatasetError: the provenance holds something else in their place.
+        """
+        return read_withdrawals(self.provenance)
+
     def save(self, root: Path | None = None) -> Workspace:
         """Write the dataset's files under `root/name`, the marker `dataset.json` last.
 
@@ -98,7 +108,8 @@ class Dataset:
 def load(folder: Path | str) -> Dataset:
     """The dataset in a folder that `import` made, such as `data/ivbench`.
 
-    Lines that cannot be used are in `bad_lines`; the others are loaded.
+    Lines that cannot be used are in `bad_lines`; the others are loaded. What was withdrawn is left out, even where a
+    killed run has not deleted it yet.
 
     Raises:
         DatasetNotFoundError: there is no dataset there.
@@ -122,11 +133,13 @@ def load(folder: Path | str) -> Dataset:
     videos, bad_videos = _read_part(folder / "videos.jsonl", Video, "video_id", header.videos)
     images, bad_images = _read_part(folder / "images.jsonl", QueryImage, "image_id", header.images)
     questions, bad_questions = _read_part(folder / "questions.jsonl", Question, "question_id", header.questions)
+    withdrawals = read_withdrawals(header.provenance)
+    kept_videos, kept_images, kept_questions = leave_out_withdrawn(withdrawals, videos, images, questions)
     return Dataset(
         name=header.name,
-        videos=tuple(videos),
-        images=tuple(images),
-        questions=tuple(questions),
+        videos=kept_videos,
+        images=kept_images,
+        questions=kept_questions,
         bad_lines=(*header.bad_lines, *bad_videos, *bad_images, *bad_questions),
         provenance=header.provenance,
     )

@@ -6,16 +6,19 @@ whatever is still in the other files. Importing a release again leaves it out to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import AwareDatetime, JsonValue, ValidationError
 
-from ivbench_data.errors import DatasetError
+from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, QueryImage, Question, Record, SafeName, Video
 
 WITHDRAWN = "withdrawn"
 """Where a dataset's provenance keeps its withdrawals."""
+
+WITHDRAWING = "withdrawing"
+"""Where it names the video of a withdrawal that was begun and is not finished."""
 
 
 class Withdrawal(Record):
@@ -32,6 +35,11 @@ class Withdrawal(Record):
     image_ids: tuple[SafeName, ...] = ()
     """The query images that no other question showed."""
 
+    def __str__(self) -> str:
+        count = len(self.question_ids)
+        told = f"{self.video_id}, with {count:,} question{'' if count == 1 else 's'}"
+        return f"{told}, on {self.when.date().isoformat()}: {self.why}"
+
 
 def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, ...]:
     """The withdrawals that a dataset's provenance records, first to last.
@@ -46,12 +54,52 @@ def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, .
         raise DatasetError(f"dataset.json holds withdrawals that cannot be read: {error}") from error
 
 
-def record_withdrawals(provenance: Mapping[str, JsonValue], withdrawals: Sequence[Withdrawal]) -> dict[str, JsonValue]:
-    """The provenance with these withdrawals in place of those that it holds."""
-    kept = {key: value for key, value in provenance.items() if key != WITHDRAWN}
-    if not withdrawals:
-        return kept
-    return {**kept, WITHDRAWN: [withdrawal.model_dump(mode="json") for withdrawal in withdrawals]}
+def record_withdrawals(
+    provenance: Mapping[str, JsonValue], withdrawals: Sequence[Withdrawal], unfinished: str | None = None
+) -> dict[str, JsonValue]:
+    """The provenance with these withdrawals in place of those that it holds, and the video that is still being deleted.
+
+    What is left of a release cannot rebuild it, and then no longer claims to.
+    """
+    made = {key: value for key, value in provenance.items() if key not in (WITHDRAWN, WITHDRAWING)}
+    if any(withdrawal.question_ids for withdrawal in withdrawals) and "rebuilds_byte_for_byte" in made:
+        made["rebuilds_byte_for_byte"] = False
+    if withdrawals:
+        made[WITHDRAWN] = [withdrawal.model_dump(mode="json") for withdrawal in withdrawals]
+    return made if unfinished is None else {**made, WITHDRAWING: unfinished}
+
+
+def check_no_withdrawal_is_unfinished(provenance: Mapping[str, JsonValue]) -> None:
+    """Refuse to change a dataset of which a video is half deleted.
+
+    Raises:
+        UsageError: a withdrawal was begun and not finished.
+    """
+    video_id = provenance.get(WITHDRAWING)
+    if video_id is not None:
+        raise UsageError(
+            f"the withdrawal of {video_id} was begun and not finished. Finish it first: ivbench-data repair "
+            f"--withdraw={video_id} --yes"
+        )
+
+
+def count_withdrawn(withdrawals: Iterable[Withdrawal]) -> int:
+    """How many questions were withdrawn."""
+    return sum(len(withdrawal.question_ids) for withdrawal in withdrawals)
+
+
+def extend_withdrawals(withdrawals: Sequence[Withdrawal], questions: Sequence[Question]) -> tuple[Withdrawal, ...]:
+    """The withdrawals with what these questions, of another release perhaps, bring of their videos."""
+    gone = {withdrawal.video_id for withdrawal in withdrawals}
+    shown = {image_id for question in questions if question.video_id not in gone for image_id in question.image_ids}
+    extended = []
+    for withdrawal in withdrawals:
+        own = [question for question in questions if question.video_id == withdrawal.video_id]
+        ids = dict.fromkeys([*withdrawal.question_ids, *(question.question_id for question in own)])
+        images = dict.fromkeys([*withdrawal.image_ids, *(image_id for one in own for image_id in one.image_ids)])
+        kept = tuple(image_id for image_id in images if image_id not in shown)
+        extended.append(withdrawal.model_copy(update={"question_ids": tuple(ids), "image_ids": kept}))
+    return tuple(extended)
 
 
 def leave_out_withdrawn(

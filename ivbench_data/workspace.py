@@ -244,6 +244,47 @@ def move_into_place(file: Path, target: Path) -> None:
         raise StorageError.from_os_error(error, target) from error
 
 
+def delete(path: Path) -> None:
+    """Delete a file, a link or a folder with all in it, for good: not even a power cut brings it back.
+
+    Raises:
+        StorageError: it is not ours to delete.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        _sync(path.parent)
+    except FileNotFoundError:
+        return  # another process was faster
+    except OSError as error:
+        raise StorageError.from_os_error(error, path) from error
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let `target` appear as a second name of the file, or as a copy of it on another file system.
+
+    Raises:
+        StorageError: the disk is full, read-only, or not ours to write, or the source cannot be read.
+    """
+    temporary = target.parent / _temporary_name()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and target.samefile(source):
+            return  # renaming one name of a file onto another would leave both
+        try:
+            os.link(source.resolve(), temporary)
+        except OSError:
+            with source.open("rb") as content, write_atomically(target) as copy:
+                shutil.copyfileobj(content, copy, 1 << 20)
+        else:
+            temporary.replace(target)
+            _sync(target.parent)
+    except OSError as error:
+        raise StorageError.from_os_error(error, target) from error
+
+
 def claim_scratch_folder(parent: Path) -> Path:
     """A folder under `parent` that is this process's alone: what an ended run left, with all in it, or a new one.
 

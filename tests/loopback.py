@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections import Counter
@@ -45,6 +47,30 @@ class Request:
     def send(self, content: bytes) -> None:
         self.handler.wfile.write(content)
         self.handler.wfile.flush()
+
+    def read_body(self, share: float = 1.0) -> bytes:
+        """What the client sends along, or so much of it."""
+        announced = self.handler.headers.get("Content-Length")
+        if announced is not None:
+            return self.handler.rfile.read(int(int(announced) * share))
+        body = bytearray()
+        if self.handler.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.handler.rfile.readline().split(b";")[0], 16):
+                body += self.handler.rfile.read(size)
+                self.handler.rfile.readline()
+            self.handler.rfile.readline()
+        return bytes(body)
+
+    def send_json(self, value: object) -> bool:
+        content = json.dumps(value).encode()
+        self.send_head(200, {"Content-Type": "application/json", "Content-Length": str(len(content))})
+        self.send(content)
+        return True
+
+    def reset(self) -> bool:
+        """Break the connection off, as a machine does that goes down."""
+        self.handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return True
 
     def wait(self, seconds: float) -> bool:
         """Wait, unless the server is being closed; whether it is."""
@@ -131,7 +157,7 @@ def serve() -> Iterator[Loopback]:
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the client has had enough: often what the test is about
 
-        do_HEAD = do_GET  # noqa: N815  # the name that the base class looks for
+        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815  # the names that the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:
             pass

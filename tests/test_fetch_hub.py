@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from fetch_media import make_video
 from loopback import Loopback, Request, serve
+from loopback_hub import describe_repository, list_files
 from PIL import Image
 
 import ivbench_data as iv
@@ -53,10 +54,7 @@ class HubStandIn:
             if parts[4:5] == ["revision"] and parts[5] not in (self.revision, "main"):
                 request.send_head(404, {"X-Error-Code": "RevisionNotFound", "Content-Length": "0"})
                 return True
-            request.content = json.dumps(self.listing()).encode()
-            request.send_head(200, {"Content-Type": "application/json", "Content-Length": str(len(request.content))})
-            request.send(request.content)
-            return True
+            return request.send_json(self.listing())
         if parts[:5] == ["datasets", *REPOSITORY.split("/"), "resolve", self.revision]:
             path = "/".join(parts[5:])
             if path in self.files:
@@ -82,16 +80,7 @@ class HubStandIn:
         return True
 
     def listing(self) -> dict[str, Any]:
-        siblings = []
-        for path, content in self.files.items():
-            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-            entry: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": blob}
-            if path in self.large:
-                digest = hashlib.sha256(content).hexdigest()
-                entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 130}
-            siblings.append(entry)
-        return {"id": REPOSITORY, "_id": "0" * 24, "sha": self.revision, "siblings": siblings, "private": False,
-                "downloads": 0, "likes": 0, "tags": [], "gated": False, "disabled": False}  # fmt: skip
+        return describe_repository(REPOSITORY, self.revision, list_files(self.files, self.large.__contains__))
 
 
 @pytest.fixture

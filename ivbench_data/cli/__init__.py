@@ -30,6 +30,7 @@ VERBS = {
     "repair": "Mend questions by a patch that can be read, and undone.",
     "evaluate": "Ask a model the questions, and keep every answer.",
     "score": "Figures from answers: tables, intervals, comparisons.",
+    "publish": "Write a version for others, and push it to the Hub.",
     "export": "Write what people and other programs read.",
     "demo": "Make a small benchmark and run the whole journey on it.",
     "doctor": "What this machine has of what is needed.",

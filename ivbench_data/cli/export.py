@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.options import CommandT, dataset_option, json_option, root_option
 from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
-    from ivbench_data.exports.frames import FrameFormat
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.exports.frames import ExportedClip, FrameFormat
+    from ivbench_data.exports.harness import HarnessOptions, HarnessRow, UnaskedRow
 
 
 @click.group(
     "export",
     epilog="""\b
 Example:
-  ivbench-data export frames out --grid 32x240""",
+  ivbench-data export frames out --grid 32x240
+  ivbench-data export lmms-eval out --as frames --grid 32x240""",
 )
 def command() -> None:
     """Write what people and other programs read."""
@@ -79,3 +83,137 @@ def export_frames_command(
     if all(row.status == "missing" for row in rows):
         raise UsageError(f"there is no cache of {grid.identity} in {root / dataset / 'cache'}")
     return 1 if any(row.status == "failed" for row in rows) else 0
+
+
+# --- harnesses --------------------------------------------------------------------------------------------------
+
+
+def harness_options(command: CommandT) -> CommandT:
+    """What every harness's export takes: how questions are shown and worded, and of which dataset."""
+    for option in (
+        json_option,
+        root_option,
+        dataset_option,
+        click.option("--profile", default="default", show_default=True, help="How questions are worded and read."),
+        click.option("--grid", "identity", default="32x240", show_default=True, help="Which cache, for frames."),
+        click.option(
+            "--as",
+            "show",
+            type=click.Choice(["videos", "frames"]),
+            default="videos",
+            show_default=True,
+            help="Films, of which the harness takes frames as it likes, or the frames of a cache.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def parse_harness_options(show: Literal["videos", "frames"], identity: str, profile: str) -> HarnessOptions:
+    """The options, if they can be used together."""
+    from ivbench_data.exports.harness import HarnessOptions
+    from ivbench_data.schema import FrameGrid
+
+    try:
+        options = HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    options.check()
+    return options
+
+
+def draw_harness_export(
+    dataset: Dataset,
+    options: HarnessOptions,
+    out: Path,
+    rows: Iterator[ExportedClip | HarnessRow | UnaskedRow],
+    as_json: bool,
+) -> int:
+    """Write a harness's export as its rows come, and tell what is in it and what is not; the exit code."""
+    from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.exports.harness import HarnessRow, UnaskedRow
+
+    asked, unasked = 0, []
+    clips = len(dataset.videos) if options.show == "frames" else 0
+    for row in track(rows, "Exporting", clips + len(dataset.questions), as_json):
+        asked += isinstance(row, HarnessRow)
+        if isinstance(row, UnaskedRow):
+            unasked.append(row)
+    failed = [row for row in unasked if row.kind == "failed"]
+    if as_json:
+        told = [row.model_dump(mode="json") for row in unasked]
+        print_json({"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told})
+    else:
+        say(f"{asked:,} questions of {dataset.name} are in {out}; {out / 'README.md'} has the commands.")
+        for row in unasked[:5]:
+            say(f"{row.kind}: {row.question_id}: {row.reason}", style="red" if row.kind == "failed" else "yellow")
+        if unasked:
+            say(
+                f"{len(unasked):,} questions are not among them; {out / 'unasked.jsonl'} says which and why. What is "
+                "missing comes with: ivbench-data fetch, then ivbench-data cache",
+                style="yellow",
+            )
+    if not asked:
+        raise UsageError(f"none of the {len(unasked):,} questions of {dataset.name} can be asked here")
+    return 1 if failed else 0
+
+
+@command.command(
+    "lmms-eval",
+    epilog="""\b
+Examples:
+  ivbench-data export lmms-eval out
+  ivbench-data export lmms-eval out --as frames --grid 32x240
+  python -m lmms_eval --tasks ivbench_data_ivbench --include_path "$(ivbench-data export lmms-eval --print-path)" …""",
+)
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--print-path", is_flag=True, help="Print the folder of the packaged tasks, and write nothing.")
+@harness_options
+def export_lmms_eval_command(
+    out: Path | None,
+    print_path: bool,
+    show: Literal["videos", "frames"],
+    identity: str,
+    profile: str,
+    dataset: str,
+    root: Path,
+    as_json: bool,
+) -> int:
+    """A task of lmms-eval in OUT: rows, media, YAML and a README.md with the commands.
+
+    Without OUT, and with --print-path: the folder of the packaged tasks, for lmms-eval's --include_path. They find the
+    dataset under $IVBENCH_ROOT.
+    """
+    from ivbench_data.dataset import load
+    from ivbench_data.exports.lmms_eval import export_lmms_eval, packaged_tasks
+
+    if print_path:
+        click.echo(packaged_tasks())
+        return 0
+    if out is None:
+        raise UsageError("name the folder to write, or say --print-path")
+    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_lmms_eval(loaded, out, options, root), as_json)
+
+
+@command.command(
+    "inspect",
+    epilog="""\b
+Examples:
+  ivbench-data export inspect out
+  ivbench-data export inspect out --as frames --grid 32x240""",
+)
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@harness_options
+def export_inspect_command(
+    out: Path, show: Literal["videos", "frames"], identity: str, profile: str, dataset: str, root: Path, as_json: bool
+) -> int:
+    """A task of inspect_ai in OUT: rows, media, the task's file and a README.md with the commands.
+
+    An installed package has the task ivbench_data/ivbench as well, which finds the dataset under $IVBENCH_ROOT.
+    """
+    from ivbench_data.dataset import load
+    from ivbench_data.exports.inspect_ai import export_inspect
+
+    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), as_json)

@@ -21,19 +21,22 @@ Examples:
 @click.argument("source")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="Name of the dataset's folder.  [default: the source's own name]")
+@click.option(
+    "--restore-withdrawn", is_flag=True, help="Bring videos back that were withdrawn, and forget their withdrawals."
+)
 @root_option
 @json_option
-def command(source: str, path: Path, dataset: str | None, root: Path, as_json: bool) -> int:
-    """Bring a local release in: SOURCE is a benchmark, or `native` for our own JSONL; PATH is its file or folder.
+def command(source: str, path: Path, dataset: str | None, restore_withdrawn: bool, root: Path, as_json: bool) -> int:
+    """Bring a local release in: SOURCE is a benchmark, or `native` for our own JSONL; PATH its file or folder.
 
     The release is kept untouched in raw/. A malformed line is named and the others are imported; the exit code is
-    then 1.
+    then 1. What was withdrawn from the dataset that is there stays withdrawn.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.sources import import_dataset
     from ivbench_data.workspace import Workspace
 
-    dataset_made = import_dataset(source, path, root, dataset)
+    dataset_made = import_dataset(source, path, root, dataset, restore_withdrawn)
     folder = Workspace(root, dataset_made.name).folder
     if as_json:
         print_json(
@@ -52,6 +55,8 @@ def command(source: str, path: Path, dataset: str | None, root: Path, as_json: b
         f"Imported {len(dataset_made.questions):,} questions on {len(dataset_made.videos):,} videos and "
         f"{len(dataset_made.images):,} images into {folder}."
     )
+    for withdrawal in dataset_made.withdrawals:
+        say(f"Still withdrawn: {withdrawal}")
     for line in dataset_made.bad_lines:
         say(f"  left out: {line}", style="yellow")
     if dataset_made.bad_lines:

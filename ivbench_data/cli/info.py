@@ -30,6 +30,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
     from ivbench_data.manifests import load_manifest, manifest_names
+    from ivbench_data.withdrawals import WITHDRAWING
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
@@ -46,6 +47,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
                 "parts": parts,
                 "tasks": tasks,
                 "grids": grids,
+                "withdrawn": [withdrawal.model_dump(mode="json") for withdrawal in loaded.withdrawals],
                 "bad_lines": [line.model_dump() for line in loaded.bad_lines],
             }
         )
@@ -72,6 +74,11 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
     else:
         say("No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240")
+    for withdrawal in loaded.withdrawals:
+        say(f"withdrawn, and not counted: {withdrawal}")
+    if WITHDRAWING in loaded.provenance:
+        told = str(loaded.provenance[WITHDRAWING])
+        say(f"A withdrawal is not finished: ivbench-data repair --withdraw={told} --yes", style="yellow")
     for line in loaded.bad_lines:
         say(f"left out at import: {line}", style="yellow")
     return 0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
+
+if TYPE_CHECKING:
+    from ivbench_data.workspace import Workspace
 
 
 @click.command(
@@ -16,7 +20,8 @@ from ivbench_data.cli.options import dataset_option, json_option, root_option
 Examples:
   ivbench-data repair --plan
   ivbench-data repair --apply data/ivbench/reports/repairs.jsonl
-  ivbench-data repair --undo""",
+  ivbench-data repair --undo
+  ivbench-data repair --withdraw dQw4w9WgXcQ --why "taken down at its owner's request" --yes""",
 )
 @dataset_option
 @root_option
@@ -27,14 +32,22 @@ Examples:
 )
 @click.option("--apply", "patch", type=click.Path(path_type=Path, dir_okay=False), help="Apply this patch file.")
 @click.option("--undo", is_flag=True, help="Undo the last patch, to the byte.")
+@click.option(
+    "--withdraw", metavar="VIDEO", help="Show what taking this video down deletes: file, frames, questions, images."
+)
+@click.option("--why", metavar="TEXT", help="The withdrawal's reason, which stays on record and is published.")
+@click.option("--yes", is_flag=True, help="Withdraw it; nothing brings the files back.")
 @json_option
 def command(
     dataset: str, root: Path, plan: bool, checks: tuple[str, ...], out: Path | None, patch: Path | None, undo: bool,
-    as_json: bool,
+    withdraw: str | None, why: str | None, yes: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Mend questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
 
     Nothing is mended otherwise. A patch has a JSON line a change: question, field, before, after, check.
+
+    A video that must go is withdrawn: out of the dataset and its caches, and on record, so that no import brings it
+    back.
     """
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
@@ -42,11 +55,15 @@ def command(
     from ivbench_data.validate.repair import apply_patch, plan_repairs, read_versions, undo_patch, write_patch
     from ivbench_data.workspace import Workspace
 
-    if plan + (patch is not None) + undo > 1:
-        raise UsageError("--plan, --apply and --undo are three steps; give one of them")
+    if plan + (patch is not None) + undo + (withdraw is not None) > 1:
+        raise UsageError("--plan, --apply, --undo and --withdraw are four things to do; give one of them")
     if (checks or out) and not plan:
         raise UsageError("--check and --out belong to --plan")
+    if (why is not None or yes) and withdraw is None:
+        raise UsageError("--why and --yes belong to --withdraw")
     workspace = Workspace(root, dataset)
+    if withdraw is not None:
+        return _withdraw(workspace, withdraw, why, yes, as_json)
     if plan:
         changes = plan_repairs(load(workspace.folder), checks=checks or None)
         path = out or workspace.reports / "repairs.jsonl"
@@ -83,4 +100,31 @@ def command(
         print_json(version.model_dump())
     else:
         say(told)
+    return 0
+
+
+def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bool, as_json: bool) -> int:
+    from ivbench_data.cli.console import format_bytes, print_json, print_table, say
+    from ivbench_data.publish.withdrawal import plan_withdrawal, withdraw_video
+
+    if is_meant and as_json:
+        print_json({"plan": withdraw_video(workspace, video_id, why).model_dump(mode="json"), "done": True})
+        return 0
+    plan = plan_withdrawal(workspace, video_id, why)
+    if as_json:
+        print_json({"plan": plan.model_dump(mode="json"), "done": plan.is_done})
+        return 0
+    if plan.is_done:
+        say(f"Withdrawn already, and nothing of it is left: {plan.withdrawal}")
+        return 0
+    rows = [("delete", path) for path in plan.deleted] + [("take lines out of", path) for path in plan.rewritten]
+    print_table(f"Withdrawing {plan.withdrawal}", ("", f"in {workspace.folder}"), rows)
+    for told in plan.kept:
+        say(f"Stays: {told}")
+    if not is_meant:
+        say(f"Nothing was changed. To do it ({format_bytes(plan.deleted_bytes)} go for good): the same with --yes")
+        return 0
+    withdraw_video(workspace, video_id, why)
+    count = len(plan.withdrawal.question_ids)
+    say(f"Withdrawn: {video_id}, {count:,} questions, {format_bytes(plan.deleted_bytes)}. The next version says so.")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ from ivbench_data.errors import UsageError
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.evaluate.comparison import Comparison, Signature
+    from ivbench_data.evaluate.metrics.units import Verdicts
     from ivbench_data.evaluate.results import Results
     from ivbench_data.evaluate.scores import Scorecard
     from ivbench_data.publish.submissions import Submission
+    from ivbench_data.workspace import Workspace
 
 WIDTH_OF_THE_PAPERS_TABLE = 225
 """Columns of the terminal from which on the paper's table fits as it is."""
@@ -32,6 +35,7 @@ Examples:
   ivbench-data score
   ivbench-data score data/ivbench/results/3f2a….jsonl --markdown table.md --figure tasks.png --report errors.html
   ivbench-data score 3f2a 91bc
+  ivbench-data score 3f2a --dataset vlm2bench --judge openai:gpt-4o --judge-url https://api.example/v1
   ivbench-data score --diagnose
   ivbench-data score --answers data/mine/private/answers-test.jsonl SUBMISSION.jsonl
 
@@ -51,6 +55,12 @@ A line of a submission, in one of two ways; answer_index counts the options as p
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw a bar plot per task to this PNG or SVG.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a page of what the first file got wrong.")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    help="Who judges free texts where a task needs it: openai:NAME or python:module:function.  [default: nobody]",
+)
+@click.option("--judge-url", metavar="URL", help="Address of the judge's OpenAI-compatible server, up to /v1.")
 @click.option("--paper/--no-paper", default=True, show_default=True, help="The paper's rows below ours.")
 @dataset_option
 @root_option
@@ -63,6 +73,8 @@ def command(
     csv_path: Path | None,
     figure: Path | None,
     report: Path | None,
+    judge: str | None,
+    judge_url: str | None,
     paper: bool,
     dataset: str,
     root: Path,
@@ -71,7 +83,8 @@ def command(
     """Figures from result files, in the paper's columns: RESULTS are paths, or beginnings of their names.
 
     Without RESULTS, all of the dataset's; with two of them, they are also compared, question by question. With
-    --answers, RESULTS is one submission, and no dataset is needed.
+    --answers, RESULTS is one submission, and no dataset is needed. Texts that only a judge can score stay unscored
+    without --judge; what it said is kept, and not asked for again. Exit code 1 when it said nothing of some.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
@@ -103,7 +116,8 @@ def command(
             )
         if not read:
             raise UsageError(f"there are no results in {folder}. Make some with: ivbench-data evaluate --model …")
-    cards = [score_results(loaded, item, workspace) for item in read]
+    verdicts, unjudged = _ask_judge(loaded, read, workspace or Workspace(root, loaded.name), judge, judge_url)
+    cards = [score_results(loaded, item, workspace, told) for item, told in zip(read, verdicts, strict=True)]
     comparison = compare_results(loaded, *read) if len(results) == 2 else None
     signatures = list(find_signatures(loaded, read)) if diagnose else []
     table = make_paper_table(cards, find_manifest(loaded), paper)
@@ -123,9 +137,10 @@ def command(
                 "table": table.to_records(),
                 "comparison": comparison.model_dump(mode="json") if comparison else None,
                 "signatures": [signature.model_dump(mode="json") for signature in signatures],
+                "unjudged": unjudged,
             }
         )
-        return 0
+        return 1 if unjudged else 0
     show_cards(cards, loaded, with_paper=paper)
     if submission is not None and submission.left_out:
         count = len(submission.left_out)
@@ -137,7 +152,35 @@ def command(
     for path in (markdown, csv_path, figure, report):
         if path is not None:
             say(f"Written: {path}")
-    return 0
+    for reason, count in unjudged.items():
+        say(f"{count:,} replies could not be judged: {reason}", style="yellow")
+    return 1 if unjudged else 0
+
+
+def _ask_judge(
+    dataset: Dataset, results: Sequence[Results], workspace: Workspace, name: str | None, url: str | None
+) -> tuple[list[Verdicts | None], dict[str, int]]:
+    """What the judge said of each results file's replies; and how many it said nothing of, by reason."""
+    from ivbench_data.cli.console import say, track
+    from ivbench_data.evaluate.judges import ask_judge, needs_judge, open_judge, write_prompts
+    from ivbench_data.evaluate.metrics.units import Verdicts
+    from ivbench_data.evaluate.models import ModelOptions
+
+    if name is None:
+        if url is not None:
+            raise UsageError("--judge-url says where the judge is; say with --judge who it is")
+        return [None] * len(results), {}
+    judge = open_judge(name, ModelOptions(base_url=url))
+    if not needs_judge(dataset):
+        say(f"No task of {dataset.name} needs a judge: {name} is not asked.")
+    verdicts: list[Verdicts | None] = []
+    unjudged: Counter[str] = Counter()
+    for item in results:
+        rows = track(ask_judge(dataset, item, workspace, name, judge), "Judging", len(write_prompts(dataset, item)))
+        told = {row.question_id: row for row in rows}
+        unjudged.update(row.error for row in told.values() if row.error is not None)
+        verdicts.append(Verdicts(name, {key: row.reply for key, row in told.items() if row.reply is not None}))
+    return verdicts, dict(unjudged)
 
 
 def _read_submission(answers: Path, results: tuple[str, ...]) -> tuple[Dataset, Submission, list[Results]]:
@@ -187,7 +230,7 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
 
     table = make_paper_table(cards, find_manifest(dataset), with_paper)
     rows = [tuple(map(write_cell, row)) for row in table.rows]
-    ours, paper = rows[: len(cards)], rows[len(cards) :]
+    ours, paper = rows[: len(cards)], rows[len(cards) + sum(card.overall.as_benchmark is not None for card in cards) :]
     if stdout().width >= WIDTH_OF_THE_PAPERS_TABLE:
         print_table("Accuracy in %", table.columns, rows)
     elif len(cards) > 1:
@@ -197,7 +240,8 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
     if len(cards) == 1:
         _show_details(cards[0])
     if paper and stdout().width < WIDTH_OF_THE_PAPERS_TABLE:
-        means = [at for at, name in enumerate(table.columns) if name in ("model", "Overall") or name.endswith("-Avg")]
+        told = [at for at in range(len(table.columns)) if any(row[at] is not None for row in table.rows[-len(paper) :])]
+        means = [at for at in told if table.columns[at] in ("model", "Overall") or table.columns[at].endswith("-Avg")]
         columns = [table.columns[at] for at in means]
         print_table(
             f"Accuracy in %, on another set of questions ({paper[0][1]})",
@@ -212,12 +256,15 @@ def _show_details(card: Scorecard) -> None:
     from ivbench_data.cli.console import print_table
     from ivbench_data.evaluate.tables import make_detail_table, write_cell
 
-    rows = []
-    for name, kind, questions, accuracy, low, high, chance, *_ in make_detail_table(card).rows:
+    rows: list[tuple[object, ...]] = []
+    for name, kind, questions, accuracy, low, high, chance, *_, theirs in make_detail_table(card).rows:
         told = str(name) if kind in ("all", "group", "task") else f"{kind}: {name}"
         figure = "–" if accuracy is None else f"{write_cell(accuracy)} [{write_cell(low)}, {write_cell(high)}]"
-        rows.append((told, questions, figure, write_cell(chance)))
-    print_table(f"{card.name}: accuracy in %, with 95 % intervals by video", ("", "n", "accuracy", "chance"), rows)
+        rows.append((told, questions, figure, write_cell(chance), write_cell(theirs)))
+    columns: tuple[str, ...] = ("", "n", "accuracy", "chance", "as the benchmark")
+    if card.overall.as_benchmark is None:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_table(f"{card.name}: accuracy in %, with 95 % intervals by video", columns, rows)
 
 
 def _describe(card: Scorecard) -> str:
@@ -231,6 +278,10 @@ def _describe(card: Scorecard) -> str:
         f"{overall.missing:,} missing" if overall.missing else "",
         f"{overall.failed:,} failed" if overall.failed else "",
         f"{overall.inapplicable:,} not applicable" if overall.inapplicable else "",
+        f"mean of {card.tasks_in_mean[0]} of {card.tasks_in_mean[1]} tasks" if card.tasks_in_mean else "",
+        f"{overall.unscored:,} not scored: half a pair, or a text without a judge's score" if overall.unscored else "",
+        f"judged by {card.judge}" if card.judge else "",
+        f"{counts.withdrawn:,} withdrawn" if counts.withdrawn else "",
         f"{counts.unscorable:,} without options or with hidden answers" if counts.unscorable else "",
         f"parsed {write_cell(percent(overall.parse_rate))} %",
     ]

@@ -25,11 +25,12 @@ from ivbench_data.evaluate.metrics.means import (
     score_like_benchmark,
     score_with_missing_as_wrong,
 )
-from ivbench_data.evaluate.metrics.units import Judged
+from ivbench_data.evaluate.metrics.units import Judged, Verdicts
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, load_manifest, manifest_names
 from ivbench_data.schema import NonEmpty, Question, Record, Seconds
 from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
+from ivbench_data.withdrawals import count_withdrawn
 from ivbench_data.workspace import Workspace
 
 DURATION_BUCKETS: tuple[tuple[str, float], ...] = (
@@ -85,7 +86,9 @@ class Denominators(Record):
     evaluated: NonNegativeInt
     """Of these, answered or failed."""
     unscorable: NonNegativeInt
-    """Questions beside these, whose answers are hidden or are no options."""
+    """Questions beside these, whose answers are hidden, or that no metric can score."""
+    withdrawn: NonNegativeInt = 0
+    """Questions beside these, whose videos were taken down."""
 
 
 class Scorecard(Record):
@@ -99,8 +102,12 @@ class Scorecard(Record):
     """What decided the answers."""
     versions: dict[str, str]
     """Of the last run's libraries."""
+    judge: str | None = None
+    """Who judged what no rule can; None where nobody was asked."""
     overall: Score
-    """All questions; accuracy is the question-weighted mean of the tasks."""
+    """All questions; accuracy is the mean that the manifest names, of all questions alike unless it says tasks."""
+    tasks_in_mean: tuple[NonNegativeInt, NonNegativeInt] | None = None
+    """How many tasks' figures Overall is the mean of, and of how many; None where it is one of questions."""
     overall_with_missing_as_wrong: Probability | None
     """Right ones over all questions in the dataset that the pattern applies to: what no missing file can improve."""
     groups: dict[str, Score]
@@ -158,19 +165,19 @@ def score_results(
     dataset: Dataset,
     results: Results,
     workspace: Workspace | None = None,
-    verdicts: Mapping[str, str] = NO_VERDICTS,
+    verdicts: Verdicts | None = None,
 ) -> Scorecard:
     """All figures of a results file, judged by the dataset's answers as they are today.
 
-    With a `workspace`, what is on disk is counted. `verdicts` holds what a judge said, by question; where a metric
-    needs one that is not there, the reply stays unscored.
+    With a `workspace`, what is on disk is counted. `verdicts` is what a judge said; where a metric needs it and it is
+    not there, the reply stays unscored.
 
     Raises:
         UsageError: the results are of another dataset.
         MissingDependencyError: scipy is not installed.
     """
     manifest = find_manifest(dataset)
-    judged = judge(dataset, results, verdicts=verdicts)
+    judged = judge(dataset, results, verdicts=verdicts.replies if verdicts else NO_VERDICTS)
     mean_of = manifest.overall if manifest else "questions"
     found = dict.fromkeys(item.question.task for item in judged)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
@@ -178,6 +185,7 @@ def score_results(
     group_of = {task.name: task.group for task in manifest.tasks} if manifest else {}
     groups = manifest.task_groups if manifest else {}
     overall = score("Overall", judged, mean_of)
+    tasks = {name: score(name, [item for item in judged if item.question.task == name]) for name in names}
     rows = [item.row for item in judged if item.row is not None]
     tokens = [row.visual_tokens for row in rows if row.visual_tokens is not None]
     rotations, right_in_all, mean_of_rotations = _score_rotations(dataset, results)
@@ -187,13 +195,17 @@ def score_results(
         file=str(results.path),
         configuration=results.configuration,
         versions=results.headers[-1].versions,
+        judge=verdicts.judge if verdicts else None,
         overall=overall,
+        tasks_in_mean=None
+        if mean_of == "questions"
+        else (sum(one.accuracy is not None for one in tasks.values()), len(manifest.tasks if manifest else tasks)),
         overall_with_missing_as_wrong=score_with_missing_as_wrong(judged, mean_of),
         groups={
             key: score(title, [item for item in judged if group_of.get(item.question.task) == key], mean_of)
             for key, title in groups.items()
         },
-        tasks={name: score(name, [item for item in judged if item.question.task == name]) for name in names},
+        tasks=tasks,
         slices=_slice(dataset, judged),
         rotations=rotations,
         right_in_all=right_in_all,
@@ -326,6 +338,7 @@ def _count(
         fetched=fetched,
         evaluated=sum(item.is_evaluated for item in judged),
         unscorable=len(dataset.questions) - len(judged),
+        withdrawn=count_withdrawn(dataset.withdrawals),
     )
 
 
@@ -337,6 +350,8 @@ def weigh(values: Mapping[str, float | None], counts: Mapping[str, int | None], 
     total = weights = 0.0
     for name in names:
         value, count = values.get(name), counts.get(name)
+        if count == 0:
+            continue
         if value is None or count is None:
             return None
         total, weights = total + value * count, weights + count
@@ -344,8 +359,13 @@ def weigh(values: Mapping[str, float | None], counts: Mapping[str, int | None], 
 
 
 def recompute_published(manifest: Manifest, row: PublishedResult) -> dict[str, float | None]:
-    """What a published row's own task columns and the paper's counts give for `overall` and each group, in per cent."""
+    """What a published row's own task columns give for `overall` and each group, in per cent.
+
+    By the paper's counts; or, where the manifest says that Overall is a mean of tasks, by the tasks that have a figure.
+    """
     counts = {task.name: task.published for task in manifest.tasks}
+    if manifest.overall == "tasks":
+        counts = {name: int(row.tasks.get(name) is not None) for name in counts}
     members: dict[str, list[str]] = {"overall": [task.name for task in manifest.tasks]}
     for key in manifest.task_groups:
         members[key] = [task.name for task in manifest.tasks if task.group == key]

@@ -62,9 +62,10 @@ def percent(share: float | None) -> float | None:
 
 
 def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with_paper: bool = True) -> Table:
-    """Our rows in the paper's columns: Overall, the perception tasks, their mean, the reasoning tasks, theirs.
+    """Our rows in the paper's columns: Overall, then the tasks of each group, and their mean.
 
-    Below them, with `with_paper`, the paper's own rows, which are about another set of questions.
+    Where the benchmark's own code would make other figures of the same replies, these follow. Below them, with
+    `with_paper`, the paper's own rows, which are about another set of questions.
     """
     tasks = list(dict.fromkeys(name for card in cards for name in card.tasks))
     layout: list[tuple[str, str]] = []
@@ -80,7 +81,12 @@ def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with
     rows: list[tuple[Cell, ...]] = []
     for card in cards:
         figures = [(card.groups if kind == "group" else card.tasks).get(name) for kind, name in layout]
-        rows.append((card.name, _describe_questions(card), _figure(card.overall), *map(_figure, figures)))
+        rows.append((card.name, describe_questions(card), _figure(card.overall), *map(_figure, figures)))
+    for card in cards:
+        if card.overall.as_benchmark is not None:
+            figures = [(card.groups if kind == "group" else card.tasks).get(name) for kind, name in layout]
+            theirs = [_figure_like_benchmark(one) for one in (card.overall, *figures)]
+            rows.append((f"{card.name}, as the benchmark counts", describe_questions(card), *theirs))
     if manifest and with_paper:
         asked = f"paper: {manifest.published.questions:,}" if manifest.published.questions else "paper"
         for row in manifest.published_results:
@@ -91,7 +97,10 @@ def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with
 
 def make_detail_table(card: Scorecard) -> Table:
     """Every figure of one results file: tasks, groups, slices, with intervals and counts."""
-    columns = ("", "kind", "questions", "accuracy", "95 % from", "to", "chance", "parsed", "failed", "missing", "n/a")
+    columns = (
+        "", "kind", "questions", "accuracy", "95 % from", "to", "chance", "parsed", "failed", "missing", "n/a",
+        "unscored", "as the benchmark",
+    )  # fmt: skip
     parts = [("all", card.overall), *(("group", one) for one in card.groups.values())]
     parts += [("task", one) for one in card.tasks.values()]
     parts += [(kind, one) for kind, members in card.slices.items() for one in members.values()]
@@ -114,6 +123,8 @@ def _detail(kind: str, one: Score) -> tuple[Cell, ...]:
         one.failed,
         one.missing,
         one.inapplicable,
+        one.unscored,
+        percent(one.as_benchmark),
     )
 
 
@@ -121,10 +132,16 @@ def _figure(one: Score | None) -> float | None:
     return percent(one.accuracy.value) if one is not None and one.accuracy is not None else None
 
 
-def _describe_questions(card: Scorecard) -> str:
-    counts = card.denominators
+def _figure_like_benchmark(one: Score | None) -> float | None:
+    return percent(one.as_benchmark) if one is not None and one.as_benchmark is not None else _figure(one)
+
+
+def describe_questions(card: Scorecard) -> str:
+    """Of how many questions were how many evaluated; and of how many tasks the mean is, where it is one of tasks."""
+    counts, mean = card.denominators, card.tasks_in_mean
     total = counts.released if counts.released is not None else counts.in_dataset
-    return f"{counts.evaluated:,} of {total:,}"
+    told = f"{counts.evaluated:,} of {total:,}"
+    return told if mean is None or mean[0] == mean[1] else f"{told}, {mean[0]} of {mean[1]} tasks"
 
 
 def _escape_markdown(text: str) -> str:

@@ -16,7 +16,8 @@ its scorer. `harness_folder` writes rows and media into a folder that can be mov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,7 @@ from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, 
 from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
+from ivbench_data.images import find_image_fault
 from ivbench_data.manifests import Manifest
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
@@ -81,6 +83,25 @@ class HarnessOptions(Record):
             )
 
 
+def show_frames_of(pictures: Path | str, options: HarnessOptions, dataset: str) -> tuple[HarnessOptions, Path]:
+    """The options with the frames of a folder that `export frames` wrote, such as `pictures/32x240`; and its parent.
+
+    Raises:
+        UsageError: the folder is not there, or its last part is no grid.
+    """
+    folder = Path(pictures)
+    try:
+        grid = FrameGrid.parse(folder.name)
+    except ValueError as error:
+        raise UsageError(f"{folder} should end in the grid of the frames in it: {error}") from None
+    if not folder.is_dir():
+        raise UsageError(
+            f"there are no frames in {folder}. Write them with: ivbench-data export frames {folder.parent} "
+            f"--grid {grid.identity} --dataset {dataset}"
+        )
+    return options.model_copy(update={"show": "frames", "grid": grid}), folder.parent
+
+
 class HarnessRow(Record):
     """A question that can be asked."""
 
@@ -94,6 +115,8 @@ class HarnessRow(Record):
     """Paths of the frames in their order; a frame that is shown twice is there twice."""
     images: tuple[NonEmpty, ...] = ()
     """Paths of the query images, in their order; shown after the video."""
+    figures: tuple[Figure, ...] = ()
+    """The figures that the question counts in."""
 
 
 class UnaskedRow(Record):
@@ -121,11 +144,15 @@ def find_rows(
     if options.show == "frames" and frames_folder is None:
         raise UsageError("to show frames, name the folder that they were exported to")
     asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
+    manifest = find_manifest(dataset)
     for question in asker.select_questions():
         if frames_folder is not None and options.show == "frames":
-            yield _show_frames(asker, question, frames_folder)
+            row = _show_frames(asker, question, frames_folder)
         else:
-            yield _show_film(workspace, question, options)
+            row = _show_film(workspace, question, options)
+        if isinstance(row, HarnessRow):
+            row = _check_images(row.model_copy(update={"figures": list_figures(question, manifest)}))
+        yield row
 
 
 def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> HarnessRow | UnaskedRow:
@@ -167,8 +194,55 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
     )
 
 
+def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
+    """The row, if its images can be opened: a harness would end its whole run at one that cannot."""
+    for path in map(Path, row.images):
+        if fault := find_image_fault(path):
+            reason = f"the image {path.name} is damaged: {fault}"
+            return UnaskedRow(question_id=row.question.question_id, kind="failed", reason=reason)
+    return row
+
+
 def _without_raw(question: Question) -> Question:
     return question.model_copy(update={"raw": None})
+
+
+@dataclass(frozen=True)
+class HarnessSet:
+    """All rows of a dataset, and what they are out of."""
+
+    dataset: str
+    """Name of the dataset."""
+    options: HarnessOptions
+    """How they are shown."""
+    rows: tuple[HarnessRow, ...]
+    """What can be asked."""
+    unasked: tuple[UnaskedRow, ...]
+    """What cannot."""
+    scorable: int
+    """Questions of the dataset that can be scored, asked or not: what no missing file makes smaller."""
+    figures: tuple[Figure, ...]
+    """The dataset's figures, in the order of tables."""
+
+
+def gather_rows(
+    dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
+) -> HarnessSet:
+    """All rows of `find_rows` together; raises what it does."""
+    return make_set(dataset, options, find_rows(dataset, workspace, options, frames_folder))
+
+
+def make_set(dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRow | UnaskedRow]) -> HarnessSet:
+    """The rows and what they are out of."""
+    found = list(rows)
+    return HarnessSet(
+        dataset=dataset.name,
+        options=options,
+        rows=tuple(row for row in found if isinstance(row, HarnessRow)),
+        unasked=tuple(row for row in found if isinstance(row, UnaskedRow)),
+        scorable=sum(map(is_scorable, dataset.questions)),
+        figures=tuple(find_figures(dataset)),
+    )
 
 
 # --- from replies to figures ------------------------------------------------------------------------------------
@@ -188,14 +262,17 @@ def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure,
     return (OVERALL, *((Figure("group", group),) if group else ()), Figure("task", question.task))
 
 
+def list_manifest_figures(manifest: Manifest) -> list[Figure]:
+    """Every figure that a benchmark's manifest names, in the order of tables."""
+    groups = [Figure("group", key) for key in manifest.task_groups]
+    return [OVERALL, *groups, *(Figure("task", task.name) for task in manifest.tasks)]
+
+
 def find_figures(dataset: Dataset) -> list[Figure]:
     """Every figure that a dataset has, in the order of tables: all questions, groups, tasks."""
     manifest = find_manifest(dataset)
     found = dict.fromkeys(figure for question in dataset.questions for figure in list_figures(question, manifest))
-    told = [OVERALL]
-    if manifest is not None:
-        told += [Figure("group", key) for key in manifest.task_groups]
-        told += [Figure("task", task.name) for task in manifest.tasks]
+    told = list_manifest_figures(manifest) if manifest is not None else [OVERALL]
     return [figure for figure in dict.fromkeys([*told, *found]) if figure in found]
 
 

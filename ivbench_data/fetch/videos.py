@@ -105,6 +105,9 @@ def _select_videos(dataset: Dataset, video_ids: Iterable[str] | None) -> list[Vi
         return list(dataset.videos)
     wanted = dict.fromkeys(video_ids)
     known = {video.video_id for video in dataset.videos}
+    for withdrawal in dataset.withdrawals:
+        if withdrawal.video_id in wanted and withdrawal.video_id not in known:
+            raise UsageError(f"{dataset.name} holds a video no longer that was withdrawn: {withdrawal}")
     if unknown := [video_id for video_id in wanted if video_id not in known]:
         raise UsageError(f"{dataset.name} has no video {unknown[0]!r}, and {len(unknown) - 1} more of the ids given")
     return [video for video in dataset.videos if video.video_id in wanted]

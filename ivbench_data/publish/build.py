@@ -7,7 +7,7 @@ replaces nothing but an earlier publication of the same dataset with no other fi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.publish.card import write_card
 from ivbench_data.publish.edition import CHANGELOG, Edition
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.media import ImageFile, copy_media, gather_images, tell_faults
+from ivbench_data.publish.media import GatheredImages, copy_media, gather_images
 from ivbench_data.publish.record import (
     FILE_NAME,
     PublishedSplit,
@@ -36,7 +36,7 @@ from ivbench_data.publish.settings import write_eval_yaml
 from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
 from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
 from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
-from ivbench_data.withdrawals import WITHDRAWN, read_withdrawals
+from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
 from ivbench_data.workspace import (
     Workspace,
     digest_file,
@@ -70,20 +70,20 @@ class PublishOptions(Record):
     """Where it will be on the Hub, for the card's instructions."""
 
 
-def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
-    """The publication that the folder holds and that a new one may replace; None where there is nothing to replace.
+def check_replaceable(folder: Path, dataset: str) -> None:
+    """Nothing, when a publication may take the folder's place: there is none, an empty one, or an earlier publication.
 
     Raises:
         UsageError: the folder holds something else, which must not be deleted.
         DatasetError: its `publish.json` is damaged.
     """
     if not folder.exists():
-        return None
+        return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
     found = _list_all(folder)
     if not found:
-        return None
+        return
     if FILE_NAME not in found:
         raise UsageError(
             f"{folder} holds {_quote(found)}, and is no earlier publication: name a new or an empty folder"
@@ -98,14 +98,6 @@ def find_earlier(folder: Path, dataset: str) -> PublishedVersion | None:
         raise UsageError(
             f"{folder} holds {_quote(strangers)} beside what publish wrote, and would be replaced whole: move that away"
         )
-    return earlier
-
-
-def digest_questions(questions: Iterable[Question], images: Mapping[str, ImageFile]) -> dict[str, str]:
-    """The digest of each question's public row, as `publish.json` holds it, and as two versions are compared by it."""
-    return {
-        question.question_id: digest_question(question, _digests_of_images(question, images)) for question in questions
-    }
 
 
 def publish_folder(
@@ -114,13 +106,15 @@ def publish_folder(
     folder: Path | str,
     workspace: Workspace,
     options: PublishOptions | None = None,
+    images: GatheredImages | None = None,
     inspect: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> PublishedVersion:
     """Write the dataset as a folder that `datasets.load_dataset` reads, and what its `publish.json` says.
 
-    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `inspect` is given the
-    finished folder before it is in place; when it raises, nothing is published. `tell` is told each step.
+    `dataset` is what anyone may see: the answers of hidden splits are out of it already. `images` are those that the
+    caller has gathered already. `inspect` is given the finished folder before it is in place; when it raises, nothing
+    is published. `tell` is told each step.
 
     Raises:
         UsageError: the folder holds something else; a split names a question that is not there, or that another split
@@ -132,14 +126,15 @@ def publish_folder(
     """
     options, tell = options or PublishOptions(), tell or (lambda step: None)
     folder = Path(folder).resolve()
-    find_earlier(folder, dataset.name)
+    check_replaceable(folder, dataset.name)
     splits = _select_questions(dataset, edition)
     published = [question for questions in splits.values() for question in questions]
     features, of_videos = question_features(), video_features()
-    tell("looking at the query images")
-    images, faults = gather_images(dataset, published, workspace)
-    if faults and not options.allow_missing_images:
-        raise DatasetError(tell_faults(dataset.name, faults, len(images) + len(faults)))
+    if images is None:
+        tell("looking at the query images")
+        images = gather_images(dataset, published, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
     tell("validating")
     shown = _restrict(dataset, published)
     checks = select_checks(skipped=NOT_CHECKED)
@@ -169,7 +164,9 @@ def publish_folder(
                 )
                 for name, questions in splits.items()
             },
-            question_digests=digest_questions(published, images),
+            question_digests={
+                question.question_id: digest_question(question, images.digests_of(question)) for question in published
+            },
             score_digests={question.question_id: digest_what_is_scored(question) for question in published},
             withdrawn=read_withdrawals(dataset.provenance),
             split_recipe=edition.recipe,
@@ -180,8 +177,8 @@ def publish_folder(
             manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
             license=options.license,
             videos=len(shown.videos),
-            images=len(images),
-            absent_images=len(faults),
+            images=len(images.files),
+            absent_images=len(images.faults),
             findings=findings,
             not_checked=NOT_CHECKED,
             bad_lines=len(dataset.bad_lines),
@@ -199,7 +196,7 @@ def publish_folder(
         if inspect is not None:
             tell("trying to find what is hidden")
             inspect(unfinished)
-        find_earlier(folder, dataset.name)  # it may have been filled since
+        check_replaceable(folder, dataset.name)  # it may have been filled since
     return version
 
 
@@ -239,8 +236,8 @@ def _restrict(dataset: Dataset, questions: Sequence[Question]) -> Dataset:
     )
 
 
-def _source_of(question: Question, images: Mapping[str, ImageFile], canary: str) -> RowSource:
-    files = [images.get(image_id) for image_id in question.image_ids]
+def _source_of(question: Question, images: GatheredImages, canary: str) -> RowSource:
+    files = [images.files.get(image_id) for image_id in question.image_ids]
     size_bytes = _ROW_BYTES + sum(file.size_bytes for file in files if file is not None)
     return RowSource(
         size_bytes, lambda: make_row(question, [None if file is None else file.read() for file in files], canary)
@@ -265,7 +262,7 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
 
     A digest of a file with few unknown answers can be turned round by trying them all.
     """
-    kept = {name: value for name, value in dataset.provenance.items() if name != WITHDRAWN}
+    kept = {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
     return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
 
 
@@ -273,10 +270,6 @@ def _without_digests(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _without_digests(inner) for name, inner in value.items() if "sha256" not in name}
     return [_without_digests(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _digests_of_images(question: Question, images: Mapping[str, ImageFile]) -> list[str | None]:
-    return [images[image_id].sha256 if image_id in images else None for image_id in question.image_ids]
 
 
 def _list_all(folder: Path) -> set[str]:

@@ -212,7 +212,7 @@ def _tell_canary(facts: CardFacts) -> Iterator[str]:
     yield ""
     yield (
         "These data are for evaluation and must not be trained on. Whoever filters training data can find them by this "
-        "string, which stands in every row:"
+        "GUID, which stands in every row, and is the same in every version:"
     )
     yield ""
     yield "```"

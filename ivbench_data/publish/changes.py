@@ -215,16 +215,16 @@ def choose_version(changes: Changes, wanted: str | None = None) -> str:
         raise UsageError(f"{wanted!r} is no version: write major, minor or patch, or a number such as 1.2.0")
     if changes.earlier is None:
         return wanted if wanted is not None and _VERSION.fullmatch(wanted) else FIRST_VERSION
-    earlier = _read_number(changes.earlier)
+    earlier = read_number(changes.earlier)
     needed = changes.bump
     if needed == "major" and earlier[0] == 0:
         needed = "minor"  # SemVer 2.0, 4: before 1.0.0 anything may change
     if wanted is None:
         return changes.earlier if needed is None else _step(earlier, needed)
     chosen = wanted if _VERSION.fullmatch(wanted) else _step(earlier, wanted)
-    if _read_number(chosen) <= earlier:
+    if read_number(chosen) <= earlier:
         raise UsageError(f"version {chosen} does not come after {changes.earlier}, which was published")
-    if needed is not None and _read_number(chosen) < _read_number(_step(earlier, needed)):
+    if needed is not None and read_number(chosen) < read_number(_step(earlier, needed)):
         told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "answers hidden or revealed"
         raise UsageError(
             f"version {chosen} is too small a step from {changes.earlier} (questions: {told}): take at least "
@@ -233,7 +233,8 @@ def choose_version(changes: Changes, wanted: str | None = None) -> str:
     return chosen
 
 
-def _read_number(version: str) -> tuple[int, int, int]:
+def read_number(version: str) -> tuple[int, int, int]:
+    """The three numbers of a version, to compare it by: 1.10.0 comes after 1.9.0."""
     major, minor, patch = map(int, version.split("."))
     return major, minor, patch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -11,14 +12,24 @@ from uuid import uuid4
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
-from ivbench_data.publish.hidden import HiddenAnswers, hide_answers, write_answers
-from ivbench_data.publish.record import FILE_NAME, PublishedVersion, SplitRecipe, read_published
+from ivbench_data.publish.changelog import write_changelog
+from ivbench_data.publish.changes import FIRST_VERSION, Changes, Draft, choose_version, find_changes
+from ivbench_data.publish.hidden import HiddenAnswers, hide_answers, read_answers, write_answers
+from ivbench_data.publish.media import GatheredImages
+from ivbench_data.publish.record import (
+    FILE_NAME,
+    PublishedVersion,
+    SplitRecipe,
+    digest_question,
+    digest_what_is_scored,
+    read_published,
+)
 from ivbench_data.publish.repository import Repository
-from ivbench_data.publish.secret import make_private_folder
+from ivbench_data.publish.secret import Secret, keep_secret, make_private_folder
 from ivbench_data.schema import QueryImage, Question, Video
-from ivbench_data.workspace import Workspace
+from ivbench_data.withdrawals import read_withdrawals
+from ivbench_data.workspace import Workspace, digest_file
 
-FIRST_VERSION: Final = "1.0.0"
 CHANGELOG: Final = "CHANGELOG.md"
 
 _OUR_FILES: Final = ("questions.jsonl", "videos.jsonl", "images.jsonl")
@@ -109,6 +120,36 @@ def check_whole(dataset: Dataset) -> None:
         raise DatasetError(f"{lost[0]}; the publication would lack that line, so mend it, or import the release again")
 
 
+def choose_hidden(earlier: Earlier | None, hidden: Sequence[str], revealed: Sequence[str] = ()) -> tuple[str, ...]:
+    """The splits whose answers are to be hidden: the named ones, and the earlier version's that are not revealed.
+
+    Raises:
+        UsageError: a split is to be revealed that is to be hidden too, or that the earlier version does not hide.
+    """
+    before = [name for name, split in earlier.record.splits.items() if split.hidden] if earlier is not None else []
+    for name in revealed:
+        if name in hidden or name not in before:
+            told = "they are to be hidden too" if name in hidden else "no earlier version hides them"
+            raise UsageError(f"the answers of {name!r} cannot be revealed: {told}")
+    return tuple(name for name in dict.fromkeys((*before, *hidden)) if name not in revealed)
+
+
+def find_secret(earlier: Earlier | None, workspace: Workspace, given: Path | None) -> Secret:
+    """The secret that orders hidden options: the given one, else the kept one, else a new one for a first version.
+
+    Raises:
+        UsageError: an earlier version was made with a secret that is not here; or the given file holds none.
+        StorageError: the private folder cannot be written.
+    """
+    is_kept = given is not None or (workspace.private / "secret").exists()
+    if earlier is not None and not is_kept and any(split.hidden for split in earlier.record.splits.values()):
+        raise UsageError(
+            f"version {earlier.record.version} hides answers, and the secret it was made with is not in "
+            f"{workspace.private}: give it with --secret-file, or hidden options would change their order"
+        )
+    return keep_secret(workspace, given)
+
+
 def hide_splits(
     dataset: Dataset, splits: Mapping[str, Sequence[str]], names: Sequence[str], secret: bytes
 ) -> PublicSplits:
@@ -139,14 +180,74 @@ def hide_splits(
     return PublicSplits(public, ordered, hidden)
 
 
-def keep_answers(public: PublicSplits, workspace: Workspace, version: str) -> dict[str, tuple[Path, str]]:
-    """Write the hidden answers to the private folder: by split, the file and its digest.
+def compare_with_earlier(
+    public: PublicSplits, images: GatheredImages, earlier: Earlier | None, workspace: Workspace
+) -> tuple[Changes, list[str]]:
+    """What changes against the earlier version, and warnings where that cannot be told.
+
+    Hidden answers are compared with the earlier version's private files, where they are still here.
+    """
+    questions = {question.question_id: question for question in public.dataset.questions}
+    draft = Draft(
+        splits=public.splits,
+        question_digests={
+            question_id: digest_question(question, images.digests_of(question))
+            for question_id, question in questions.items()
+        },
+        score_digests={question_id: digest_what_is_scored(question) for question_id, question in questions.items()},
+        hidden=[name for name, ids in public.splits.items() if any(questions[at].answers_hidden for at in ids)],
+        withdrawn=read_withdrawals(public.dataset.provenance),
+    )
+    if earlier is None:
+        return find_changes(None, draft), []
+    rescored: set[str] = set()
+    warnings = []
+    for name, hidden in public.hidden.items():
+        split = earlier.record.splits.get(name)
+        if split is None or split.answers_sha256 is None:
+            continue
+        path = answers_path(workspace, name, earlier.record.version)
+        if not path.is_file() or digest_file(path) != split.answers_sha256:
+            warnings.append(f"{path} is not here, so it cannot be told whether answers of {name} changed since")
+            continue
+        before = {question.question_id: question.answer for question in read_answers(path).questions}
+        rescored.update(at.question_id for at in hidden.answers if before.get(at.question_id, at.answer) != at.answer)
+    return find_changes(earlier.record, draft, rescored), warnings
+
+
+def make_edition(
+    public: PublicSplits,
+    changes: Changes,
+    earlier: Earlier | None,
+    workspace: Workspace,
+    wanted: str | None = None,
+    recipe: SplitRecipe | None = None,
+    when: date | None = None,
+) -> Edition:
+    """The next version, with its hidden answers written to the private folder.
+
+    `wanted` is `major`, `minor`, `patch`, or a number; `when` stands in the changelog, by default today (UTC).
 
     Raises:
-        StorageError: the folder cannot be written.
+        UsageError: the number that is wanted is none, or too small a step for the changes.
+        StorageError: the private folder cannot be written.
     """
-    kept: dict[str, tuple[Path, str]] = {}
+    version = choose_version(changes, wanted)
+    when = when or datetime.now(UTC).date()
+    answers = {}
     for name, hidden in public.hidden.items():
-        path = make_private_folder(workspace) / f"answers-{name}-{version}.jsonl"
-        kept[name] = (path, write_answers(path, hidden, version, name))
-    return kept
+        make_private_folder(workspace)
+        answers[name] = write_answers(answers_path(workspace, name, version), hidden, version, name)
+    return Edition(
+        splits=public.splits,
+        version=version,
+        canary=earlier.record.canary if earlier is not None else str(uuid4()),
+        answers_sha256=answers,
+        changelog=write_changelog(earlier.changelog if earlier is not None else None, version, changes, when),
+        recipe=recipe,
+    )
+
+
+def answers_path(workspace: Workspace, split: str, version: str) -> Path:
+    """The private file with a split's answers."""
+    return workspace.private / f"answers-{split}-{version}.jsonl"

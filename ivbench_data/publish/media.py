@@ -41,10 +41,38 @@ class ImageFile:
         return content
 
 
-def gather_images(
-    dataset: Dataset, questions: Iterable[Question], workspace: Workspace
-) -> tuple[dict[str, ImageFile], dict[str, str]]:
-    """The files of the questions' images by id, and what is wrong with those that cannot be published.
+@dataclass(frozen=True)
+class GatheredImages:
+    """The query images of some questions."""
+
+    files: Mapping[str, ImageFile]
+    """Those that can be published, by id."""
+    faults: Mapping[str, str]
+    """What is wrong with the others, by id."""
+
+    def digests_of(self, question: Question) -> list[str | None]:
+        """The digests of the question's images in their order; None where one cannot be published."""
+        found = (self.files.get(image_id) for image_id in question.image_ids)
+        return [None if file is None else file.sha256 for file in found]
+
+    def tell_faults(self, dataset_name: str) -> str:
+        """What is wrong with images that cannot be published, and what to do about it."""
+        total = len(self.files) + len(self.faults)
+        absent = [image_id for image_id, fault in self.faults.items() if fault == _NOT_HERE]
+        bad = [f"{image_id}: {fault}" for image_id, fault in self.faults.items() if fault != _NOT_HERE]
+        told = [f"{len(absent):,} of {total:,} query images are not here"] if absent else []
+        if bad:
+            told.append(
+                f"{len(bad):,} of {total:,} cannot be used ({'; '.join(bad[:3])}{'; …' if len(bad) > 3 else ''})"
+            )
+        return (
+            f"{'; '.join(told)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or "
+            "publish rows without them: --allow-missing-images"
+        )
+
+
+def gather_images(dataset: Dataset, questions: Iterable[Question], workspace: Workspace) -> GatheredImages:
+    """The files of the questions' images, each opened and digested.
 
     Raises:
         UnsafeNameError: an image's name could leave its folder.
@@ -64,20 +92,7 @@ def gather_images(
                 faults[image_id] = "another file than the dataset names: its digest differs"
             else:
                 files[image_id] = ImageFile(path, path.stat().st_size, sha256)
-    return files, faults
-
-
-def tell_faults(dataset_name: str, faults: Mapping[str, str], total: int) -> str:
-    """What is wrong with images that cannot be published, and what to do about it."""
-    absent = [image_id for image_id, fault in faults.items() if fault == _NOT_HERE]
-    bad = [f"{image_id}: {fault}" for image_id, fault in faults.items() if fault != _NOT_HERE]
-    told = [f"{len(absent):,} of {total:,} query images are not here"] if absent else []
-    if bad:
-        told.append(f"{len(bad):,} of {total:,} cannot be used ({'; '.join(bad[:3])}{'; …' if len(bad) > 3 else ''})")
-    return (
-        f"{'; '.join(told)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or publish "
-        "rows without them: --allow-missing-images"
-    )
+    return GatheredImages(files, faults)
 
 
 def copy_media(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ivbench_data.errors import EnvironmentProblemError, IvbenchError, PublicationConflictError, UsageError
-from ivbench_data.publish.folder import inspect_folder
 from ivbench_data.publish.pushplan import PLAN_COLUMNS as PLAN_COLUMNS
 from ivbench_data.publish.pushplan import WRITTEN, PushPlan, find_difference
 from ivbench_data.publish.pushplan import describe_plan as describe_plan
@@ -19,6 +18,7 @@ from ivbench_data.publish.pushplan import fetch_published_version as fetch_publi
 from ivbench_data.publish.pushplan import plan_push as plan_push
 from ivbench_data.publish.pushplan import plan_rows as plan_rows
 from ivbench_data.publish.repository import Commit, Repository
+from ivbench_data.workspace import digest_file
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def push_folder(
         token: what to log in with; None for what this machine is logged in with.
 
     Raises:
-        PublicationConflictError: another commit came between plan and push; it is kept, and nothing was written.
-        DatasetError: the folder has changed since it was planned.
-        UsageError: a pull request to a repository that does not exist.
+        PublicationConflictError: another commit came between plan and push, and is kept; or a file of the folder has
+            changed. Nothing was written.
+        UsageError: a pull request to a repository that does not exist; a file of the folder cannot be read.
         EnvironmentProblemError: the Hub cannot be reached, or refuses; the message says what is there now.
     """
     repository = Repository.open(plan.repo_id, plan.repo_type, token)
@@ -61,8 +61,9 @@ def push_folder(
         raise UsageError(
             f"a pull request needs a repository, and {plan.repo_id} does not exist: push without one first"
         )
-    if inspect_folder(plan.folder.folder) != plan.folder:
-        raise PublicationConflictError(f"{plan.folder.folder} has changed since the plan was made: plan again")
+    for name, file in plan.folder.files.items():
+        if digest_file(file.path) != file.sha256:
+            raise PublicationConflictError(f"{name} in {plan.folder.folder} has changed since the plan: plan again")
     if create_pr:
         return _propose(plan, repository, message)
     result = _push(plan, repository, message)
@@ -113,7 +114,7 @@ def _commit(plan: PushPlan, repository: Repository, parent: str, message: str | 
 
 
 def _title(plan: PushPlan) -> str:
-    return f"Publish {plan.folder.record.dataset} {plan.folder.record.version}"
+    return f"Publish {plan.folder.version.dataset} {plan.folder.version.version}"
 
 
 def _settle(plan: PushPlan, repository: Repository, parent: str, error: EnvironmentProblemError) -> str:

@@ -10,7 +10,9 @@ from typing import Literal
 
 from ivbench_data.errors import UsageError
 from ivbench_data.fetch.hub import HubFile, HubListing
-from ivbench_data.publish.folder import LocalFile, PublishedFolder, PublishedRecord, inspect_folder, read_version
+from ivbench_data.publish.changes import read_number
+from ivbench_data.publish.folder import LocalFile, PublishedFolder, inspect_folder
+from ivbench_data.publish.record import PublishedVersion
 from ivbench_data.publish.repository import HUB_OWN_FILES, Repository
 
 Change = Literal["added", "changed", "deleted", "kept", "unchanged"]
@@ -44,7 +46,7 @@ class PushPlan:
     url: str
     parent_commit: str | None
     """The head it was planned against; None when the repository would be created."""
-    earlier: PublishedRecord | None
+    earlier: PublishedVersion | None
     """The version that is there."""
     files: tuple[PlannedFile, ...]
     """By path."""
@@ -75,7 +77,7 @@ class PushPlan:
 
 def fetch_published_version(
     repo_id: str, *, repo_type: str = "dataset", revision: str | None = None, token: str | None = None
-) -> PublishedRecord | None:
+) -> PublishedVersion | None:
     """What the version that is published there says of itself; None when there is none, or no such repository.
 
     Raises:
@@ -85,7 +87,7 @@ def fetch_published_version(
     """
     repository = Repository.open(repo_id, repo_type, token)
     listing = repository.look(revision)
-    return None if listing is None else repository.read_record(listing)
+    return None if listing is None else repository.read_published(listing)
 
 
 def plan_push(
@@ -119,9 +121,9 @@ def plan_push(
             "with less media"
         )
     head = repository.look()
-    earlier = None if head is None else repository.read_record(head)
+    earlier = None if head is None else repository.read_published(head)
     if earlier is not None:
-        _check_follows(local.record, earlier, repository.repo_id)
+        _check_follows(local.version, earlier, repository.repo_id)
     was_private = head is None or head.is_private
     if private and not was_private:
         raise UsageError(
@@ -154,7 +156,7 @@ def plan_rows(plan: PushPlan) -> list[tuple[str, str, int]]:
 def describe_plan(plan: PushPlan) -> list[str]:
     """The plan in a few sentences, to stand around its rows."""
     counts = Counter(file.change for file in plan.files)
-    version = f"{plan.folder.record.dataset} {plan.folder.record.version}"
+    version = f"{plan.folder.version.dataset} {plan.folder.version.version}"
     over = f"over {plan.earlier.version}" if plan.earlier else "where no version of ours is yet"
     told = [f"{version} to {plan.url}, {over}"]
     if plan.creates_repository:
@@ -183,24 +185,30 @@ def find_difference(listing: HubListing, plan: PushPlan) -> str | None:
     return min(differing, default=None)
 
 
-def _check_follows(ours: PublishedRecord, earlier: PublishedRecord, repo_id: str) -> None:
+def _check_follows(ours: PublishedVersion, earlier: PublishedVersion, repo_id: str) -> None:
     if earlier.dataset != ours.dataset:
         raise UsageError(
             f"{repo_id} holds the dataset {earlier.dataset!r}, and the folder {ours.dataset!r}: give another repository"
         )
-    if read_version(earlier.version) > read_version(ours.version):
+    if read_number(earlier.version) > read_number(ours.version):
         raise UsageError(
             f"{repo_id} holds version {earlier.version} already, which is newer than the folder's {ours.version}: "
             "publish a newer one"
         )
-    if earlier.version == ours.version and earlier.content != ours.content:
+    if earlier.version == ours.version and not _is_same_data(earlier, ours):
         raise UsageError(
             f"{repo_id} holds other questions under the same version, {ours.version}: publish them as a newer one"
         )
 
 
+def _is_same_data(one: PublishedVersion, other: PublishedVersion) -> bool:
+    """Whether two records are about the same questions; the card and the schemas may differ."""
+    kept = {"splits", "question_digests", "withdrawn"}
+    return one.model_dump(include=kept) == other.model_dump(include=kept)
+
+
 def _plan_files(
-    local: PublishedFolder, head: HubListing | None, earlier: PublishedRecord | None
+    local: PublishedFolder, head: HubListing | None, earlier: PublishedVersion | None
 ) -> Iterator[PlannedFile]:
     there = {} if head is None else {name: file for name, file in head.files.items() if name not in HUB_OWN_FILES}
     was_ours = set() if earlier is None else set(earlier.files)

@@ -135,14 +135,26 @@ def read_published(path: Path) -> PublishedVersion:
     path = path / FILE_NAME if path.is_dir() else path
     try:
         content = path.read_bytes()
-        parse_json(content)
-        return PublishedVersion.model_validate_json(content)
     except FileNotFoundError:
         raise UsageError(f"there is no {path}: give the folder of a published version, or its {FILE_NAME}") from None
-    except ValidationError as error:
-        raise DatasetError(f"{path} is no record of a published version: {explain(error)}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
+    return parse_published(content, str(path))
+
+
+def parse_published(content: bytes, told: str) -> PublishedVersion:
+    """The record in the bytes of a `publish.json`, which messages call by the name told.
+
+    Raises:
+        DatasetError: it cannot be read, or is of another form.
+    """
+    try:
+        parse_json(content)
+        return PublishedVersion.model_validate_json(content)
+    except ValidationError as error:
+        raise DatasetError(f"{told} is no record of a published version: {explain(error)}") from error
+    except ValueError as error:
+        raise DatasetError(f"{told} cannot be read: {error}") from error
 
 
 def write_published(path: Path, version: PublishedVersion) -> None:

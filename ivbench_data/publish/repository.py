@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ivbench_data.errors import EnvironmentProblemError, PublicationConflictError, RepositoryNotFoundError, UsageError
 from ivbench_data.fetch.hub import HubListing, call_hub, hub_endpoint, list_repository
 from ivbench_data.fetch.redaction import Redactor
-from ivbench_data.publish.folder import RECORD_NAME, PublishedRecord, read_record
+from ivbench_data.publish.record import FILE_NAME, PublishedVersion, parse_published
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
@@ -90,18 +90,18 @@ class Repository:
             raise UsageError(f"{self.repo_id} has no commit yet to build on: write a README.md on its page first")
         return listing
 
-    def read_record(self, listing: HubListing) -> PublishedRecord | None:
+    def read_published(self, listing: HubListing) -> PublishedVersion | None:
         """What the `publish.json` there says; None when there is none.
 
         Raises:
             DatasetError: it is no record of a publication.
             EnvironmentProblemError: the Hub cannot be reached, or refuses.
         """
-        if RECORD_NAME not in listing.files:
+        if FILE_NAME not in listing.files:
             return None
         with TemporaryDirectory(prefix="ivbench-data-") as folder:
-            content = listing.download(RECORD_NAME, Path(folder)).read_bytes()
-        return read_record(content, f"{RECORD_NAME} in {self.repo_id}")
+            content = listing.download(FILE_NAME, Path(folder)).read_bytes()
+        return parse_published(content, f"{FILE_NAME} in {self.repo_id}")
 
     def check_login(self) -> None:
         """Nothing, when there is a token to write with.
@@ -166,7 +166,8 @@ class Repository:
                 make_commit,
                 {412: f"another commit came to {self.repo_id} since the plan was made, and is kept: plan again"},
             )
-        told = tuple(self.redact.shorten(warning.message) for warning in warned)
+        # the library deprecates parts of itself in there; what it has to say to us is a plain warning
+        told = tuple(self.redact.shorten(each.message) for each in warned if each.category is UserWarning)
         return Commit(info.oid, info.commit_url, info.pr_url, told)
 
     def make_public(self) -> None:

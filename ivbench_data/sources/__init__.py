@@ -10,12 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ivbench_data.dataset import Dataset
-from ivbench_data.errors import UsageError
+from ivbench_data.dataset import Dataset, parse_json
+from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import Question
 from ivbench_data.sources import demo, ivbench, native, videoespresso, vlm2bench
 from ivbench_data.sources.files import find_release_files
 from ivbench_data.sources.released import Released, read_fields
+from ivbench_data.withdrawals import (
+    WITHDRAWING,
+    extend_withdrawals,
+    leave_out_withdrawn,
+    read_withdrawals,
+    record_withdrawals,
+)
 from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
 
 SOURCES: dict[str, Callable[[Path], Dataset]] = {
@@ -53,14 +60,22 @@ def read_released(question: Question) -> Released:
     return read_fields(question) if released is None else released
 
 
-def import_dataset(source: str, path: Path | str, root: Path | None = None, name: str | None = None) -> Dataset:
+def import_dataset(
+    source: str,
+    path: Path | str,
+    root: Path | None = None,
+    name: str | None = None,
+    restores_withdrawn: bool = False,
+) -> Dataset:
     """Bring a local release in: keep its files untouched in `raw/`, and write the dataset beside them.
 
     `path` is the release's file, or the folder that holds its files. `name` is the dataset's folder; by default a
-    benchmark's own name, and the name that a native dataset gives itself.
+    benchmark's own name, and the name that a native dataset gives itself. Videos that were withdrawn from the dataset
+    that is there stay so, and their questions are left out, unless `restores_withdrawn`.
 
     Raises:
         UsageError: no such source, or nothing to import at `path`.
+        DatasetError: the dataset that is there cannot be read, so that nobody knows what was withdrawn from it.
         StorageError: the root cannot be written.
     """
     path = Path(path)
@@ -71,11 +86,38 @@ def import_dataset(source: str, path: Path | str, root: Path | None = None, name
     if name is not None:
         dataset = replace(dataset, name=name)
     workspace = Workspace(root or default_root(), dataset.name)
+    if restores_withdrawn:
+        dataset = replace(dataset, provenance=record_withdrawals(dataset.provenance, ()))
+    else:
+        dataset = _keep_withdrawn(dataset, workspace)
     sweep_temporaries(workspace.folder)
     for stored_name, file in files.items():
         _copy(file, workspace.raw / stored_name)
     dataset.save(workspace.root)
     return dataset
+
+
+def _keep_withdrawn(dataset: Dataset, workspace: Workspace) -> Dataset:
+    """The dataset without what was withdrawn from the one that is there, which stays on record."""
+    marker = workspace.folder / "dataset.json"
+    try:
+        header = parse_json(marker.read_bytes()) if marker.is_file() else {}
+        there = header.get("provenance", {}) if isinstance(header, dict) else None
+        if not isinstance(there, dict):
+            raise ValueError("it holds no provenance")
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{marker} cannot be read ({error}), so it is not known which videos were withdrawn. Mend it, or import "
+            "with --restore-withdrawn to bring all of them in"
+        ) from error
+    withdrawals = {one.video_id: one for one in (*dataset.withdrawals, *read_withdrawals(there))}
+    if not withdrawals:
+        return dataset
+    extended = extend_withdrawals(tuple(withdrawals.values()), dataset.questions)
+    videos, images, questions = leave_out_withdrawn(extended, dataset.videos, dataset.images, dataset.questions)
+    unfinished = there.get(WITHDRAWING)
+    provenance = record_withdrawals(dataset.provenance, extended, None if unfinished is None else str(unfinished))
+    return replace(dataset, videos=videos, images=images, questions=questions, provenance=provenance)
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -1,15 +1,19 @@
 """Our own JSONL: `questions.jsonl`, and `videos.jsonl`, `images.jsonl` beside it where there are any.
 
-The way in for a curator's new benchmark. Videos and images that only questions name are added.
+The way in for a curator's new benchmark. Videos and images that only questions name are added; what a folder's
+`dataset.json` records as withdrawn stays on record, so that `import_dataset` leaves it out.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from ivbench_data.dataset import Dataset, parse_json, read_jsonl
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import QueryImage, Question, Video, check_safe_name
+from ivbench_data.withdrawals import read_withdrawals, record_withdrawals
 from ivbench_data.workspace import digest_file
 
 RELEASE_FILES = ("questions.jsonl", "videos.jsonl", "images.jsonl", "dataset.json")
@@ -36,6 +40,11 @@ def read(raw_dir: Path) -> Dataset:
     if not questions:
         told = f"; the first trouble is {bad[0]}" if bad else ""
         raise UsageError(f"{file} holds no question{told}")
+    header = _read_header(folder)
+    of_folder = header.get("provenance") if raw_dir.is_dir() else None
+    provenance: dict[str, JsonValue] = {"source": "native", "file": file.name, "sha256": digest_file(file)}
+    if isinstance(of_folder, dict):
+        provenance = record_withdrawals(provenance, read_withdrawals(of_folder))
     known_videos = {video.video_id for video in videos}
     known_images = {image.image_id for image in images}
     named_videos = dict.fromkeys(q.video_id for q in questions if q.video_id is not None)
@@ -43,25 +52,28 @@ def read(raw_dir: Path) -> Dataset:
     videos += [Video(video_id=video_id) for video_id in named_videos if video_id not in known_videos]
     images += [QueryImage(image_id=image_id) for image_id in named_images if image_id not in known_images]
     return Dataset(
-        _name_of(folder),
+        _name_of(folder, header),
         tuple(videos),
         tuple(images),
         tuple(questions),
         tuple(bad),
-        {"source": "native", "file": file.name, "sha256": digest_file(file)},
+        provenance,
     )
 
 
-def _name_of(folder: Path) -> str:
+def _read_header(folder: Path) -> dict[str, JsonValue]:
     marker = folder / "dataset.json"
     try:
         header = parse_json(marker.read_bytes())
     except FileNotFoundError:
-        header = {}
+        return {}
     except (OSError, ValueError) as error:
         raise UsageError(f"{marker} cannot be read: {error}") from error
-    name = header.get("name") if isinstance(header, dict) else None
+    return header if isinstance(header, dict) else {}
+
+
+def _name_of(folder: Path, header: dict[str, JsonValue]) -> str:
     try:
-        return check_safe_name(str(name or folder.resolve().name))
+        return check_safe_name(str(header.get("name") or folder.resolve().name))
     except ValueError as error:
         raise UsageError(f"the dataset's name: {error}; give one with --dataset") from None

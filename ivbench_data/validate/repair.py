@@ -20,6 +20,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, Question, Record, Sha256
 from ivbench_data.validate import validate_questions
 from ivbench_data.validate.context import CheckContext
+from ivbench_data.withdrawals import check_no_withdrawal_is_unfinished
 from ivbench_data.workspace import Workspace, digest_file, write_bytes, write_json
 
 MAX_ROUNDS = 50
@@ -197,7 +198,9 @@ def undo_patch(workspace: Workspace) -> Version:
         DatasetError: the files were changed since, or what was kept of them is damaged.
         StorageError: the root cannot be written.
     """
-    versions = read_versions(load(workspace.folder))
+    dataset = load(workspace.folder)
+    check_no_withdrawal_is_unfinished(dataset.provenance)
+    versions = read_versions(dataset)
     if not versions:
         raise UsageError(f"no patch was applied to {workspace.folder}")
     last = versions[-1]
@@ -256,6 +259,7 @@ def _change(question: Question, changes: Sequence[Change]) -> Question:
 
 def _load_whole(workspace: Workspace) -> Dataset:
     dataset = load(workspace.folder)
+    check_no_withdrawal_is_unfinished(dataset.provenance)
     lost = [line for line in dataset.bad_lines if line.file == _FILES[0]]
     if lost:
         raise DatasetError(f"{lost[0]}; a patch would lose that line, so mend it first")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivbench_data.schema import EvaluationResult, Question
@@ -18,6 +18,16 @@ class Answer:
     """The number that it names."""
     verdict: str | None = None
     """What the judge said of it; None where none was asked."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What one judge said of the replies in one results file."""
+
+    judge: str
+    """The judge, as it was asked for."""
+    replies: Mapping[str, str]
+    """What it said, by question."""
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,35 @@ from collections.abc import Callable, Iterator, Sequence
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.requests import Model, Reply, Request
+from ivbench_data.schema import Question
 
 
 def open_random(dataset: Dataset | None) -> Model:
-    """A letter for every question, drawn by the SHA-256 of `question_id NUL random`: the same everywhere, in any order.
+    """An answer to every question, drawn by the SHA-256 of `question_id NUL random`: the same everywhere, in any order.
 
+    A letter where options stand by letters, an option's text where they do not (true and false), and for a number one
+    from 1 to the number of images; there is nothing to draw from for free text, nor for a number without two images.
     The word after the NUL keeps this draw apart from every other that rests on the question's id.
     """
+    known = {question.question_id: question for question in dataset.questions} if dataset is not None else {}
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
             digest = hashlib.sha256(f"{request.question_id}\0random".encode()).digest()
-            letters = request.letters
-            text = letters[int.from_bytes(digest) % len(letters)] if letters else None
-            yield Reply(request.key, text=text, error=None if letters else "it has no letters to draw from")
+            lots = request.letters or _list_answers(known.get(request.question_id))
+            text = lots[int.from_bytes(digest) % len(lots)] if lots else None
+            yield Reply(request.key, text=text, error=None if lots else "it has nothing to draw from: no options")
 
     return answer
+
+
+def _list_answers(question: Question | None) -> tuple[str, ...]:
+    """What can be drawn for a question whose options, if any, do not stand by letters."""
+    if question is None:
+        return ()
+    if question.question_type == "numeric" and len(question.image_ids) > 1:
+        return tuple(map(str, range(1, len(question.image_ids) + 1)))
+    return question.options
 
 
 def open_text(dataset: Dataset | None) -> Model:
@@ -39,14 +52,17 @@ def open_text(dataset: Dataset | None) -> Model:
     if dataset is None:
         raise UsageError("baseline:text learns from the dataset's other questions, and needs the dataset")
     picked = _pick_by_probe(dataset)
+    options_of = {question.question_id: question.options for question in dataset.questions}
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
             index, letters = picked.get(request.question_id), request.letters
-            if index is None or not letters:
+            if index is None:
                 yield Reply(request.key, error="the probe passes over questions without options or with hidden answers")
-            else:
+            elif letters:
                 yield Reply(request.key, text=letters[(index - request.rotation) % len(letters)])
+            else:
+                yield Reply(request.key, text=options_of[request.question_id][index])
 
     return answer
 

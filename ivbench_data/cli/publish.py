@@ -1,0 +1,320 @@
+"""`ivbench-data publish`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.publish.build import PublishOptions
+    from ivbench_data.publish.edition import Earlier
+    from ivbench_data.publish.splits import SplitPlan
+    from ivbench_data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a publication goes."""
+
+    folder: Path
+    """The folder that is written."""
+    repo_id: str | None = None
+    """The repository that it is pushed to."""
+
+
+@click.command(
+    "publish",
+    epilog="""\b
+Examples:
+  ivbench-data publish --plan --split test=0.8,mini=200q
+  ivbench-data publish --to published/ivbench --allow-missing-images
+  ivbench-data publish --to published/mine --split dev=0.2,test=rest --hide-answers test --dataset mine
+  ivbench-data publish --to hf://my-lab/mine --dataset mine                what a push would change
+  ivbench-data publish --to hf://my-lab/mine --dataset mine --yes          push it""",
+)
+@click.option("--to", metavar="DIR|hf://ORG/NAME", help="A folder, or a repository on the Hub.")
+@click.option("--split", metavar="NAME=SIZE,…", help="Splits by video: `test=0.8,mini=200q,dev=rest`.  [default: test]")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the splits, and write nothing.")
+@click.option("--hide-answers", "hidden", multiple=True, metavar="SPLIT", help="Keep its answers back; repeatable.")
+@click.option("--reveal-answers", "revealed", multiple=True, metavar="SPLIT", help="Hide them no longer; repeatable.")
+@click.option(
+    "--secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The secret that orders hidden options.  [default: the one in private/, made when there is none]",
+)
+@click.option("--version", "version", metavar="X.Y.Z", help="Version of the data.")
+@click.option("--bump", type=click.Choice(["major", "minor", "patch"]), help="Raise the earlier version by this.")
+@click.option(
+    "--include",
+    multiple=True,
+    type=click.Choice(["frames", "videos"]),
+    help="Media you hold the rights of; repeatable.",
+)
+@click.option("--grid", "grids", multiple=True, metavar="GRID", help="Caches for --include frames.  [default: 32x240]")
+@click.option("--allow-missing-images", is_flag=True, help="Publish null where a query image is not here.")
+@click.option("--license", "license_name", metavar="NAME", help="Licence of the annotations, such as cc-by-4.0.")
+@click.option(
+    "--yes/--dry-run", "really", default=False, help="Push, or show what a push would do.  [default: --dry-run]"
+)
+@click.option("--pr", "as_pull_request", is_flag=True, help="Open a pull request instead of writing to main.")
+@dataset_option
+@root_option
+@json_option
+def command(
+    to: str | None,
+    split: str | None,
+    only_plan: bool,
+    hidden: tuple[str, ...],
+    revealed: tuple[str, ...],
+    secret_file: Path | None,
+    version: str | None,
+    bump: str | None,
+    include: tuple[str, ...],
+    grids: tuple[str, ...],
+    allow_missing_images: bool,
+    license_name: str | None,
+    really: bool,
+    as_pull_request: bool,
+    dataset: str,
+    root: Path,
+    as_json: bool,
+) -> int:
+    """Write a dataset as a folder that `datasets` loads, and push it to the Hub.
+
+    DIR is built beside an earlier version and takes its place whole; what is no earlier version is never replaced.
+    Videos and frames stay here unless they are included. Nothing is pushed without --yes. Answers that an earlier
+    version hides stay hidden unless they are revealed.
+    """
+    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.dataset import load
+    from ivbench_data.publish.edition import check_whole, choose_hidden
+    from ivbench_data.workspace import Workspace
+
+    workspace = Workspace(root, dataset)
+    target = _find_target(to, workspace, only_plan)
+    if target.repo_id is None and (really or as_pull_request):
+        raise UsageError("--yes and --pr are for a push: give --to hf://organisation/name")
+    if only_plan and hidden:
+        raise UsageError("--plan writes nothing, so there is nothing to hide: give one of them")
+    if version is not None and bump is not None:
+        raise UsageError("--version and --bump say the same; give one of them")
+    if grids and "frames" not in include:
+        raise UsageError("--grid belongs to --include frames")
+    loaded = load(workspace.folder)
+    check_whole(loaded)
+    earlier = _find_earlier(target, loaded.name, as_json)
+    plan = _plan(loaded, split, workspace, earlier)
+    if only_plan:
+        _show_plan(loaded, plan, as_json)
+        return 0
+    options = _read_options(include, grids, allow_missing_images, license_name, target)
+    hidden = choose_hidden(earlier, hidden, revealed)
+    if secret_file is not None and not hidden:
+        raise UsageError("--secret-file belongs to --hide-answers")
+    document = _publish(
+        loaded, workspace, target, plan, earlier, options, hidden, secret_file, version or bump, as_json
+    )
+    if target.repo_id is not None:
+        document["push"] = _push(target, really, as_pull_request, as_json)
+    if as_json:
+        print_json(document)
+    elif target.repo_id is None:
+        say(f"Load it with: datasets.load_dataset({str(target.folder)!r})")
+    return 0
+
+
+def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Target:
+    kept_here = workspace.folder / "published"
+    if to is None:
+        if not only_plan:
+            raise UsageError("say where to: --to DIR, or --to hf://organisation/name; or see the splits with --plan")
+        return Target(kept_here)
+    if to.startswith("hf://"):
+        return Target(kept_here, to.removeprefix("hf://").removeprefix("datasets/").removesuffix("/"))
+    return Target(Path(to))
+
+
+def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
+    """The version that the new one follows: the Hub's, where it goes there, else the folder's."""
+    from ivbench_data.cli.console import say
+    from ivbench_data.publish.build import check_replaceable
+    from ivbench_data.publish.edition import fetch_earlier, read_earlier
+
+    check_replaceable(target.folder, dataset)
+    found = fetch_earlier(target.repo_id) if target.repo_id is not None else read_earlier(target.folder)
+    if found is not None and not quiet:
+        say(f"{target.repo_id or target.folder} holds version {found.record.version}.")
+    return found
+
+
+def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: Earlier | None) -> SplitPlan:
+    from ivbench_data.publish.splits import parse_splits, plan_splits
+
+    requests = parse_splits(split) if split is not None else ()
+    previous = earlier.record if earlier is not None else None
+    return plan_splits(dataset, requests, workspace=workspace, previous=previous)
+
+
+def _show_plan(dataset: Dataset, plan: SplitPlan, as_json: bool) -> None:
+    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.evaluate.tables import write_cell
+    from ivbench_data.publish.split_table import describe_splits, make_split_table
+
+    rows = describe_splits(dataset, plan)
+    if as_json:
+        print_json({"plan": plan.model_dump(mode="json"), "rows": [row.model_dump(mode="json") for row in rows]})
+        return
+    table = make_split_table(rows)
+    told = [tuple(map(write_cell, row)) for row in table.rows]
+    print_table(f"Splits of {dataset.name}: {plan.clusters:,} clusters that stay together", table.columns, told)
+    for line in plan.links[:10]:
+        say(f"kept together: {line}")
+    if len(plan.links) > 10:
+        say(f"… and {len(plan.links) - 10:,} more, which --json lists")
+    for warning in plan.warnings:
+        say(warning, style="yellow")
+
+
+def _read_options(
+    include: tuple[str, ...],
+    grids: tuple[str, ...],
+    allow_missing_images: bool,
+    license_name: str | None,
+    target: Target,
+) -> PublishOptions:
+    from ivbench_data.publish.build import PublishOptions
+    from ivbench_data.schema import FrameGrid
+
+    try:
+        wanted = tuple(FrameGrid.parse(identity) for identity in dict.fromkeys(grids or ("32x240",)))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return PublishOptions(
+        license=license_name,
+        allow_missing_images=allow_missing_images,
+        frame_grids=wanted if "frames" in include else (),
+        include_videos="videos" in include,
+        repo_id=target.repo_id,
+    )
+
+
+def _publish(
+    dataset: Dataset,
+    workspace: Workspace,
+    target: Target,
+    plan: SplitPlan,
+    earlier: Earlier | None,
+    options: PublishOptions,
+    hidden: tuple[str, ...],
+    secret_file: Path | None,
+    wanted_version: str | None,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Build the folder, and what `--json` tells of it."""
+    from ivbench_data.cli.console import print_table, say
+    from ivbench_data.publish.build import publish_folder
+    from ivbench_data.publish.edition import (
+        answers_path,
+        compare_with_earlier,
+        find_secret,
+        hide_splits,
+        make_edition,
+    )
+    from ivbench_data.publish.media import gather_images
+
+    def tell(text: str, style: str = "") -> None:
+        if not quiet:
+            say(text, style=style)
+
+    secret = find_secret(earlier, workspace, secret_file) if hidden else None
+    public = hide_splits(dataset, plan.splits, hidden, secret.value if secret is not None else b"")
+    tell("looking at the query images")
+    images = gather_images(public.dataset, public.dataset.questions, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
+    changes, doubts = compare_with_earlier(public, images, earlier, workspace)
+    edition = make_edition(public, changes, earlier, workspace, wanted_version, plan.recipe)
+    published = publish_folder(
+        public.dataset, edition, target.folder, workspace, options, images=images, inspect=None, tell=tell
+    )
+    warnings = [*plan.warnings, *public.warnings, *doubts, *(secret.warnings if secret is not None else ())]
+    answers = {name: str(answers_path(workspace, name, published.version)) for name in public.hidden}
+    document = {
+        "dataset": dataset.name,
+        "version": published.version,
+        "folder": str(target.folder),
+        "splits": {
+            name: {"questions": len(split.questions), "answers_hidden": split.hidden}
+            for name, split in published.splits.items()
+        },
+        "left_out": len(plan.left_out),
+        "changes": changes.model_dump(mode="json"),
+        "images": len(images.files),
+        "absent_images": len(images.faults),
+        "files": len(published.files) + 1,
+        "answers_files": answers,
+        "warnings": warnings,
+    }
+    if quiet:
+        return document
+    print_table(
+        f"{dataset.name} {published.version}",
+        ("split", "questions", "answers"),
+        [
+            (name, len(split.questions), "hidden" if split.hidden else "public")
+            for name, split in published.splits.items()
+        ],
+    )
+    say(f"Written: {target.folder}")
+    if changes.earlier is not None:
+        told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "no question changed"
+        say(f"Against version {changes.earlier}: {told}.")
+    if images.faults:
+        say(
+            f"{len(images.faults):,} of {len(images.files) + len(images.faults):,} query images are null.",
+            style="yellow",
+        )
+    for name, path in answers.items():
+        say(f"The answers of {name}, to keep to yourself: {path}")
+    if secret is not None and secret.is_new:
+        say(f"A secret was made, which later versions need: {secret.path}")
+    for warning in warnings:
+        say(warning, style="yellow")
+    return document
+
+
+def _push(target: Target, really: bool, as_pull_request: bool, quiet: bool) -> dict[str, Any]:
+    """Show what the push would change, and do it when asked to."""
+    from ivbench_data.cli.console import format_bytes, print_table, say
+    from ivbench_data.publish.push import PLAN_COLUMNS, describe_plan, plan_push, plan_rows, push_folder
+
+    assert target.repo_id is not None
+    plan = plan_push(target.folder, target.repo_id)
+    if not quiet:
+        print_table(f"What the push would change at {target.repo_id}", PLAN_COLUMNS, plan_rows(plan))
+        for line in describe_plan(plan):
+            say(line)
+        say(f"To upload: at most {format_bytes(plan.upload_bytes)}.")
+    told: dict[str, Any] = {
+        "repo_id": plan.repo_id,
+        "parent_commit": plan.parent_commit,
+        "files": [{"path": file.path, "change": file.change, "size_bytes": file.size_bytes} for file in plan.files],
+        "status": "planned",
+    }
+    if not really:
+        if not quiet:
+            say("Nothing was pushed. Push it with the same command and --yes.")
+        return told
+    result = push_folder(plan, create_pr=as_pull_request)
+    if not quiet:
+        say(f"{result.status}: {result.url}", style="green")
+        for warning in result.warnings:
+            say(warning, style="yellow")
+    return {**told, "status": result.status, "commit": result.commit, "url": result.url, "warnings": result.warnings}

@@ -1,0 +1,108 @@
+"""A dataset as a task of inspect_ai: a folder with its rows, its media, a task file and the commands.
+
+```
+DIR/README.md            the commands
+    ivbench_task.py      the task
+    export.json …        rows and media, as `harness_folder` writes them
+```
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.exports.frames import ExportedClip
+from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
+from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
+from ivbench_data.workspace import write_bytes
+
+TASK_FILE = "ivbench_task.py"
+
+TASK = '''\
+"""The questions of this folder, as a task of inspect_ai; its parts stand in ivbench_data.exports.inspect_ai_task."""
+
+from pathlib import Path
+
+from inspect_ai import Task, task
+
+from ivbench_data.exports.harness_folder import read_harness_folder
+from ivbench_data.exports.inspect_ai_task import make_task
+
+
+@task
+def exported() -> Task:
+    """Every question, worded and shown as README.md says."""
+    return make_task(read_harness_folder(Path(__file__).parent))
+'''
+
+README = """\
+# A task of inspect_ai
+
+{rows}
+
+## Run it
+
+In this folder, with inspect_ai and ivbench-data in one environment (`pip install inspect_ai ivbench-data`):
+
+```
+inspect eval {file} --model mockllm/model
+inspect eval {file} --model vllm/Qwen/Qwen2.5-VL-7B-Instruct
+inspect view
+```
+
+The first asks no model: it says whether all is in place. The folder can be moved. Without a folder, from an installed
+package and a dataset under `$IVBENCH_ROOT`:
+
+```
+inspect eval ivbench_data/ivbench --model … -T dataset={dataset}
+ivbench-data export frames pictures --grid 32x240 --dataset {dataset}
+inspect eval ivbench_data/ivbench --model … -T dataset={dataset} -T frames=pictures/32x240
+```
+
+## What is shown
+
+{shown}
+After it come the query images, then the question and its options.
+
+## What is printed
+
+- `accuracy`, `group …`, `task …`: share of right replies, read and scored as `ivbench-data evaluate` does: the same
+  replies give the same figures. `stderr` and `stderr of …` are inspect_ai's own,
+  clustered by video.
+- `accuracy interval from`, `accuracy interval to`: the 95 % interval that `ivbench-data score` prints.
+- `missing`: questions that can be scored and were not, since their media were not here, `--limit` left them out, or
+  the model failed on them. They are no part of the figures above; those without media are samples that stay unscored
+  and say why.
+- `accuracy with missing as wrong`: right replies over all of these questions, so that no missing file, and no failed
+  request, makes a figure larger. `ivbench-data evaluate` counts failed questions as wrong in `accuracy` itself.
+"""
+
+FILMS = """\
+The film, by its path; inspect_ai takes mp4 and mov, and questions on films of other kinds are not asked. Not every
+provider takes films: if yours does not, export frames."""
+
+FRAMES = """\
+The frames of the {grid} cache as images, PNG and so the cache's own bytes."""
+
+
+def export_inspect(
+    dataset: Dataset, out: Path | str, options: HarnessOptions, root: Path | str | None = None
+) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
+    """Write the folder; with frames, a row a video first, then a row a question.
+
+    Raises:
+        UsageError: the options cannot be used together.
+        StorageError: `out` cannot be written.
+    """
+    yield from write_harness_folder(dataset, out, options, root)
+    folder = Path(out)
+    write_bytes(folder / TASK_FILE, TASK.encode())
+    write_bytes(folder / "README.md", _write_readme(read_harness_folder(folder)).encode())
+
+
+def _write_readme(rows: HarnessSet) -> str:
+    shown = FILMS if rows.options.show == "videos" else FRAMES.format(grid=rows.options.grid.identity)
+    return README.format(rows=describe_rows(rows), file=TASK_FILE, dataset=shlex.quote(rows.dataset), shown=shown)
