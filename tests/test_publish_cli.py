@@ -266,6 +266,25 @@ def test_another_hidden_answer_is_told_as_a_major_version(run_publish: RunCli, t
     assert any("cannot be told whether answers of test changed" in warning for warning in doubtful["warnings"])
 
 
+def test_when_answers_can_be_found_nothing_is_published(run_publish: RunCli, tmp_path: Path) -> None:
+    question = make_dataset().questions[-1]
+    telling = [
+        question.model_copy(update={"question_id": f"q{n}_{'pq'[n % 2]}", "answer": "pq"[n % 2], "answer_index": n % 2})
+        for n in range(40)
+    ]
+    replace(make_dataset(), questions=tuple(telling)).save(tmp_path / "root")
+    refused = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert refused.code == 1
+    assert "nothing was published: answers can be had from" in refused.err
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    silent = [at.model_copy(update={"question_id": f"q{n}"}) for n, at in enumerate(telling)]
+    replace(make_dataset(), questions=tuple(silent)).save(tmp_path / "root")
+    done = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert done.code == 0, done.err
+    assert "Self-check: no hidden answer was found" in done.err
+
+
 # --- to the Hub -------------------------------------------------------------------------------------------------------
 
 

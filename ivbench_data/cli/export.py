@@ -46,7 +46,7 @@ def export_frames_command(
     out: Path, identity: str, frame_format: FrameFormat, quality: int, dataset: str, root: Path, as_json: bool
 ) -> int:
     """Cached frames as pictures or a film, in OUT: a folder a video, a picture a frame, named by its index."""
-    from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.cli.console import print_json, say, say_without_videos, track
     from ivbench_data.dataset import load
     from ivbench_data.exports.frames import export_frames
     from ivbench_data.schema import FrameGrid
@@ -56,6 +56,8 @@ def export_frames_command(
     except ValueError as error:
         raise UsageError(str(error)) from None
     loaded = load(root / dataset)
+    if say_without_videos(loaded, "export", as_json) and not as_json:
+        return 0
     rows = []
     exported = export_frames(loaded, out, grid, root, frame_format, quality)
     for row in track(exported, "Exporting", len(loaded.videos), as_json):
@@ -80,7 +82,7 @@ def export_frames_command(
                 f"ivbench-data cache --grid {grid.identity} --dataset {dataset}",
                 style="yellow",
             )
-    if all(row.status == "missing" for row in rows):
+    if rows and all(row.status == "missing" for row in rows):
         raise UsageError(f"there is no cache of {grid.identity} in {root / dataset / 'cache'}")
     return 1 if any(row.status == "failed" for row in rows) else 0
 
@@ -115,11 +117,9 @@ def parse_harness_options(show: Literal["videos", "frames"], identity: str, prof
     from ivbench_data.schema import FrameGrid
 
     try:
-        options = HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
+        return HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    options.check()
-    return options
 
 
 def draw_harness_export(
@@ -141,7 +141,7 @@ def draw_harness_export(
             unasked.append(row)
     failed = [row for row in unasked if row.kind == "failed"]
     if as_json:
-        told = [row.model_dump(mode="json") for row in unasked]
+        told = [{"question_id": row.question_id, "kind": row.kind, "reason": row.reason} for row in unasked]
         print_json({"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told})
     else:
         say(f"{asked:,} questions of {dataset.name} are in {out}; {out / 'README.md'} has the commands.")
@@ -217,3 +217,26 @@ def export_inspect_command(
 
     options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
     return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), as_json)
+
+
+@command.command(
+    "vlmevalkit",
+    epilog="""\b
+Examples:
+  ivbench-data export vlmevalkit out --as frames --grid 32x240
+  python out/run_vlmevalkit.py --vlmevalkit path/to/VLMEvalKit --model Qwen2.5-VL-7B-Instruct""",
+)
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@harness_options
+def export_vlmevalkit_command(
+    out: Path, show: Literal["videos", "frames"], identity: str, profile: str, dataset: str, root: Path, as_json: bool
+) -> int:
+    """A launcher of VLMEvalKit in OUT, with rows, media and a README.md with the commands.
+
+    VLMEvalKit has no hook for datasets of others: run_vlmevalkit.py adds this one, then runs VLMEvalKit's run.py.
+    """
+    from ivbench_data.dataset import load
+    from ivbench_data.exports.vlmevalkit import export_vlmevalkit
+
+    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), as_json)

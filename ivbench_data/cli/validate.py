@@ -281,7 +281,7 @@ def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: 
             click.echo(f"| {name} | " + " | ".join(f"{value:,}" if value else "" for value in values) + " |")
         return
     print_table(
-        f"Findings in {dataset.name}: {len(dataset.questions):,} questions on {len(dataset.videos):,} videos",
+        f"Findings in {dataset.name}: {len(dataset.questions):,} questions {dataset.describe_media()}",
         ("check", *columns),
         [(name, *(row[column] or "–" for column in columns)) for name, row in found.items()],
         ("all", *(f"{total:,}" for total in totals)),

@@ -10,7 +10,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.metrics.units import Judged
-from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, shows_letters
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.scores import is_scorable, judge, score
 from ivbench_data.schema import NonEmpty, Record
@@ -211,8 +211,13 @@ def _find_yes_bias(dataset: Dataset, model: str, results: Sequence[Results]) -> 
 
 def _find_letter_preference(dataset: Dataset, model: str, results: Sequence[Results]) -> Iterator[Signature]:
     name = "one letter preferred"
-    questions = {question.question_id: question for question in dataset.questions if is_scorable(question)}
     for item in _complete(results):
+        profile = PROFILES[item.configuration.profile]
+        questions = {
+            question.question_id: question
+            for question in dataset.questions
+            if question.options and is_scorable(question) and shows_letters(question, profile)
+        }
         chosen: list[tuple[str, int, set[int]]] = []
         for (question_id, rotation), row in item.rows.items():
             question = questions.get(question_id)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from ivbench_data.dataset import Dataset
@@ -33,12 +34,12 @@ from ivbench_data.evaluate.prompts import (
     resolve_profile,
 )
 from ivbench_data.evaluate.results import Configuration, Header, Results
-from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, score_results
+from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.images import find_image_fault
-from ivbench_data.manifests import Manifest
+from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
 
@@ -57,6 +58,9 @@ class Figure(NamedTuple):
 
 OVERALL = Figure("overall", "overall")
 """The figure that every question counts in, if it can be scored."""
+
+
+NOTHING_FAILED: Mapping[str, str] = MappingProxyType({})
 
 
 class HarnessOptions(Record):
@@ -122,12 +126,17 @@ class HarnessRow(Record):
 class UnaskedRow(Record):
     """A question that cannot be asked, since its media are not there or damaged."""
 
-    question_id: NonEmpty
-    """The question."""
+    question: Question
+    """The question, without its raw record."""
     kind: Literal["missing", "failed"]
     """Media that are not there, or are damaged."""
     reason: NonEmpty
     """Which, and what can be done about it."""
+
+    @property
+    def question_id(self) -> str:
+        """The question's id."""
+        return self.question.question_id
 
 
 def find_rows(
@@ -159,7 +168,7 @@ def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> Harne
     request = asker.ask(question)
     if isinstance(request, Unasked):
         kind: Literal["missing", "failed"] = "failed" if request.kind == "error" else "missing"
-        return UnaskedRow(question_id=question.question_id, kind=kind, reason=request.reason)
+        return UnaskedRow(question=_without_raw(question), kind=kind, reason=request.reason)
     frames: list[Path] = []
     if request.video is not None:
         clip = read_frame_file(request.video.path)
@@ -180,11 +189,11 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
         lacking.insert(0, f"the video {question.video_id}")
     if lacking:
         reason = f"{' and '.join(lacking)} of {workspace.dataset} are not here"
-        return UnaskedRow(question_id=question.question_id, kind="missing", reason=reason)
+        return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
     profile = PROFILES[resolve_profile(options.profile, question.source)]
     if profile.shows_evidence and find_evidence_text(question) is None:
         reason = "no text of its evidence is known"
-        return UnaskedRow(question_id=question.question_id, kind="missing", reason=reason)
+        return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
     parts, _ = compose(question, PATTERNS[PATTERN], profile)
     return HarnessRow(
         question=_without_raw(question),
@@ -199,7 +208,7 @@ def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
     for path in map(Path, row.images):
         if fault := find_image_fault(path):
             reason = f"the image {path.name} is damaged: {fault}"
-            return UnaskedRow(question_id=row.question.question_id, kind="failed", reason=reason)
+            return UnaskedRow(question=row.question, kind="failed", reason=reason)
     return row
 
 
@@ -223,6 +232,11 @@ class HarnessSet:
     """Questions of the dataset that can be scored, asked or not: what no missing file makes smaller."""
     figures: tuple[Figure, ...]
     """The dataset's figures, in the order of tables."""
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Every question of the dataset, asked or not."""
+        return (*(row.question for row in self.rows), *(row.question for row in self.unasked))
 
 
 def gather_rows(
@@ -291,20 +305,41 @@ def score_replies(
         UsageError: a reply is to no question of the dataset.
         MissingDependencyError: scipy is not installed.
     """
+    return score_results(dataset, judge_replies(dataset, replies, options, model, harness))
+
+
+def judge_replies(
+    dataset: Dataset,
+    replies: Mapping[str, str | None],
+    options: HarnessOptions | None = None,
+    model: str = "model",
+    harness: str = "harness",
+    failed: Mapping[str, str] = NOTHING_FAILED,
+) -> Results:
+    """The rows of the replies, as the evaluator would have kept them; a file of them can be scored by `score`.
+
+    `failed` says why there is no reply to a question that was to be asked, which counts as wrong.
+
+    Raises:
+        UsageError: a reply is to no question of the dataset.
+    """
     asked = options or HarnessOptions()
     questions = {question.question_id: question for question in dataset.questions}
+    if strangers := [question_id for question_id in (*replies, *failed) if question_id not in questions]:
+        raise UsageError(f"there is a reply to {strangers[0]!r}, which is no question of {dataset.name}")
     rows: dict[tuple[str, int], EvaluationResult] = {}
     for question_id, reply in replies.items():
-        if question_id not in questions:
-            raise UsageError(f"there is a reply to {question_id!r}, which is no question of {dataset.name}")
         judgement = judge_reply(questions[question_id], reply, asked.profile)
         rows[question_id, 0] = EvaluationResult(
             question_id=question_id,
             reply=reply,
             answer_index=judgement.answer_index,
+            value=judgement.value,
             correct=judgement.correct,
             metadata={"rule": judgement.rule},
         )
+    for question_id, reason in failed.items():
+        rows[question_id, 0] = EvaluationResult(question_id=question_id, status="failed", error=reason)
     configuration = Configuration(
         dataset=dataset.name,
         model=model,
@@ -315,4 +350,4 @@ def score_replies(
         prompt_version=PROMPT_VERSION,
     )
     header = Header(configuration=configuration, started="1970-01-01T00:00:00Z")
-    return score_results(dataset, Results(Path(harness), (header,), rows))
+    return Results(Path(harness), (header,), rows)

@@ -59,7 +59,7 @@ def write_harness_folder(
         UsageError: the options cannot be used together.
         StorageError: `out` cannot be written.
     """
-    options.check()
+    options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     folder = Path(out).absolute()
     (folder / "export.json").unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def write_harness_folder(
     placed: list[HarnessRow | UnaskedRow] = []
     for row in find_rows(dataset, workspace, options, folder / MEDIA / "frames"):
         if isinstance(row, HarnessRow) and (reason := damaged.get(row.question.video_id or "")):
-            row = UnaskedRow(question_id=row.question.question_id, kind="failed", reason=reason)
+            row = UnaskedRow(question=row.question, kind="failed", reason=reason)
         elif isinstance(row, HarnessRow):
             row = _place(row, folder)
         placed.append(row)

@@ -93,7 +93,7 @@ def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) 
     suffix = Path(row.video).suffix.lower() if row.video is not None else None
     if suffix is not None and suffix not in FORMATS:
         reason = f"inspect_ai takes films in mp4 and mov, and this one is {suffix}: show frames instead"
-        return _make_unasked(UnaskedRow(question_id=question.question_id, kind="missing", reason=reason), rows)
+        return _make_unasked(UnaskedRow(question=question, kind="missing", reason=reason), rows)
     content: list[Content] = []
     if row.video is not None and suffix is not None:
         content.append(ContentVideo(video=row.video, format=FORMATS[suffix]))
