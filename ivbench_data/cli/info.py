@@ -29,13 +29,13 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     """What a dataset holds and what of it is on this machine, against what its benchmark promises."""
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
-    from ivbench_data.manifests import find_manifest
+    from ivbench_data.manifests import load_manifest, manifest_names
     from ivbench_data.withdrawals import WITHDRAWING
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
-    manifest = find_manifest(loaded)
+    manifest = load_manifest(loaded.name) if loaded.name in manifest_names() else None
     parts = _count_parts(loaded, workspace, manifest)
     tasks = _count_tasks(loaded, manifest)
     grids = _count_grids(workspace)

@@ -36,6 +36,7 @@ from ivbench_data.framefile import Clip, read_frame_file
 from ivbench_data.images import ImageProblemError, open_image
 from ivbench_data.sample import find_moments, moments_of
 from ivbench_data.schema import FrameGrid, Question, Record
+from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import Workspace, digest_file
 
 MAX_ROTATIONS = 26
@@ -218,23 +219,23 @@ class Asker:
         return ImagePart(image_id, path, None, self._digest_of[path])
 
     @cached_property
-    def _videos_of_images(self) -> dict[str, set[str | None]]:
-        """Every query image in the order of their ids' digests, and the videos whose questions show it."""
-        videos_of: dict[str, set[str | None]] = {}
+    def _clusters_of_images(self) -> dict[str, set[str]]:
+        """Every query image in the order of their ids' digests, and the videos (or pairs) whose questions show it."""
+        clusters_of: dict[str, set[str]] = {}
         for question in self.dataset.questions:
             for image_id in question.image_ids:
-                videos_of.setdefault(image_id, set()).add(question.video_id)
-        return dict(sorted(videos_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
+                clusters_of.setdefault(image_id, set()).add(cluster_of(question))
+        return dict(sorted(clusters_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
 
     def _find_stranger(self, question: Question, at: int) -> str:
-        """An image that no question on this video shows, chosen by the question's digest."""
-        images = list(self._videos_of_images)
+        """An image that no question on this video, or of this pair, shows, chosen by the question's digest."""
+        images = list(self._clusters_of_images)
         first = int.from_bytes(hashlib.sha256(f"{question.question_id}\0{at}".encode()).digest())
         for step in range(len(images)):
             image_id = images[(first + step) % len(images)]
-            if question.video_id not in self._videos_of_images[image_id] and image_id not in question.image_ids:
+            if cluster_of(question) not in self._clusters_of_images[image_id] and image_id not in question.image_ids:
                 return image_id
-        raise InapplicableError("there is no image of another video")
+        raise InapplicableError("there is no image of another video's question, or pair's")
 
 
 def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> str | None:
