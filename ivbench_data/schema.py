@@ -101,7 +101,7 @@ class Video(Record):
     subtitles: tuple[Subtitle, ...] = ()
     """Caption tracks known to exist."""
     source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What else the source says (channel, age limit, upload date, when it was asked)."""
+    """What else the source says (channel, age limit, upload date, when it was asked; `path`: the release's file)."""
 
 
 class QueryImage(Record):

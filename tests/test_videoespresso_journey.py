@@ -16,6 +16,7 @@ from ivbench_data import import_dataset, load, read_frames
 from ivbench_data.cache import cache_frames
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.requests import Request
+from ivbench_data.exports.harness import HarnessOptions, HarnessRow, find_rows
 from ivbench_data.manifests import load_manifest
 from ivbench_data.sample import digest_moments, find_moments
 from ivbench_data.schema import FrameGrid
@@ -152,6 +153,14 @@ def test_controls_choose_among_core_frames(root: Path, pattern: str) -> None:
     else:
         assert isinstance(request, Unasked)
         assert request.kind == "inapplicable"
+
+
+def test_a_harness_is_shown_a_questions_own_core_frames_too(root: Path, tmp_path: Path) -> None:
+    dataset, options = load(root / "videoespresso"), HarnessOptions(show="frames", grid=FrameGrid.parse(CORE))
+    rows = list(find_rows(dataset, Workspace(root, "videoespresso"), options, tmp_path))
+    asked = [row for row in rows if isinstance(row, HarnessRow)]
+    assert len(asked) > 50
+    assert {len(row.frames) for row in asked} == {1}
 
 
 def test_changed_times_are_noticed(demo_media: Path, tmp_path: Path) -> None:

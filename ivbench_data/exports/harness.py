@@ -173,6 +173,8 @@ def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> Harne
     if request.video is not None:
         clip = read_frame_file(request.video.path)
         frames = list_frame_paths(frames_folder, asker.options.grid, clip, request.video.video_id)
+        if request.video.positions is not None:  # core frames are a question's own
+            frames = [frames[position] for position in request.video.positions]
     return HarnessRow(
         question=_without_raw(question),
         text=request.text,

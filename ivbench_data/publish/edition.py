@@ -159,6 +159,8 @@ def hide_splits(
     for name in names:
         if name not in splits:
             raise UsageError(f"there is no split {name!r} to hide the answers of; there are: {', '.join(splits)}")
+        if not splits[name]:
+            raise UsageError(f"the split {name!r} holds no question to hide the answer of: ask for more")
     hidden = {name: hide_answers(dataset, splits[name], secret) for name in dict.fromkeys(names)}
     questions: dict[str, Question] = {question.question_id: question for question in dataset.questions}
     videos: dict[str, Video] = {video.video_id: video for video in dataset.videos}

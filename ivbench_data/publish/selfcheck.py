@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -151,10 +152,16 @@ def compute_chance(hits: int, chances: Sequence[float]) -> float:
         return 1.0
     if hits > len(chances):
         return 0.0
-    weights = np.ones(1)
-    for chance, times in Counter(chances).items():
+    return min(1.0, float(_weigh_hits(tuple(sorted(Counter(chances).items())))[hits:][::-1].sum()))
+
+
+@lru_cache(maxsize=256)
+def _weigh_hits(counted: tuple[tuple[float, int], ...]) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, 1, … hits, of guesses that are told by their chances, and how many have each."""
+    weights: npt.NDArray[np.float64] = np.ones(1)
+    for chance, times in counted:
         weights = np.convolve(weights, _binomial_weights(times, min(1.0, max(0.0, chance))))
-    return min(1.0, float(weights[hits:][::-1].sum()))
+    return weights
 
 
 def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
@@ -184,7 +191,7 @@ def _carry_out(name: str, attack: Attack, case: Case) -> AttackResult:
         guesses=len(best.chances),
         hits=best.hits,
         expected=best.expected,
-        p_value=min(1.0, tries * best_p),
+        p_value=min(1.0, max(1, tries) * best_p),
         holm_p_value=1.0,
         succeeded=False,
         advice=ADVICE.get(name, "leave it out"),
