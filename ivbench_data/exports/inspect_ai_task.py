@@ -46,7 +46,7 @@ from ivbench_data.exports.harness import (
 from ivbench_data.exports.lmms_eval_task import name_metrics
 from ivbench_data.schema import Question
 from ivbench_data.statistics import cluster_of, estimate_share
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 """Endings of films, and what inspect_ai calls their format; it has no word for others."""
@@ -54,7 +54,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 
 @task
 def ivbench(
-    dataset: str = "ivbench", root: str | None = None, frames: str | None = None, profile: str = "default"
+    dataset: str = DEFAULT_DATASET, root: str | None = None, frames: str | None = None, profile: str = "default"
 ) -> Task:
     """The questions of a dataset under a root, as films or as the frames of a folder that `export frames` wrote.
 
