@@ -253,7 +253,7 @@ def test_modules_import_only_what_stands_above_them() -> None:
 
 # --- benchmarks by name -------------------------------------------------------------------------------------------
 
-BENCHMARKS = {*SOURCES, *manifest_names()}
+BENCHMARKS = {*SOURCES, *manifest_names()} - {"native"}
 
 NAMES_ALLOWED = {("workspace.py", "ivbench"), ("cli/__init__.py", "demo"), ("cli/demo.py", "demo")}
 """Where a benchmark's name stands as a text outside of `sources/`: the default dataset, and the verb `demo`."""
