@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,15 @@ def test_the_benchmark_s_parser_takes_what_stands_before_the_first_bracket(
     reply: str | None, index: int | None
 ) -> None:
     assert parse_before_bracket(reply, ("1", "2", "3"), "q").index == index
+
+
+def test_the_letter_is_the_one_among_the_options_as_they_stand(dataset: Dataset) -> None:
+    """A hidden split orders options anew: the letter of the release is then another option's."""
+    (question, *_) = questions_of(dataset, "OC Grp")
+    moved = question.model_copy(update={"options": ("None", "1 and 2", "1, 2 and 3"), "answer_index": 0})
+    alone = replace(dataset, questions=(moved,))
+    one = score_replies(alone, {moved.question_id: "(A) None"}).tasks["OC Grp"]
+    assert (one.accuracy and one.accuracy.value, one.as_benchmark) == (1.0, 1.0)
 
 
 # --- descriptions and their judge ---------------------------------------------------------------------------------
