@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ivbench_data.fetch.videos import fetch_videos as fetch_videos
     from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
-    from ivbench_data.publish.build import publish_folder as publish_folder
     from ivbench_data.publish.damage import verify_published as verify_published
+    from ivbench_data.publish.publishing import publish_dataset as publish_dataset
     from ivbench_data.publish.rows import read_row as read_row
     from ivbench_data.reader import CacheReader as CacheReader
     from ivbench_data.reader import read_frames as read_frames
@@ -53,7 +53,7 @@ _HOME_OF = {
     "judge_reply": "evaluate.judging",
     "load": "dataset",
     "load_manifest": "manifests",
-    "publish_folder": "publish.build",
+    "publish_dataset": "publish.publishing",
     "read_frames": "reader",
     "read_row": "publish.rows",
     "score_results": "evaluate.scores",

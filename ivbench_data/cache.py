@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
 from ivbench_data.framefile import Clip, FrameFileWriter, read_frame_file, write_frame_file
-from ivbench_data.sample import sample_indices
+from ivbench_data.sample import digest_moments, find_moments, sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root, digest_stream, list_folder, sweep_temporaries
@@ -56,6 +56,8 @@ class CacheTask:
     workspace: Workspace
     video_id: str
     grids: tuple[FrameGrid, ...]
+    moments: tuple[float, ...] = ()
+    """When its questions' core frames are shown, for grids that take these."""
 
 
 def cache_frames(
@@ -77,9 +79,13 @@ def cache_frames(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     sweep_temporaries(workspace.cache)
     tasks: list[CacheTask] = []
+    moments = find_moments(dataset.questions)
     for position, video in enumerate(dataset.videos):
         if options.takes(position):
-            rows, task = find_work(CacheTask(workspace, video.video_id, tuple(dict.fromkeys(grids))))
+            video_id = video.video_id
+            rows, task = find_work(
+                CacheTask(workspace, video_id, tuple(dict.fromkeys(grids)), moments.get(video_id, ()))
+            )
             yield from rows
             if task is not None:
                 tasks.append(task)
@@ -100,13 +106,13 @@ def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
     rows: list[CacheResult] = []
     remaining: list[FrameGrid] = []
     for grid in task.grids:
-        clip = _find_finished(task.workspace.cache_path(grid, task.video_id), grid, state.size_bytes)
+        clip = _find_finished(task, grid, state.size_bytes)
         if clip is None:
             remaining.append(grid)
         else:
             frames, upscaled = len(clip.frames), clip.metadata.get("upscaled") == "yes"
             rows.append(_row(task, grid, "skipped", frames=frames, size_bytes=clip.size_bytes, upscaled=upscaled))
-    return rows, CacheTask(task.workspace, task.video_id, tuple(remaining)) if remaining else None
+    return rows, replace(task, grids=tuple(remaining)) if remaining else None
 
 
 class _FileState(NamedTuple):
@@ -127,14 +133,19 @@ def _look_at(path: Path) -> _FileState | None:
     return _FileState(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
-def _find_finished(path: Path, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
-    """The frames that are there already; None when they are not, or are damaged at first sight, or of another file."""
+def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
+    """The frames that are there already; None when they are not, or are damaged at first sight, or not these."""
     try:
-        clip = read_frame_file(path)
+        clip = read_frame_file(task.workspace.cache_path(grid, task.video_id))
     except CacheError:
         return None
     is_it = (clip.metadata["grid"], clip.metadata.get("source_size_bytes")) == (grid.identity, str(source_size_bytes))
-    return clip if is_it else None
+    return clip if is_it and shows_moments(clip, grid, task.moments) else None
+
+
+def shows_moments(clip: Clip, grid: FrameGrid, moments: Sequence[float]) -> bool:
+    """Whether the clip was made for these core frames; any clip of a grid that does not take them was."""
+    return grid.sampler != "core_frames" or clip.metadata.get("moments_digest") == digest_moments(moments)
 
 
 def cache_video(task: CacheTask) -> list[CacheResult]:
@@ -222,7 +233,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
     requests: list[FrameRequest] = []
     for grid in task.grids:
         try:
-            indices = sample_indices(grid, pts, scan.time_base, scan.average_rate, scan.duration_seconds)
+            indices = sample_indices(grid, pts, scan.time_base, scan.average_rate, scan.duration_seconds, task.moments)
         except ValueError as error:
             rows.append(_row(task, grid, "failed", reason=str(error)))
             continue
@@ -256,6 +267,8 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 "upscaled": "yes" if grid.res > short_side else "no",
                 "decoder": decoder,
             }
+            if grid.sampler == "core_frames":
+                metadata["moments_digest"] = digest_moments(task.moments)
             indices_array = np.array(request.indices, dtype=np.int64)
             path = task.workspace.cache_path(grid, task.video_id)
             size = (request.width, request.height)

@@ -72,6 +72,14 @@ class Dataset:
         """
         return read_withdrawals(self.provenance)
 
+    def describe_media(self) -> str:
+        """What its questions are about, for a title: `on 747 videos`, or `on 2 videos and 40 images`."""
+        parts = [(len(self.videos), "videos")] if self.videos else []
+        if any(question.video_id is None for question in self.questions):
+            parts.append((len(self.images), "images"))
+        told = " and ".join(f"{count:,} {name if count != 1 else name[:-1]}" for count, name in parts)
+        return f"on {told}" if told else "without media"
+
     def save(self, root: Path | None = None) -> Workspace:
         """Write the dataset's files under `root/name`, the marker `dataset.json` last.
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
-from ivbench_data.dataset import explain
+from ivbench_data.dataset import Dataset, explain
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256
 
@@ -146,6 +146,18 @@ def packaged_folder(name: str) -> Path:
 def manifest_names() -> list[str]:
     """Names of the benchmarks that have a manifest."""
     return sorted(path.stem for path in packaged_folder("manifests").glob("*.json"))
+
+
+def find_manifest(dataset: Dataset) -> Manifest | None:
+    """The manifest of the dataset's benchmark, or None where there is none."""
+    name = find_manifest_name(dataset)
+    return load_manifest(name) if name is not None else None
+
+
+def find_manifest_name(dataset: Dataset) -> str | None:
+    """The benchmark's name: the dataset's own, or that of the source it was imported from under another name."""
+    names = manifest_names()
+    return next((str(name) for name in (dataset.name, dataset.provenance.get("source")) if name in names), None)
 
 
 @cache

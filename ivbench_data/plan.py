@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.decode import FrameRequest, VideoScan, iterate_frames, scan_video
 from ivbench_data.errors import VideoError
 from ivbench_data.grids import TOKEN_RULES
-from ivbench_data.sample import sample_indices
+from ivbench_data.sample import find_moments, sample_indices
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workers import available_cores
 from ivbench_data.workspace import Workspace, default_root
@@ -64,19 +64,20 @@ def plan_cache(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     ids = [video.video_id for position, video in enumerate(dataset.videos) if options.takes(position)]
     remaining: dict[str, set[FrameGrid]] = {}
+    moments = find_moments(dataset.questions)
     missing = 0
     for video_id in ids:
-        rows, task = find_work(CacheTask(workspace, video_id, tuple(grids)))
+        rows, task = find_work(CacheTask(workspace, video_id, tuple(grids), moments.get(video_id, ())))
         missing += any(row.status == "missing" for row in rows)
         if task is not None:
             remaining[video_id] = set(task.grids)
     present = [video_id for video_id in ids if workspace.find_video(video_id) is not None]
-    scans = _scan_sample(workspace, present)
-    seconds = _estimate_seconds(scans, grids, remaining, options)
+    sample = _measure_sample(workspace, present, moments)
+    seconds = _estimate_seconds(sample, grids, remaining, options)
     planned = []
     for grid in dict.fromkeys(grids):
         to_do = sum(grid in wanted for wanted in remaining.values())
-        sizes = sorted(_frame_bytes(scan, grid) for scan in scans)
+        sizes = sorted(one.count_bytes(grid) for one in sample)
         each = sum(sizes) // len(sizes) if sizes else 0
         planned.append(
             GridPlan(
@@ -84,7 +85,7 @@ def plan_cache(
                 videos_done=len(present) - to_do,
                 videos_to_do=to_do,
                 bytes_to_write=each * to_do,
-                visual_tokens=_median_tokens(scans, grid),
+                visual_tokens=_median_tokens(sample, grid),
             )
         )
     existing = next(folder for folder in (workspace.cache, *workspace.cache.parents) if folder.exists())
@@ -92,62 +93,76 @@ def plan_cache(
         grids=tuple(planned),
         videos=len(ids),
         videos_missing=missing,
-        videos_measured=len(scans),
+        videos_measured=len(sample),
         estimated_seconds=seconds,
         disk_free_bytes=shutil.disk_usage(existing).free,
         folder=workspace.cache,
     )
 
 
-def _scan_sample(workspace: Workspace, video_ids: Sequence[str]) -> list[VideoScan]:
+@dataclass(frozen=True)
+class _Measured:
+    """One video of the sample."""
+
+    scan: VideoScan
+    moments: tuple[float, ...]
+
+    def find_indices(self, grid: FrameGrid) -> list[int]:
+        """The frames that the grid takes; none where it cannot."""
+        scan = self.scan
+        try:
+            return sample_indices(
+                grid, scan.pts.tolist(), scan.time_base, scan.average_rate, scan.duration_seconds, self.moments
+            )
+        except ValueError:
+            return []
+
+    def count_bytes(self, grid: FrameGrid) -> int:
+        """Bytes of the grid's frames."""
+        width, height = grid.size_of(*self.scan.displayed_size)
+        return len(self.find_indices(grid)) * 3 * width * height
+
+
+def _measure_sample(
+    workspace: Workspace, video_ids: Sequence[str], moments: Mapping[str, tuple[float, ...]]
+) -> list[_Measured]:
     step = max(1, len(video_ids) // SAMPLE_VIDEOS)
-    scans = []
+    sample = []
     for video_id in video_ids[::step][:SAMPLE_VIDEOS]:
         path = workspace.find_video(video_id)
         try:
-            scans.append(scan_video(path)) if path else None
+            sample.append(_Measured(scan_video(path), moments.get(video_id, ()))) if path else None
         except VideoError:
             continue  # it will be a failed row, and costs next to nothing
-    return scans
+    return sample
 
 
-def _frame_bytes(scan: VideoScan, grid: FrameGrid) -> int:
-    width, height = grid.size_of(*scan.displayed_size)
-    return len(_indices(scan, grid)) * 3 * width * height
-
-
-def _median_tokens(scans: Sequence[VideoScan], grid: FrameGrid) -> dict[str, int]:
+def _median_tokens(sample: Sequence[_Measured], grid: FrameGrid) -> dict[str, int]:
     counts = {}
     for model, rule in TOKEN_RULES.items():
-        costs = sorted(rule(len(_indices(scan, grid)), *grid.size_of(*scan.displayed_size)) for scan in scans)
+        costs = sorted(rule(len(one.find_indices(grid)), *grid.size_of(*one.scan.displayed_size)) for one in sample)
         if costs:
             counts[model] = costs[len(costs) // 2]
     return counts
 
 
-def _indices(scan: VideoScan, grid: FrameGrid) -> list[int]:
-    try:
-        return sample_indices(grid, scan.pts.tolist(), scan.time_base, scan.average_rate, scan.duration_seconds)
-    except ValueError:
-        return []
-
-
 def _estimate_seconds(
-    scans: Sequence[VideoScan],
+    sample: Sequence[_Measured],
     grids: Sequence[FrameGrid],
     remaining: dict[str, set[FrameGrid]],
     options: CacheOptions,
 ) -> float | None:
     """The median sample video is decoded for all grids; the others are taken to cost in proportion to their length."""
-    if not scans:
+    if not sample:
         return None
     if not remaining:
         return 0.0
-    scan = sorted(scans, key=lambda scan: scan.duration_seconds)[len(scans) // 2]
+    median = sorted(sample, key=lambda one: one.scan.duration_seconds)[len(sample) // 2]
+    scan = median.scan
     requests = [
         FrameRequest(tuple(indices), *grid.size_of(*scan.displayed_size), grid.resize)
         for grid in grids
-        if (indices := _indices(scan, grid))
+        if (indices := median.find_indices(grid))
     ]
     frames = sum(len(request.indices) for request in requests)
     started = time.monotonic()

@@ -14,15 +14,27 @@ With more frames wanted than there are, each formula repeats frames by itself, i
 | left_edge         | `int(i*n/N)`                                            | LLaMA-VID, LongVU                    |
 | interior          | `int(i*n/(N+1))`, `i = 1 … N`                           | VLMEvalKit                           |
 | fps_then_midpoint | `L[int(i*g + g/2)]`, `g = len(L)/N`, L: one frame a sec | MiniCPM-V, MiniCPM-o                 |
+
+Two take as many frames as they need, and N at most:
+
+| name                 | formula                                                               | used by             |
+|----------------------|-----------------------------------------------------------------------|---------------------|
+| linspace_floor_24fps | `floor(linspace(0, n-1, min(N, int(24*n/rate)+1)))`; below 0.5 s: 24  | VideoEspresso, code |
+| core_frames          | the frame on screen at each moment that the questions name            | VideoEspresso       |
+
+`linspace_floor_24fps` is `linspace_floor` from `(N-1)/24` seconds on, and repeats frames of videos slower than 24 a
+second (eval/close_ended.py of github.com/hshjerry/VideoEspresso at c865570f, where N is 128).
 """
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from typing import get_args
 
-from ivbench_data.schema import FrameGrid
+from ivbench_data.schema import FrameGrid, Question, Sampler
 
 
 def linspace_floor(frames: int, nframes: int) -> list[int]:
@@ -64,7 +76,7 @@ SAMPLERS: dict[str, Callable[[int, int], list[int]]] = {
     "left_edge": left_edge,
     "interior": interior,
 }
-"""The conventions that need nothing but the two numbers; `fps_then_midpoint` needs the frame rate too."""
+"""The conventions that need nothing but the two numbers; the others need the frame rate, or moments, too."""
 
 
 def fps_then_midpoint(frames: int, nframes: int, average_rate: Fraction) -> list[int]:
@@ -74,20 +86,36 @@ def fps_then_midpoint(frames: int, nframes: int, average_rate: Fraction) -> list
     return [listed[index] for index in midpoint(len(listed), nframes)]
 
 
+def linspace_floor_24fps(frames: int, nframes: int, average_rate: Fraction) -> list[int]:
+    """`floor(linspace(0, n-1, K))` with `K = min(N, int(24·n/rate) + 1)`, and 24 for less than half a second."""
+    duration_seconds = frames / average_rate
+    count = min(nframes, int(24 * duration_seconds) + 1) if duration_seconds >= Fraction(1, 2) else 24
+    return linspace_floor(frames, min(nframes, count))
+
+
 def sample_indices(
-    grid: FrameGrid, pts: Sequence[int], time_base: Fraction, average_rate: Fraction | None, duration_seconds: float
+    grid: FrameGrid,
+    pts: Sequence[int],
+    time_base: Fraction,
+    average_rate: Fraction | None,
+    duration_seconds: float,
+    moments: Sequence[float] = (),
 ) -> list[int]:
     """The presentation indices that a grid takes of a video, in ascending order.
 
     `pts` are the timestamps of all frames shown, ascending, in units of `time_base` seconds. Times are counted from the
     first frame shown. With `fps`, the frame on screen at each multiple of 1/fps is taken, and when these are more than
-    `nframes`, the sampler picks among them.
+    `nframes`, the sampler picks among them. `core_frames` takes the frame on screen at each of the `moments`, in
+    seconds after the first frame, each frame once.
 
     Raises:
-        ValueError: there is no frame, the span begins after the video ends, or a frame rate is needed and missing.
+        ValueError: there is no frame, the span begins after the video ends, or a frame rate is needed and missing; no
+            moment is known, one is after the video's end, or they are more frames than the grid holds.
     """
     if not pts:
         raise ValueError("the video shows no frame")
+    if grid.sampler == "core_frames":
+        return _find_frames_at(moments, pts, time_base, duration_seconds, grid.nframes)
     first, last = 0, len(pts) - 1
     if grid.span is not None:
         start, end = (Fraction(str(bound)) for bound in grid.span)
@@ -107,11 +135,56 @@ def sample_indices(
     return [first + index for index in _apply(grid, last - first + 1, average_rate)]
 
 
+def _find_frames_at(
+    moments: Sequence[float], pts: Sequence[int], time_base: Fraction, duration_seconds: float, most: int
+) -> list[int]:
+    if not moments:
+        raise ValueError("no question on this video says when its core frames are shown")
+    if max(moments) > duration_seconds:
+        raise ValueError(f"a core frame is at {max(moments)} s, and the video ends at {duration_seconds:.3f} s")
+    found = sorted({_index_at(pts, time_base, Fraction(str(moment))) for moment in moments})
+    if len(found) > most:
+        raise ValueError(f"its questions name {len(found)} core frames, and the grid holds {most}")
+    return found
+
+
+def find_moments(questions: Iterable[Question]) -> dict[str, tuple[float, ...]]:
+    """By video, when the core frames of its questions are shown: the moments of their evidence, ascending, each once.
+
+    Times are in seconds after the first frame. Ranges are no frames, and are passed over.
+    """
+    moments: dict[str, set[float]] = {}
+    for question in questions:
+        if question.video_id is not None and (own := moments_of(question)):
+            moments.setdefault(question.video_id, set()).update(own)
+    return {video_id: tuple(sorted(times)) for video_id, times in moments.items()}
+
+
+def moments_of(question: Question) -> tuple[float, ...]:
+    """When the question's core frames are shown, ascending, each moment once."""
+    times = {item.start_seconds for item in question.evidence if item.kind == "point"}
+    return tuple(sorted(time for time in times if time is not None))
+
+
+def digest_moments(moments: Sequence[float]) -> str:
+    """SHA-256 of the moments: what beside its grid decides which frames a cache of core frames holds."""
+    return hashlib.sha256(",".join(map(repr, moments)).encode()).hexdigest()
+
+
+RATED_SAMPLERS = {"fps_then_midpoint": fps_then_midpoint, "linspace_floor_24fps": linspace_floor_24fps}
+"""The conventions that need the frame rate too."""
+
+CONSTANT_SAMPLERS: tuple[Sampler, ...] = tuple(
+    name for name in get_args(Sampler) if name not in ("linspace_floor_24fps", "core_frames")
+)
+"""The conventions that take N frames of any video."""
+
+
 def _apply(grid: FrameGrid, frames: int, average_rate: Fraction | None) -> list[int]:
-    if grid.sampler == "fps_then_midpoint":
+    if grid.sampler in RATED_SAMPLERS:
         if not average_rate:
-            raise ValueError("the sampler fps_then_midpoint needs a frame rate, and the file gives none")
-        return fps_then_midpoint(frames, grid.nframes, average_rate)
+            raise ValueError(f"the sampler {grid.sampler} needs a frame rate, and the file gives none")
+        return RATED_SAMPLERS[grid.sampler](frames, grid.nframes, average_rate)
     return SAMPLERS[grid.sampler](frames, grid.nframes)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -101,7 +101,7 @@ class Video(Record):
     subtitles: tuple[Subtitle, ...] = ()
     """Caption tracks known to exist."""
     source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What else the source says (channel, age limit, upload date, when it was asked)."""
+    """What else the source says (channel, age limit, upload date, when it was asked; `path`: the release's file)."""
 
 
 class QueryImage(Record):
@@ -247,8 +247,9 @@ class Question(Record):
 # --- frames -----------------------------------------------------------------------------------------------------
 
 Sampler = Literal[
-    "linspace_floor", "linspace_round", "segment_midpoint", "midpoint", "left_edge", "interior", "fps_then_midpoint"
-]
+    "linspace_floor", "linspace_round", "segment_midpoint", "midpoint", "left_edge", "interior", "fps_then_midpoint",
+    "linspace_floor_24fps", "core_frames",
+]  # fmt: skip
 Resize = Literal["bicubic", "area", "lanczos", "bilinear"]
 
 MAX_NFRAMES, MAX_RES = 65_536, 8_192
@@ -261,7 +262,7 @@ SpanBound = Annotated[FiniteFloat, Field(ge=0, le=MAX_SPAN_SECONDS)]
 _GRID = re.compile(
     r"(?P<nframes>\d{1,6})x(?P<res>\d{1,6})"
     r"(?:-m(?P<multiple_of>\d{1,4}))?"
-    r"(?:-(?P<sampler>linspace_floor|linspace_round|segment_midpoint|midpoint|left_edge|interior|fps_then_midpoint))?"
+    rf"(?:-(?P<sampler>{'|'.join(sorted(get_args(Sampler), key=len, reverse=True))}))?"
     r"(?:-(?P<resize>bicubic|area|lanczos|bilinear))?"
     r"(?:-fps(?P<fps>\d+(?:\.\d+)?))?"
     r"(?:-span(?P<start>\d+(?:\.\d+)?)_(?P<end>\d+(?:\.\d+)?))?"
@@ -281,7 +282,7 @@ class FrameGrid(Record):
     """
 
     nframes: Annotated[int, Field(ge=1, le=MAX_NFRAMES)]
-    """Frames a video; with `fps`, the most there may be."""
+    """Frames a video; with `fps`, and with a sampler that takes as many as it needs, the most there may be."""
     res: Annotated[int, Field(ge=1, le=MAX_RES)]
     """Short side in pixels, after rotation; the aspect is kept."""
     multiple_of: Annotated[int, Field(ge=1, le=1024)] = 2
@@ -314,6 +315,12 @@ class FrameGrid(Record):
         if start > end:
             raise ValueError(f"the span {start}–{end} ends before it starts")
         return start, end
+
+    @model_validator(mode="after")
+    def _core_frames_have_their_own_times(self) -> Self:
+        if self.sampler == "core_frames" and (self.fps is not None or self.span is not None):
+            raise ValueError("core_frames takes the frames that the questions name, at no rate and in no span")
+        return self
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,11 +123,11 @@ class LoopbackHub:
     objects: dict[str, bytes] = field(default_factory=dict)
     """Large file storage, by SHA-256: what commits may name, and no listing tells."""
     parts: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    chunks: list[bytes] = field(default_factory=list)
     fault: HubFault | None = None
     asked: list[str] = field(default_factory=list)
     """Each request since the last `forget`: method and path."""
     card_warnings: list[str] = field(default_factory=list)
-    headers_of_signed: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def make_repository(
@@ -184,6 +185,8 @@ class LoopbackHub:
         method = request.handler.command
         if parts[0] == "lfs":
             return self.answer_storage(request, parts[1:], body)
+        if parts[0] == "cas":
+            return self.answer_xet(parts[1:], body)
         may_write = request.handler.headers.get("Authorization") == f"Bearer {TOKEN}"
         if parts == ["api", "validate-yaml"]:
             return Reply.json({"errors": [], "warnings": [{"message": message} for message in self.card_warnings]})
@@ -207,6 +210,9 @@ class LoopbackHub:
         create_pr = parse_qs(urlsplit(request.handler.path).query).get("create_pr") == ["1"]
         if not may_write:
             return Reply.error(403, "Forbidden: you have no write access")
+        if rest[:1] == ["xet-write-token"]:
+            access = {"casUrl": f"{self.loopback.url}/cas", "accessToken": "xet", "exp": int(time.time()) + 3600}
+            return Reply.json(access)
         if rest == ["settings"]:
             wanted = json.loads(body)
             repository.is_private = wanted.get("private", wanted.get("visibility") == "private")
@@ -332,6 +338,24 @@ class LoopbackHub:
                 described["actions"] = {"upload": upload, "verify": verify}
             told.append(described)
         return Reply.json({"transfer": "basic", "objects": told})
+
+    def answer_xet(self, parts: list[str], body: bytes) -> Reply:
+        """The storage that hf_xet speaks to, as far as files of one chunk go that are not compressed.
+
+        Chunks come in `xorbs` (a header of eight bytes each: version, 3 of size, kind of compression, 3 of full size),
+        and become files when a shard has come that names them.
+        """
+        if parts[:2] == ["v1", "xorbs"]:
+            while len(body) >= 8 and body[0] == 0:
+                size = int.from_bytes(body[1:4], "little")
+                if body[4] == 0:
+                    self.chunks.append(body[8 : 8 + size])
+                body = body[8 + size :]
+            return Reply.json({"was_inserted": True})
+        if parts[:2] == ["v1", "shards"]:
+            self.objects.update((hashlib.sha256(chunk).hexdigest(), chunk) for chunk in self.chunks)
+            return Reply.json({"result": 1})
+        return Reply.error(404, "there is nothing here")
 
     def answer_storage(self, request: Request, parts: list[str], body: bytes) -> Reply:
         oid, step = parts[0], parts[1]

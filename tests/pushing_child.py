@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -22,20 +23,23 @@ from typing import Any
 class Pusher:
     """The process that the pushes are forked from, seen from the test."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
 
     def start(self, **arguments: Any) -> int:
         """The process id of a push that has begun."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(arguments) + "\n")
-        self.process.stdin.flush()
+        self.process.stdin.write(json.dumps(arguments).encode() + b"\n")
         return int(self._read())
+
+    def has_ended(self) -> bool:
+        """Whether the push has ended by itself."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
 
     def wait(self) -> int:
         """The exit code of the push, or the signal that ended it, negative."""
         return int(self._read())
 
-    def _read(self) -> str:
+    def _read(self) -> bytes:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
@@ -47,7 +51,7 @@ def start_pusher(environment: dict[str, str]) -> Iterator[Pusher]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        bufsize=0,
         env={**os.environ, **environment},
     ) as process:
         yield Pusher(process)

@@ -359,6 +359,29 @@ def test_a_dataset_without_a_repository_says_so(tmp_path: Path) -> None:
     assert (row.status, row.reason) == ("missing", "no repository is known to hold it")
 
 
+def test_videoespressos_annotations_are_found_by_name(
+    tmp_path: Path, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = iv.load_manifest("videoespresso")
+    assert real.hub is not None
+    assert real.hub.repo_id == "hshjerry0315/VideoEspresso-Test"
+    pointed = real.model_copy(update={"hub": HubRepository(repo_id=REPOSITORY)})
+    monkeypatch.setattr(release_module, "load_manifest", lambda name: pointed)
+    options, path = ["(A): x", "(B): y"], "all_video/X/1.mp4"
+    record = {
+        "video_path": path,
+        "question": "?",
+        "options": options,
+        "correct_answer": "(B)",
+        "task": "Theme Analysis",
+    }
+    hub.files = {"README.md": b"", "all_video.zip": b"0", "bench_hard.json": json.dumps([record]).encode()}
+    result = fetch_annotations("videoespresso", tmp_path)
+    assert (result.file.name, result.was_here, result.matches_manifest) == ("bench_hard.json", False, None)
+    assert iv.load(tmp_path / "videoespresso").questions[0].answer == "y"
+    assert fetch_annotations("videoespresso", tmp_path).was_here
+
+
 # --- videos on the Hub ------------------------------------------------------------------------------------------
 
 

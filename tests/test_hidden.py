@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, StorageError, UsageError
-from ivbench_data.publish.hidden import digest_questions, hide_answers, order_by_secret, read_answers, write_answers
+from ivbench_data.publish.hidden import digest_rows, hide_answers, order_by_secret, read_answers, write_answers
 from ivbench_data.publish.secret import keep_secret
 from ivbench_data.schema import BadLine, Question
 from ivbench_data.sources.ivbench import read
@@ -101,14 +101,14 @@ def test_only_the_videos_and_images_of_the_chosen_questions_become_public() -> N
     assert {image.image_id for image in hidden.dataset.images} == {"beta_3.png", "beta_4.png", "beta_7.png"}
 
 
-def test_the_answers_keep_all_but_the_raw_record() -> None:
+def test_the_answers_keep_everything() -> None:
     dataset = make_telling_dataset()
     hidden = hide_answers(dataset, ids_of(dataset), SECRET)
     original = {question.question_id: question for question in dataset.questions}
     for question, public in zip(hidden.answers, hidden.dataset.questions, strict=True):
         assert (question.question_id, question.options) == (public.question_id, public.options)
         known = original[question.question_id]
-        restored = {"options": known.options, "answer_index": known.answer_index, "raw": known.raw}
+        restored = {"options": known.options, "answer_index": known.answer_index}
         assert question.model_copy(update=restored) == known
         assert question.answer_index is not None
         assert question.options[question.answer_index] == known.answer
@@ -216,7 +216,7 @@ def test_the_answers_file_gives_back_the_answers(tmp_path: Path) -> None:
     read_back = read_answers(path)
     assert read_back.questions == hidden.answers
     assert (read_back.header.dataset, read_back.header.version, read_back.header.split) == ("tiny", "1.0.0", "test")
-    assert read_back.header.rows_sha256 == digest_questions(reversed(hidden.dataset.questions))
+    assert read_back.header.rows_sha256 == digest_rows(reversed(hidden.dataset.questions))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have no modes here")

@@ -346,7 +346,7 @@ def die(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 publish_folder(make_dataset(), Edition({"test": ["one_0", "two_0"]}, version="2.0.0"), sys.argv[2],
-               Workspace(Path(sys.argv[1]), "mine"), tell=die, inspect=lambda folder: None)
+               Workspace(Path(sys.argv[1]), "mine"), tell=die, inspect=lambda folder: die("trying"))
 """
 
 

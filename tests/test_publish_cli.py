@@ -118,6 +118,7 @@ def test_a_home_folder_is_never_replaced(run_publish: RunCli, tmp_path: Path) ->
         (["--to", "hf://nobody"], "give organisation/name"),
         (["--to", "out", "--yes"], "are for a push"),
         (["--to", "out", "--pr"], "are for a push"),
+        (["--to", "out", "--public"], "are for a push"),
         (["--to", "out", "--secret-file", "secret"], "belongs to --hide-answers"),
         (["--to", "out", "--grid", "8x72"], "belongs to --include frames"),
         (["--to", "out", "--include", "frames", "--grid", "8by72"], "8by72"),
@@ -266,6 +267,25 @@ def test_another_hidden_answer_is_told_as_a_major_version(run_publish: RunCli, t
     assert any("cannot be told whether answers of test changed" in warning for warning in doubtful["warnings"])
 
 
+def test_when_answers_can_be_found_nothing_is_published(run_publish: RunCli, tmp_path: Path) -> None:
+    question = make_dataset().questions[-1]
+    telling = [
+        question.model_copy(update={"question_id": f"q{n}_{'pq'[n % 2]}", "answer": "pq"[n % 2], "answer_index": n % 2})
+        for n in range(40)
+    ]
+    replace(make_dataset(), questions=tuple(telling)).save(tmp_path / "root")
+    refused = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert refused.code == 1
+    assert "nothing was published: answers can be had from" in refused.err
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    silent = [at.model_copy(update={"question_id": f"q{n}"}) for n, at in enumerate(telling)]
+    replace(make_dataset(), questions=tuple(silent)).save(tmp_path / "root")
+    done = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert done.code == 0, done.err
+    assert "Self-check: no hidden answer was found" in done.err
+
+
 # --- to the Hub -------------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +321,17 @@ def test_a_push_makes_the_repository_what_the_folder_is(run_publish: RunCli, tmp
     document = json.loads(pushed.out)
     assert document["push"]["status"] == "pushed"
     assert hub.published_files("lab/mine") == contents(tmp_path / "root" / "mine" / "published")
+
+
+def test_a_new_repository_is_private_until_it_is_made_public(run_publish: RunCli, hub: LoopbackHub) -> None:
+    first = run_publish("--to", "hf://lab/mine", "--yes", "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["push"]["is_private"]
+    assert hub.published_files("lab/mine") is None
+    public = run_publish("--to", "hf://lab/mine", "--yes", "--public", "--json")
+    assert public.code == 0, public.err
+    assert not json.loads(public.out)["push"]["is_private"]
+    assert "publish.json" in (hub.published_files("lab/mine") or {})
 
 
 def test_the_version_on_the_hub_is_the_one_before(run_publish: RunCli, tmp_path: Path, hub: LoopbackHub) -> None:

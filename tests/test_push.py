@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from loopback_hub import (
     refuse_from,
     serve_hub,
 )
+from published import make_dataset, publish, write_images
 from pushing_child import start_pusher
 
 from ivbench_data.errors import (
@@ -46,15 +50,18 @@ from ivbench_data.publish.push import (
     plan_rows,
     push_folder,
 )
+from ivbench_data.schema import Question
+from ivbench_data.workspace import Workspace
 
 REPOSITORY = "lab/set"
 CARD = b"---\nlicense: mit\n---\n# A card\n"
-OLD = {"README.md": CARD, "CHANGELOG.md": b"first", "data/test.parquet": b"rows" * 20, "data/mini.parquet": b"m" * 90}
+NOISE = hashlib.shake_256(b"rows").digest(1000)
+OLD = {"README.md": CARD, "CHANGELOG.md": b"first", "data/test.parquet": b"rows" * 20, "data/mini.parquet": NOISE[-90:]}
 NEW = {
     "README.md": CARD + b"of the second version",
-    "data/test.parquet": b"other rows" * 80,  # goes up in parts
+    "data/test.parquet": NOISE,  # goes up in parts
     "data/mini.parquet": OLD["data/mini.parquet"],
-    "frames/32x240/a.safetensors": b"frames",
+    "frames/32x240/a.safetensors": NOISE[:100],
     "schemas/question.schema.json": b"{}",
 }
 
@@ -67,7 +74,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub
         monkeypatch.setenv("HF_ENDPOINT", hub.loopback.url)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf_home"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # which is read when the library is loaded
+        # what the library has read when it was loaded
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
         yield hub
 
 
@@ -371,7 +380,7 @@ def start_over(hub: LoopbackHub, old: dict[str, bytes] | None) -> dict[str, byte
     hub.forget()
     hub.repositories.clear()
     hub.objects.clear()
-    hub.parts.clear()
+    hub.parts.clear()  # but not the chunks: hf_xet keeps in mind, on disk, which it has sent
     if old is not None:
         hub.make_repository(REPOSITORY, old)
     return old
@@ -433,38 +442,71 @@ def test_a_commit_whose_answer_is_lost_counts_as_made(
 
 
 @pytest.mark.parametrize(
-    ("sent", "done_first", "exists"),
+    ("sent", "done_first", "exists", "xet"),
     [
-        pytest.param(signal.SIGKILL, True, True, id="killed after, update"),
-        pytest.param(signal.SIGKILL, True, False, id="killed after, first", marks=pytest.mark.full),
-        pytest.param(signal.SIGKILL, False, True, id="killed before, update", marks=pytest.mark.full),
-        pytest.param(signal.SIGKILL, False, False, id="killed before, first", marks=pytest.mark.full),
-        pytest.param(signal.SIGINT, False, True, id="interrupted, update", marks=pytest.mark.full),
-        pytest.param(signal.SIGINT, False, False, id="interrupted, first", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, True, True, False, id="killed after, update", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, True, False, False, id="killed after, first", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, False, True, False, id="killed before, update", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, False, False, False, id="killed before, first", marks=pytest.mark.full),
+        pytest.param(signal.SIGINT, False, True, False, id="interrupted, update", marks=pytest.mark.full),
+        pytest.param(signal.SIGINT, False, False, False, id="interrupted, first", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, True, True, True, id="killed after, update, xet", marks=pytest.mark.full),
+        pytest.param(signal.SIGKILL, False, True, True, id="killed before, update, xet", marks=pytest.mark.full),
     ],
 )
 def test_whenever_the_push_is_killed_others_see_the_old_or_the_new_version(
-    hub: LoopbackHub, tmp_path: Path, old: Any, new: Any, sent: signal.Signals, done_first: bool, exists: bool
+    hub: LoopbackHub,
+    tmp_path: Path,
+    old: Any,
+    new: Any,
+    sent: signal.Signals,
+    done_first: bool,
+    exists: bool,
+    xet: bool,
 ) -> None:
+    if xet:
+        pytest.importorskip("hf_xet", reason="the other way to upload")
     before = old if exists else None
-    environment = {"HF_ENDPOINT": hub.loopback.url, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    expected = {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[sent]
-    total = count_requests(hub, tmp_path / "new", before)
+    environment = {"HF_HUB_DISABLE_XET": "" if xet else "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    seen = []
     with start_pusher(environment) as pusher:
-        for number in range(total):
+        for number in itertools.count():
             start_over(hub, before)
             hang = Hang(number, done_first)
             hub.forget(hang)
             pid = pusher.start(folder=str(tmp_path / "new"), repo_id=REPOSITORY, private=False)
-            assert hang.reached.wait(30), f"request {number} never came"
-            os.kill(pid, sent)
+            while not (hang.reached.wait(0.02) or pusher.has_ended()):
+                pass
+            if hang.reached.is_set():
+                os.kill(pid, sent)
             hang.let_go.set()  # when interrupted, the library still waits for what it is uploading
-            assert pusher.wait() == expected, f"at {hub.asked[number]}"
-            assert hub.published_files(REPOSITORY) in (before, new), f"killed at {hub.asked[number]}"
+            ended = pusher.wait()
+            there = hub.published_files(REPOSITORY)
+            if not hang.reached.is_set():  # it asked for no more than that
+                assert (ended, there) == (0, new)
+                break
+            assert ended == (130 if sent == signal.SIGINT else -sent), f"at {hub.asked[number]}"
+            assert there in (before, new), f"at {hub.asked[number]}"
+            seen.append(there == new)
             hub.forget()
             push_once(tmp_path / "new")
             assert hub.published_files(REPOSITORY) == new
             assert len(hub.repositories[REPOSITORY].commits) == 2
+    assert len(seen) > 10
+    assert not seen[0]
+
+
+def test_large_files_go_up_through_xet_where_it_is_installed(
+    hub: LoopbackHub, tmp_path: Path, new: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    pytest.importorskip("hf_xet", reason="the other way to upload")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    push_once(tmp_path / "new")
+    assert hub.published_files(REPOSITORY) == new
+    assert any(request.startswith("POST /cas/v1/shards") for request in hub.asked)
+    assert not any("/info/lfs/" in request for request in hub.asked)
 
 
 # --- what does not leave this machine -----------------------------------------------------------------------------
@@ -697,3 +739,32 @@ def test_a_commit_that_cannot_be_looked_at_is_said_to_be_unchecked(
     result = push_folder(plan)
     assert (result.status, result.is_checked) == ("pushed", False)
     assert hub.published_files(REPOSITORY) == new
+
+
+# --- what others then load ----------------------------------------------------------------------------------------
+
+LOAD = """
+import sys, datasets
+import ivbench_data as iv
+datasets.disable_progress_bars()
+rows = datasets.load_dataset(sys.argv[1], split="test")
+for row in rows.cast_column("images", datasets.List(datasets.Image(decode=False))):
+    print(iv.read_row(row).model_dump_json())
+"""
+
+
+def test_what_was_pushed_is_what_others_load_by_its_name(hub: LoopbackHub, tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="datasets is not installed")
+    dataset = make_dataset()
+    write_images(Workspace(tmp_path / "root", dataset.name))
+    version = publish(dataset, tmp_path / "root", tmp_path / "out")
+    plan = plan_push(tmp_path / "out", "lab/mine", private=False)
+    assert set(plan.paths("added")) == {"publish.json", *version.files}
+    push_folder(plan)
+    assert fetch_published_version("lab/mine") == version
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOAD, "lab/mine"], env={**os.environ, "HF_HUB_DISABLE_XET": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stderr
+    assert [Question.model_validate_json(line) for line in loaded.stdout.strip().split("\n")] == list(dataset.questions)

@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from ivbench_data.sample import SAMPLERS, fps_then_midpoint, sample_indices
-from ivbench_data.schema import FrameGrid, Sampler
+from ivbench_data.sample import (
+    RATED_SAMPLERS,
+    SAMPLERS,
+    find_moments,
+    fps_then_midpoint,
+    linspace_floor,
+    linspace_floor_24fps,
+    sample_indices,
+)
+from ivbench_data.schema import Evidence, FrameGrid, Question, Sampler
 
 FRAMES = st.integers(1, 2_000_000)
 NFRAMES = st.integers(1, 600)
@@ -43,7 +52,7 @@ FORMULAS: dict[str, Callable[[int, int], list[int]]] = {
 
 
 def test_every_convention_has_a_formula_here() -> None:
-    assert set(SAMPLERS) == set(FORMULAS) == set(get_args(Sampler)) - {"fps_then_midpoint"}
+    assert set(SAMPLERS) == set(FORMULAS) == set(get_args(Sampler)) - set(RATED_SAMPLERS) - {"core_frames"}
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -176,7 +185,7 @@ def test_fps_then_midpoint_counts_seconds_of_what_it_picks_from() -> None:
     st.integers(1, 64),
     st.none() | st.sampled_from([0.25, 1.0, 2.0, 23.976, 60.0]),
     st.none() | st.tuples(st.integers(0, 5), st.integers(5, 60)),
-    st.sampled_from(get_args(Sampler)),
+    st.sampled_from([name for name in get_args(Sampler) if name != "core_frames"]),
 )
 def test_every_choice_is_in_the_video_and_in_order(
     gaps: list[int], nframes: int, fps: float | None, span: tuple[int, int] | None, sampler: Sampler
@@ -189,7 +198,8 @@ def test_every_choice_is_in_the_video_and_in_order(
     indices = sample(pts, rate=Fraction(30), nframes=nframes, fps=fps, span=span, sampler=sampler)
     assert all(earlier <= later for earlier, later in pairwise(indices))
     assert 0 <= indices[0] <= indices[-1] < len(pts)
-    assert len(indices) == nframes if fps is None else 1 <= len(indices) <= nframes
+    takes_all = fps is None and sampler != "linspace_floor_24fps"
+    assert len(indices) == nframes if takes_all else 1 <= len(indices) <= nframes
     if span is not None:
         assert pts[indices[-1]] <= span[1] * 1000
 
@@ -200,8 +210,89 @@ def test_every_choice_is_in_the_video_and_in_order(
         ([], {}, "shows no frame"),
         (TEN_FPS, {"span": (10, 11)}, r"begins at 10\.0 s, and the video ends at 9\.900 s"),
         (TEN_FPS, {"sampler": "fps_then_midpoint"}, "needs a frame rate"),
+        (TEN_FPS, {"sampler": "linspace_floor_24fps"}, "needs a frame rate"),
+        (TEN_FPS, {"sampler": "core_frames"}, "no question on this video says when its core frames are shown"),
     ],
 )
 def test_what_cannot_be_sampled_says_why(pts: list[int], grid: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         sample(pts, **grid)
+
+
+# --- samplers that take as many frames as they need -------------------------------------------------------------
+
+
+def take_like_videoespresso(frames: int, rate: Fraction) -> list[int]:
+    """The reference's own lines, with fractions for floats."""
+    duration = frames / rate
+    count = min(128, int(24 * duration) + 1) if duration >= Fraction(1, 2) else 24
+    return [floor(point) for point in linspace(frames, count)]
+
+
+@given(st.integers(1, 20_000), RATES)
+@example(frames=11, rate=Fraction(24))
+@example(frames=12, rate=Fraction(24))
+@example(frames=127, rate=Fraction(24))
+@example(frames=128, rate=Fraction(24))
+def test_videoespressos_frames_are_the_references(frames: int, rate: Fraction) -> None:
+    indices = linspace_floor_24fps(frames, 128, rate)
+    assert indices == take_like_videoespresso(frames, rate)
+    if 24 * frames / rate >= 127:
+        assert indices == linspace_floor(frames, 128)
+    assert linspace_floor_24fps(frames, 4, rate) == linspace_floor(frames, min(4, len(indices)))
+
+
+def test_videoespressos_frames_as_a_grid() -> None:
+    assert sample(TEN_FPS[:4], sampler="linspace_floor_24fps", rate=Fraction(8), nframes=128) == [
+        0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3,
+    ]  # fmt: skip
+    assert sample(TEN_FPS, sampler="linspace_floor_24fps", rate=Fraction(10), nframes=4) == [0, 33, 66, 99]
+
+
+def take_core_frames(moments: list[float], pts: list[int] = TEN_FPS, nframes: int = 4) -> list[int]:
+    grid = FrameGrid(nframes=nframes, res=240, sampler="core_frames")
+    return sample_indices(grid, pts, MILLISECOND, None, (pts[-1] - pts[0]) / 1000 + 0.1, moments)
+
+
+@pytest.mark.parametrize(
+    ("moments", "indices"),
+    [
+        ([0.0], [0]),
+        ([0.1, 0.2], [1, 2]),
+        ([0.3, 0.7], [3, 7]),  # neither is a float64
+        ([0.19999, 0.2, 0.25], [1, 2]),  # one frame, once
+        ([9.95, 1], [10, 99]),
+        ([10.0], [99]),
+    ],
+)
+def test_core_frames_are_those_on_screen_at_their_moments(moments: list[float], indices: list[int]) -> None:
+    assert take_core_frames(moments) == indices
+    assert take_core_frames(moments, [pts - 12_345 for pts in TEN_FPS]) == indices
+
+
+def test_core_frames_that_cannot_be_taken_say_why() -> None:
+    with pytest.raises(ValueError, match=r"a core frame is at 10\.1 s, and the video ends at 10\.000 s"):
+        take_core_frames([1, 10.1])
+    with pytest.raises(ValueError, match="its questions name 5 core frames, and the grid holds 4"):
+        take_core_frames([1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("changes", [{"fps": 2}, {"span": (1, 2)}])
+def test_core_frames_have_no_rate_and_no_span(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="takes the frames that the questions name"):
+        FrameGrid(nframes=4, res=240, sampler="core_frames", **changes)
+
+
+def test_moments_are_gathered_by_video() -> None:
+    def ask(name: str, video_id: str | None, *evidence: Evidence) -> Question:
+        return Question(
+            question_id=name, video_id=video_id, question="?", question_type="open", answer="", task="t", source="s",
+            evidence=evidence,
+        )  # fmt: skip
+
+    def at(seconds: float) -> Evidence:
+        return Evidence(kind="point", start_seconds=seconds)
+
+    stretch = Evidence(kind="range", start_seconds=1, end_seconds=2)
+    questions = [ask("a", "v", at(3), at(1)), ask("b", "v", at(1), stretch), ask("c", "w", stretch), ask("d", None)]
+    assert find_moments(questions) == {"v": (1, 3)}

@@ -201,12 +201,15 @@ def test_a_bad_line_reads_like_a_compiler_s_message() -> None:
 # --- grids ------------------------------------------------------------------------------------------------------
 
 SECONDS = st.floats(0, MAX_SPAN_SECONDS, allow_nan=False)
-GRIDS = st.builds(
+CORE_FRAMES = st.builds(
+    FrameGrid, nframes=st.integers(1, MAX_NFRAMES), res=st.integers(1, MAX_RES), sampler=st.just("core_frames")
+)
+GRIDS = CORE_FRAMES | st.builds(
     FrameGrid,
     nframes=st.integers(1, MAX_NFRAMES),
     res=st.integers(1, MAX_RES),
     multiple_of=st.integers(1, 1024),
-    sampler=st.sampled_from(get_args(Sampler)),
+    sampler=st.sampled_from([name for name in get_args(Sampler) if name != "core_frames"]),
     resize=st.sampled_from(get_args(Resize)),
     fps=st.none() | st.floats(1e-6, 1000) | st.sampled_from([1.0, 2.0, 0.5, 23.976, 30000 / 1001]),
     span=st.none() | st.tuples(SECONDS, SECONDS).map(lambda bounds: tuple(sorted(bounds))),

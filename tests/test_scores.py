@@ -55,6 +55,7 @@ def _many(tasks: Sequence[str] = ("Existence", "Reverse Existence"), videos: int
         Question(
             question_id=f"v{video}_{task}_{number}",
             video_id=f"v{video}",
+            image_ids=(f"v{video}_{task}_{number}.png",),
             question="?",
             options=tuple("0123456789"),
             answer_index=(video + number) % 10,

@@ -241,7 +241,7 @@ def test_near_duplicate_videos_stay_on_one_side_and_are_named(tmp_path: Path) ->
     sides = sides_of(plan)
     assert len({sides[f"q of {name}"] for name in prints if name != "other"}) == 1
     assert any("again" in told and "original" in told for told in plan.links)
-    assert any("73 questions hang together" in told for told in plan.warnings)
+    assert any("73 questions of 73 videos hang together" in told for told in plan.warnings)
     parted = plan_splits(dataset, parse_splits("a=1q,b=1q,c=rest"), workspace=workspace)
     assert any("holds no question" in told for told in parted.warnings)
 
@@ -398,6 +398,17 @@ def test_what_was_published_stays_where_it_was(dataset: Dataset, added: int, rem
     for question in new:
         if len(published := by_video.get(question.video_id or "", set())) == 1:
             assert sides[question.question_id] in published
+
+
+def test_what_is_left_can_be_published_where_the_sizes_no_longer_fit() -> None:
+    dataset = make_dataset(make_question(f"q{at}", f"v{at}") for at in range(20))
+    previous = publish(dataset, plan_splits(dataset, parse_splits("test=0.5,mini=10q")))
+    less = make_dataset(dataset.questions[1:])
+    plan = plan_splits(less, previous=previous)
+    assert sides_of(plan) == {at: side for at, side in previous.split_of.items() if at != "q0"}
+    assert any("no longer fit" in told for told in plan.warnings)
+    with pytest.raises(UsageError, match=r"ask for 19\.5 questions, and there are 19"):
+        plan_splits(less, plan.requests, previous=previous)
 
 
 def test_videos_that_turn_out_alike_stay_where_they_were_published_and_it_is_told(tmp_path: Path) -> None:

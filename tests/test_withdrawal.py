@@ -347,7 +347,7 @@ def test_the_plan_is_shown_first_and_yes_does_it(tmp_path: Path, run_cli: Callab
     assert read_folder(workspace.folder) == before
     done = run_cli("repair", "--withdraw", "-gone", "--why", WHY, "--yes", *at)
     assert done.code == 0
-    assert "Withdrawn: -gone, 3 questions" in done.err
+    assert "Withdrawn: -gone, with 3 questions" in done.err
     again = run_cli("repair", "--withdraw", "-gone", "--yes", *at)
     assert again.code == 0
     assert "Withdrawn already" in again.err

@@ -78,12 +78,15 @@ def command(
     if token_budget is not None or model is not None:
         return _list_grids_of_budget(token_budget, model, aspect, plan, as_json)
     from ivbench_data.cache import CacheOptions
+    from ivbench_data.cli.console import say_without_videos
     from ivbench_data.dataset import load
 
     variant = {"multiple_of": multiple_of, "sampler": sampler, "resize": resize, "fps": fps, "span": span}
     grids = _collect_grids(nframes, res, identities, sets, variant)
     options = CacheOptions(workers=workers, timeout_seconds=timeout, shard=_parse_shard(shard))
     loaded = load(root / dataset)
+    if say_without_videos(loaded, "cache", as_json) and not as_json:
+        return 0
     if plan:
         return _show_plan(loaded, root, grids, options, as_json)
     return _build(loaded, root, grids, options, as_json)

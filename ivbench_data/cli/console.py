@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -22,6 +22,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ivbench_data.cli.plain import show_plain as show_plain
+
+if TYPE_CHECKING:
+    from ivbench_data.dataset import Dataset
 
 RowT = TypeVar("RowT")
 
@@ -43,6 +46,15 @@ def stdout() -> Console:
 def stderr() -> Console:
     """The console for progress and messages; one only, so that a message does not tear a bar that is being drawn."""
     return _Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def say_without_videos(dataset: Dataset, work: str, quiet: bool = False) -> bool:
+    """Whether no question of the dataset has a video; if so, say that there is nothing to do for this work."""
+    if dataset.videos:
+        return False
+    if not quiet:
+        say(f"Nothing to {work}: no question of {dataset.name} has a video.")
+    return True
 
 
 def print_json(document: object) -> None:

@@ -67,7 +67,7 @@ def command(
 
     No model, and no frames where the videos' lengths are known: from the caches, the files, or what their source said.
     """
-    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.cli.console import print_json, say, say_without_videos
     from ivbench_data.dataset import load
     from ivbench_data.evaluate.conditions import gather_answers
     from ivbench_data.evaluate.results import find_results, read_results
@@ -82,6 +82,8 @@ def command(
 
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
+    if say_without_videos(loaded, "cover", as_json) and not as_json:
+        return 0
     options = CoverageOptions(tolerance_seconds=tolerance, assume_duration_seconds=assume_duration)
     grids = [_parse_grid(identity) for identity in identities or (() if selections else ("32x240",))]
     rows = list(cover_questions(loaded, root, grids, options)) if grids else []
@@ -221,7 +223,7 @@ def _say_assumptions(rows: list[EvidenceCoverage], options: CoverageOptions) -> 
     }
     for source, count in sources.most_common():
         say(f"Judged: {count:,}, by {told[source]}.", style="yellow" if source == "assumed" else "")
-    if not sources:
+    if not sources and any(row.reason == "unknown_duration" for row in first.values()):
         say("No length is known. Fetch the videos, or state one: --assume-duration 600", style="yellow")
 
 

@@ -46,7 +46,7 @@ def export_frames_command(
     out: Path, identity: str, frame_format: FrameFormat, quality: int, dataset: str, root: Path, as_json: bool
 ) -> int:
     """Cached frames as pictures or a film, in OUT: a folder a video, a picture a frame, named by its index."""
-    from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.cli.console import print_json, say, say_without_videos, track
     from ivbench_data.dataset import load
     from ivbench_data.exports.frames import export_frames
     from ivbench_data.schema import FrameGrid
@@ -56,6 +56,8 @@ def export_frames_command(
     except ValueError as error:
         raise UsageError(str(error)) from None
     loaded = load(root / dataset)
+    if say_without_videos(loaded, "export", as_json) and not as_json:
+        return 0
     rows = []
     exported = export_frames(loaded, out, grid, root, frame_format, quality)
     for row in track(exported, "Exporting", len(loaded.videos), as_json):
@@ -80,7 +82,7 @@ def export_frames_command(
                 f"ivbench-data cache --grid {grid.identity} --dataset {dataset}",
                 style="yellow",
             )
-    if all(row.status == "missing" for row in rows):
+    if rows and all(row.status == "missing" for row in rows):
         raise UsageError(f"there is no cache of {grid.identity} in {root / dataset / 'cache'}")
     return 1 if any(row.status == "failed" for row in rows) else 0
 

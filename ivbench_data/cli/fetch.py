@@ -187,7 +187,7 @@ def _fetch_annotations(name: str, root: Path, redact: Redactor) -> AnnotationsRe
         return None
     result = fetch_annotations(name, root, redact)
     if not result.was_here:
-        say(f"Fetched the annotations into {result.file}.")
+        say(f"Fetched the annotations into {result.file.parent}.")
     if result.matches_manifest is False:
         say(
             f"{result.file} is not the release that the manifest was written for (sha256 {result.sha256}): counts may "
@@ -218,11 +218,15 @@ def _fetch_images(dataset: Dataset, root: Path, redact: Redactor) -> tuple[list[
 def _fetch_videos(
     dataset: Dataset, root: Path, options: FetchOptions, ids: list[str] | None, limit: int | None
 ) -> Iterator[FetchResult]:
-    from ivbench_data.cli.console import say, track
+    from ivbench_data.cli.console import say, say_without_videos, track
+    from ivbench_data.fetch.sources import uses_yt_dlp
     from ivbench_data.fetch.videos import fetch_videos
 
+    if ids is None and say_without_videos(dataset, "fetch from video sites"):
+        return
     rows = fetch_videos(dataset, root, options, video_ids=ids, limit=limit)
-    _warn_of_old_yt_dlp(options)
+    if uses_yt_dlp(dataset, options):
+        _warn_of_old_yt_dlp()
     total = len(dataset.videos) if ids is None else len(set(ids))
     for row in track(rows, "videos", total if limit is None else min(limit, total)):
         if row.status != "ok" and row.attempts:
@@ -230,12 +234,10 @@ def _fetch_videos(
         yield row
 
 
-def _warn_of_old_yt_dlp(options: FetchOptions) -> None:
+def _warn_of_old_yt_dlp() -> None:
     from ivbench_data.cli.console import say
     from ivbench_data.fetch.sources import find_yt_dlp_version
 
-    if not any(source == "origin" or source.startswith("http") for source in options.sources):
-        return
     version = find_yt_dlp_version()
     match = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)
     age_days = (date.today() - date(*map(int, match.groups()))).days if match else 0
@@ -258,14 +260,18 @@ def _show(dataset: Dataset, report: FetchReport, images: list[ImageResult], vide
         )
         if len(lost) > SHOWN_ROWS:
             say(f"and {len(lost) - SHOWN_ROWS} more; --json lists all.")
-    print_table("Videos", ("status", "videos"), list(report.statuses.items()), ("all", f"{report.videos:,}"))
+    if dataset.videos:
+        print_table("Videos", ("status", "videos"), list(report.statuses.items()), ("all", f"{report.videos:,}"))
     print_table(
         f"Questions of {dataset.name} that can be asked",
         ("task", "answerable", "questions"),
         [(row.task, row.answerable, row.questions) for row in report.tasks],
         ("all", f"{report.answerable:,}", f"{report.questions:,}"),
     )
-    say(f"Images: {report.images_here:,} of {report.images:,} are here.")
+    if dataset.images:
+        say(f"Images: {report.images_here:,} of {report.images:,} are here.")
+    else:
+        say(f"No question of {dataset.name} has an image.")
 
 
 def _describe_annotations(result: AnnotationsResult | None) -> dict[str, object] | None:

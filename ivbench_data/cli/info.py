@@ -72,7 +72,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     )
     if grids:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
-    else:
+    elif loaded.videos:
         say("No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240")
     for withdrawal in loaded.withdrawals:
         say(f"withdrawn, and not counted: {withdrawal}")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
-from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.publish.build import PublishOptions
     from ivbench_data.publish.edition import Earlier
+    from ivbench_data.publish.publishing import Published
     from ivbench_data.publish.splits import SplitPlan
     from ivbench_data.workspace import Workspace
 
@@ -64,6 +65,9 @@ Examples:
     "--yes/--dry-run", "really", default=False, help="Push, or show what a push would do.  [default: --dry-run]"
 )
 @click.option("--pr", "as_pull_request", is_flag=True, help="Open a pull request instead of writing to main.")
+@click.option(
+    "--public/--private", default=None, help="Who sees the repository.  [default: as it is; a new one is private]"
+)
 @dataset_option
 @root_option
 @json_option
@@ -82,6 +86,7 @@ def command(
     license_name: str | None,
     really: bool,
     as_pull_request: bool,
+    public: bool | None,
     dataset: str,
     root: Path,
     as_json: bool,
@@ -94,13 +99,14 @@ def command(
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
-    from ivbench_data.publish.edition import check_whole, choose_hidden
+    from ivbench_data.publish.edition import choose_hidden
+    from ivbench_data.publish.publishing import publish_dataset
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     target = _find_target(to, workspace, only_plan)
-    if target.repo_id is None and (really or as_pull_request):
-        raise UsageError("--yes and --pr are for a push: give --to hf://organisation/name")
+    if target.repo_id is None and (really or as_pull_request or public is not None):
+        raise UsageError("--yes, --pr, --public and --private are for a push: give --to hf://organisation/name")
     if only_plan and hidden:
         raise UsageError("--plan writes nothing, so there is nothing to hide: give one of them")
     if version is not None and bump is not None:
@@ -108,7 +114,6 @@ def command(
     if grids and "frames" not in include:
         raise UsageError("--grid belongs to --include frames")
     loaded = load(workspace.folder)
-    check_whole(loaded)
     earlier = _find_earlier(target, loaded.name, as_json)
     plan = _plan(loaded, split, workspace, earlier)
     if only_plan:
@@ -118,11 +123,23 @@ def command(
     hidden = choose_hidden(earlier, hidden, revealed)
     if secret_file is not None and not hidden:
         raise UsageError("--secret-file belongs to --hide-answers")
-    document = _publish(
-        loaded, workspace, target, plan, earlier, options, hidden, secret_file, version or bump, as_json
+    published = publish_dataset(
+        loaded,
+        plan,
+        target.folder,
+        workspace,
+        options,
+        earlier=earlier,
+        hidden=hidden,
+        secret_file=secret_file,
+        wanted_version=version or bump,
+        tell=None if as_json else say,
     )
+    document = _describe(published, plan, target.folder)
+    if not as_json:
+        _show(published, target.folder)
     if target.repo_id is not None:
-        document["push"] = _push(target, really, as_pull_request, as_json)
+        document["push"] = _push(target, really, as_pull_request, public, as_json)
     if as_json:
         print_json(document)
     elif target.repo_id is None:
@@ -205,98 +222,60 @@ def _read_options(
     )
 
 
-def _publish(
-    dataset: Dataset,
-    workspace: Workspace,
-    target: Target,
-    plan: SplitPlan,
-    earlier: Earlier | None,
-    options: PublishOptions,
-    hidden: tuple[str, ...],
-    secret_file: Path | None,
-    wanted_version: str | None,
-    quiet: bool,
-) -> dict[str, Any]:
-    """Build the folder, and what `--json` tells of it."""
-    from ivbench_data.cli.console import print_table, say
-    from ivbench_data.publish.build import publish_folder
-    from ivbench_data.publish.edition import (
-        answers_path,
-        compare_with_earlier,
-        find_secret,
-        hide_splits,
-        make_edition,
-    )
-    from ivbench_data.publish.media import gather_images
-
-    def tell(text: str, style: str = "") -> None:
-        if not quiet:
-            say(text, style=style)
-
-    secret = find_secret(earlier, workspace, secret_file) if hidden else None
-    public = hide_splits(dataset, plan.splits, hidden, secret.value if secret is not None else b"")
-    tell("looking at the query images")
-    images = gather_images(public.dataset, public.dataset.questions, workspace)
-    if images.faults and not options.allow_missing_images:
-        raise DatasetError(images.tell_faults(dataset.name))
-    changes, doubts = compare_with_earlier(public, images, earlier, workspace)
-    edition = make_edition(public, changes, earlier, workspace, wanted_version, plan.recipe)
-    published = publish_folder(
-        public.dataset, edition, target.folder, workspace, options, images=images, inspect=None, tell=tell
-    )
-    warnings = [*plan.warnings, *public.warnings, *doubts, *(secret.warnings if secret is not None else ())]
-    answers = {name: str(answers_path(workspace, name, published.version)) for name in public.hidden}
-    document = {
-        "dataset": dataset.name,
-        "version": published.version,
-        "folder": str(target.folder),
+def _describe(published: Published, plan: SplitPlan, folder: Path) -> dict[str, Any]:
+    """What `--json` tells."""
+    version, images = published.version, published.images
+    return {
+        "dataset": version.dataset,
+        "version": version.version,
+        "folder": str(folder),
         "splits": {
             name: {"questions": len(split.questions), "answers_hidden": split.hidden}
-            for name, split in published.splits.items()
+            for name, split in version.splits.items()
         },
         "left_out": len(plan.left_out),
-        "changes": changes.model_dump(mode="json"),
+        "changes": published.changes.model_dump(mode="json"),
         "images": len(images.files),
         "absent_images": len(images.faults),
-        "files": len(published.files) + 1,
-        "answers_files": answers,
-        "warnings": warnings,
+        "files": len(version.files) + 1,
+        "answers_files": {name: str(path) for name, path in published.answers.items()},
+        "self_check": published.self_check.model_dump(mode="json") if published.self_check else None,
+        "warnings": list(published.warnings),
     }
-    if quiet:
-        return document
-    print_table(
-        f"{dataset.name} {published.version}",
-        ("split", "questions", "answers"),
-        [
-            (name, len(split.questions), "hidden" if split.hidden else "public")
-            for name, split in published.splits.items()
-        ],
-    )
-    say(f"Written: {target.folder}")
+
+
+def _show(published: Published, folder: Path) -> None:
+    from ivbench_data.cli.console import print_table, say
+
+    version, images, changes = published.version, published.images, published.changes
+    rows = [
+        (name, len(split.questions), "hidden" if split.hidden else "public") for name, split in version.splits.items()
+    ]
+    print_table(f"{version.dataset} {version.version}", ("split", "questions", "answers"), rows)
+    say(f"Written: {folder}")
     if changes.earlier is not None:
         told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "no question changed"
         say(f"Against version {changes.earlier}: {told}.")
     if images.faults:
-        say(
-            f"{len(images.faults):,} of {len(images.files) + len(images.faults):,} query images are null.",
-            style="yellow",
-        )
-    for name, path in answers.items():
+        total = len(images.files) + len(images.faults)
+        say(f"{len(images.faults):,} of {total:,} query images are null.", style="yellow")
+    for name, path in published.answers.items():
         say(f"The answers of {name}, to keep to yourself: {path}")
-    if secret is not None and secret.is_new:
-        say(f"A secret was made, which later versions need: {secret.path}")
-    for warning in warnings:
+    if published.self_check is not None:
+        say(f"Self-check: {published.self_check.describe()}.")
+    if published.secret is not None and published.secret.is_new:
+        say(f"A secret was made, which later versions need: {published.secret.path}")
+    for warning in published.warnings:
         say(warning, style="yellow")
-    return document
 
 
-def _push(target: Target, really: bool, as_pull_request: bool, quiet: bool) -> dict[str, Any]:
+def _push(target: Target, really: bool, as_pull_request: bool, public: bool | None, quiet: bool) -> dict[str, Any]:
     """Show what the push would change, and do it when asked to."""
     from ivbench_data.cli.console import format_bytes, print_table, say
     from ivbench_data.publish.push import PLAN_COLUMNS, describe_plan, plan_push, plan_rows, push_folder
 
     assert target.repo_id is not None
-    plan = plan_push(target.folder, target.repo_id)
+    plan = plan_push(target.folder, target.repo_id, private=None if public is None else not public)
     if not quiet:
         print_table(f"What the push would change at {target.repo_id}", PLAN_COLUMNS, plan_rows(plan))
         for line in describe_plan(plan):
@@ -317,4 +296,11 @@ def _push(target: Target, really: bool, as_pull_request: bool, quiet: bool) -> d
         say(f"{result.status}: {result.url}", style="green")
         for warning in result.warnings:
             say(warning, style="yellow")
-    return {**told, "status": result.status, "commit": result.commit, "url": result.url, "warnings": result.warnings}
+    return {
+        **told,
+        "status": result.status,
+        "commit": result.commit,
+        "url": result.url,
+        "is_private": result.is_private,
+        "warnings": result.warnings,
+    }

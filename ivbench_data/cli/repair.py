@@ -122,9 +122,10 @@ def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bo
     for told in plan.kept:
         say(f"Stays: {told}")
     if not is_meant:
-        say(f"Nothing was changed. To do it ({format_bytes(plan.deleted_bytes)} go for good): the same with --yes")
+        size = format_bytes(plan.deleted_bytes)
+        say(f"Nothing was changed. To do it, for good ({size} of files): the same with --yes")
         return 0
     withdraw_video(workspace, video_id, why)
-    count = len(plan.withdrawal.question_ids)
-    say(f"Withdrawn: {video_id}, {count:,} questions, {format_bytes(plan.deleted_bytes)}. The next version says so.")
+    say(f"Withdrawn: {plan.withdrawal}")
+    say("A version that was published holds it still: publish the next one, which leaves it out and says so.")
     return 0

@@ -94,8 +94,9 @@ def command(
     from ivbench_data.evaluate.prompts import PATTERNS
     from ivbench_data.evaluate.report import make_error_report
     from ivbench_data.evaluate.results import find_results, read_results
-    from ivbench_data.evaluate.scores import find_manifest, score_results
+    from ivbench_data.evaluate.scores import score_results
     from ivbench_data.evaluate.tables import make_paper_table
+    from ivbench_data.manifests import find_manifest
     from ivbench_data.workspace import Workspace, write_bytes
 
     workspace: Workspace | None = None
@@ -225,8 +226,8 @@ def _describe_submission(submission: Submission) -> dict[str, object]:
 def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
     """Print our figures and, below them, the paper's; for a single results file with its intervals and slices."""
     from ivbench_data.cli.console import print_table, say, stdout
-    from ivbench_data.evaluate.scores import find_manifest
     from ivbench_data.evaluate.tables import make_paper_table, write_cell
+    from ivbench_data.manifests import find_manifest
 
     table = make_paper_table(cards, find_manifest(dataset), with_paper)
     rows = [tuple(map(write_cell, row)) for row in table.rows]
@@ -238,7 +239,7 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
         body = [(name, *(row[at] for row in ours)) for at, name in enumerate(table.columns) if at > 1]
         print_table("Accuracy in %", ("", *map(str, range(1, len(cards) + 1))), body)
     if len(cards) == 1:
-        _show_details(cards[0])
+        _show_details(cards[0], dataset)
     if paper and stdout().width < WIDTH_OF_THE_PAPERS_TABLE:
         told = [at for at in range(len(table.columns)) if any(row[at] is not None for row in table.rows[-len(paper) :])]
         means = [at for at in told if table.columns[at] in ("model", "Overall") or table.columns[at].endswith("-Avg")]
@@ -252,7 +253,15 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
         say(f"{number}. {_describe(card)}" if len(cards) > 1 else _describe(card))
 
 
-def _show_details(card: Scorecard) -> None:
+def _name_clusters(dataset: Dataset) -> str:
+    """What intervals are clustered by."""
+    with_video = [question.video_id is not None for question in dataset.questions]
+    if all(with_video):
+        return "video"
+    return "video, image or pair" if any(with_video) else "image or pair"
+
+
+def _show_details(card: Scorecard, dataset: Dataset) -> None:
     from ivbench_data.cli.console import print_table
     from ivbench_data.evaluate.tables import make_detail_table, write_cell
 
@@ -264,7 +273,8 @@ def _show_details(card: Scorecard) -> None:
     columns: tuple[str, ...] = ("", "n", "accuracy", "chance", "as the benchmark")
     if card.overall.as_benchmark is None:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    print_table(f"{card.name}: accuracy in %, with 95 % intervals by video", columns, rows)
+    title = f"{card.name}: accuracy in %, with 95 % intervals by {_name_clusters(dataset)}"
+    print_table(title, columns, rows)
 
 
 def _describe(card: Scorecard) -> str:

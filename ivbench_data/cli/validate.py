@@ -124,7 +124,9 @@ def command(
     if subset and not with_probe:
         raise UsageError("--subset is what --probe finds; give both")
     bad_lines = list(loaded.bad_lines)
-    needed = _judge_necessity(loaded, workspace, results, bad_lines) if with_necessity else None
+    needed, no_necessity = None, None
+    if with_necessity:
+        needed, no_necessity = _judge_necessity(loaded, workspace, results, bad_lines)
     probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
     findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
     if probed is not None:
@@ -156,6 +158,7 @@ def command(
                 "probe": probed.model_dump(mode="json", exclude={"questions"}) if probed else None,
                 "no_probe_because": no_probe,
                 "necessity": needed.model_dump(mode="json", exclude={"questions"}) if needed else None,
+                "no_necessity_because": no_necessity,
                 "necessity_file": str(workspace.reports / NECESSITY_FILE) if needed else None,
                 "findings_file": str(findings_path),
                 "report_file": str(report_path) if report_path else None,
@@ -168,6 +171,8 @@ def command(
             _print_probe(probed)
         if no_probe is not None:
             say(f"The text-only probe was not run: {no_probe}.", style="yellow")
+        if no_necessity is not None:
+            say(f"Necessity was not judged: {no_necessity}.", style="yellow")
         if needed is not None:
             _print_necessity(needed)
             say(f"What was found of each question: {workspace.reports / NECESSITY_FILE}")
@@ -210,13 +215,18 @@ def _write_hard_subset(dataset: Dataset, workspace: Workspace, probed: ProbeRepo
 
 def _judge_necessity(
     dataset: Dataset, workspace: Workspace, names: tuple[str, ...], bad_lines: list[BadLine]
-) -> NecessityReport:
-    """The one place where the evaluator's files meet the judgement, which knows nothing of files."""
+) -> tuple[NecessityReport | None, str | None]:
+    """What was judged, or why nothing was: here the evaluator's files meet the judgement, which knows none."""
+    from dataclasses import replace
+
     from ivbench_data.dataset import write_jsonl
     from ivbench_data.evaluate.conditions import gather_runs
     from ivbench_data.evaluate.results import find_results, read_results
     from ivbench_data.validate.necessity import judge_necessity
 
+    judged = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
+    if not judged:
+        return None, f"no question of {dataset.name} has an image beside its video"
     folder = workspace.folder / "results"
     read = [read_results(path) for path in find_results(folder, names)]
     if not read:
@@ -224,9 +234,9 @@ def _judge_necessity(
             f"there are no results in {folder}. Make some with: ivbench-data evaluate --model … --sweep patterns"
         )
     bad_lines.extend(line for item in read for line in item.bad_lines)
-    report = judge_necessity(dataset, gather_runs(dataset, read))
+    report = judge_necessity(replace(dataset, questions=tuple(judged)), gather_runs(dataset, read))
     write_jsonl(workspace.reports / NECESSITY_FILE, report.questions)
-    return report
+    return report, None
 
 
 def _gather_parts(
@@ -281,7 +291,7 @@ def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: 
             click.echo(f"| {name} | " + " | ".join(f"{value:,}" if value else "" for value in values) + " |")
         return
     print_table(
-        f"Findings in {dataset.name}: {len(dataset.questions):,} questions on {len(dataset.videos):,} videos",
+        f"Findings in {dataset.name}: {len(dataset.questions):,} questions {dataset.describe_media()}",
         ("check", *columns),
         [(name, *(row[column] or "–" for column in columns)) for name, row in found.items()],
         ("all", *(f"{total:,}" for total in totals)),

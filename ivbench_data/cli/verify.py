@@ -64,6 +64,7 @@ def command(
     Without an option: structure, packets, 16 decoded frames, and the content where fingerprints.jsonl knows the video.
     Exit code 1 when a file failed.
     """
+    from ivbench_data.cli.console import say_without_videos
     from ivbench_data.dataset import load
 
     if sum((quick, deep, caches, write_fingerprints)) > 1:
@@ -71,6 +72,8 @@ def command(
     if against is not None and (quick or caches or write_fingerprints):
         raise UsageError("--against compares decoded frames: it goes with --deep or alone")
     loaded = load(root / dataset)
+    if say_without_videos(loaded, "verify", as_json) and not as_json:
+        return 0
     if caches:
         return _check_caches(loaded, root, as_json)
     if write_fingerprints:

@@ -447,11 +447,30 @@ def parse_first_capital(reply: str | None, options: Sequence[str], question_id: 
     return ParsedAnswer(number if number < len(options) else None, "first_hit")
 
 
+_BRACKETED = re.compile(r"\([A-Z]\)")
+
+
+def parse_before_bracket(reply: str | None, options: Sequence[str], question_id: str) -> ParsedAnswer:
+    """What VLM2-Bench's grouping evaluator takes a reply to name: the letter before the first closing bracket.
+
+    More than one letter in brackets is no answer; an opening bracket before the letter is passed over, which the
+    evaluator does only where the released answer has one, too (code/oc/eval/eval_grp of
+    github.com/vlm2-bench/VLM2-Bench at 7624b777).
+    """
+    if reply is None or len(_BRACKETED.findall(reply)) > 1:
+        return NOTHING
+    letter = reply.partition(")")[0].strip().removeprefix("(")
+    if len(letter) == 1 and letter in LETTERS[: len(options)]:
+        return ParsedAnswer(LETTERS.index(letter), "leading")
+    return NOTHING
+
+
 PARSERS: dict[str, Callable[[str | None, Sequence[str], str], ParsedAnswer]] = {
     "default": lambda reply, options, question_id: parse_answer(reply, options),
     "default_evidence": lambda reply, options, question_id: parse_answer(reply, options),
     "paper": parse_like_paper,
     "videoespresso": parse_first_capital,
     "videoespresso_evidence": parse_first_capital,
+    "vlm2bench": parse_before_bracket,
 }
 """Every parser, by the name of the prompt profile that it belongs to."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
 from ivbench_data.evaluate.prompts import (
@@ -21,9 +22,11 @@ from ivbench_data.evaluate.prompts import (
     InapplicableError,
     Pattern,
     Profile,
+    choose_core_frames,
     choose_frames,
     compose,
     digest_prompt,
+    find_core_frames,
     find_evidence_frames,
     resolve_profile,
 )
@@ -31,7 +34,9 @@ from ivbench_data.evaluate.requests import ImagePart, Key, Request, VideoPart
 from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.framefile import Clip, read_frame_file
 from ivbench_data.images import ImageProblemError, open_image
+from ivbench_data.sample import find_moments, moments_of
 from ivbench_data.schema import FrameGrid, Question, Record
+from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import Workspace, digest_file
 
 MAX_ROTATIONS = 26
@@ -155,29 +160,49 @@ class Asker:
 
     def _show_video(self, question: Question, video_id: str) -> tuple[VideoPart, dict[str, JsonValue]]:
         """The video as the pattern shows it, and what is known of the showing."""
-        path = self.workspace.cache_path(self.options.grid, video_id)
+        grid = self.options.grid
+        takes_core_frames = grid.sampler == "core_frames"
+        if takes_core_frames and not moments_of(question):
+            raise InapplicableError("it does not say when its core frames are shown")
+        path = self.workspace.cache_path(grid, video_id)
         if self._clip is None or self._clip.path != path:
             self._clip, self._parts = read_frame_file(path), {}
+        if not shows_moments(self._clip, grid, self._moments.get(video_id, ())):
+            raise CacheNotFoundError(f"{path} holds the core frames of other questions")
         pts = self._clip.pts_seconds.tolist()
-        positions = choose_frames(self.pattern.frames, pts, question.evidence, video_id)
+        positions: tuple[int, ...] | None
+        if takes_core_frames:
+            own = find_core_frames(pts, moments_of(question))
+            positions = choose_core_frames(self.pattern.frames, own, video_id)
+        else:
+            positions = choose_frames(self.pattern.frames, pts, question.evidence, video_id)
         if positions not in self._parts:
             # one and the same part for all questions that show the same frames
             self._parts[positions] = _make_part(self._clip, positions, video_id, self.options.grid)
         part = self._parts[positions]
         shown = range(len(pts)) if positions is None else positions
-        evidence = find_evidence_frames(pts, question.evidence)
+        # a core frame shows its moment, though it may have begun before
+        evidence = list(shown) if takes_core_frames else find_evidence_frames(pts, question.evidence)
         return part, {
             "nframes": len(shown),
             "duration_seconds": part.duration_seconds,
             "evidence_seen": None if evidence is None else not set(evidence).isdisjoint(shown),
         }
 
+    @cached_property
+    def _moments(self) -> dict[str, tuple[float, ...]]:
+        """When the core frames of each video's questions are shown."""
+        return find_moments(self.dataset.questions)
+
     def _explain_missing_cache(self, question: Question) -> str:
         grid = self.options.grid
         if question.video_id is not None and self.workspace.find_video(question.video_id) is None:
             return f"the video {question.video_id} is not in {self.workspace.videos}"
         command = f"ivbench-data cache --dataset {self.dataset.name} {write_grid_options(grid)}"
-        return f"the video {question.video_id} is not in the cache {grid.identity}; make it with: {command}"
+        held = "is not in the cache"
+        if grid.sampler == "core_frames":
+            held = "is not, or with other core frames, in the cache"
+        return f"the video {question.video_id} {held} {grid.identity}; make it with: {command}"
 
     def _show_image(self, question: Question, at: int) -> ImagePart:
         image_id = question.image_ids[at]
@@ -194,23 +219,23 @@ class Asker:
         return ImagePart(image_id, path, None, self._digest_of[path])
 
     @cached_property
-    def _videos_of_images(self) -> dict[str, set[str | None]]:
-        """Every query image in the order of their ids' digests, and the videos whose questions show it."""
-        videos_of: dict[str, set[str | None]] = {}
+    def _clusters_of_images(self) -> dict[str, set[str]]:
+        """Every query image in the order of their ids' digests, and the videos (or pairs) whose questions show it."""
+        clusters_of: dict[str, set[str]] = {}
         for question in self.dataset.questions:
             for image_id in question.image_ids:
-                videos_of.setdefault(image_id, set()).add(question.video_id)
-        return dict(sorted(videos_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
+                clusters_of.setdefault(image_id, set()).add(cluster_of(question))
+        return dict(sorted(clusters_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
 
     def _find_stranger(self, question: Question, at: int) -> str:
-        """An image that no question on this video shows, chosen by the question's digest."""
-        images = list(self._videos_of_images)
+        """An image that no question on this video, or of this pair, shows, chosen by the question's digest."""
+        images = list(self._clusters_of_images)
         first = int.from_bytes(hashlib.sha256(f"{question.question_id}\0{at}".encode()).digest())
         for step in range(len(images)):
             image_id = images[(first + step) % len(images)]
-            if question.video_id not in self._videos_of_images[image_id] and image_id not in question.image_ids:
+            if cluster_of(question) not in self._clusters_of_images[image_id] and image_id not in question.image_ids:
                 return image_id
-        raise InapplicableError("there is no image of another video")
+        raise InapplicableError("there is no image of another video's question, or pair's")
 
 
 def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> str | None:

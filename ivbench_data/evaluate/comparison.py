@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pydantic import Field, NonNegativeInt
 
@@ -10,10 +11,10 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.metrics.units import Judged
-from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, Pattern, resolve_profile, shows_letters
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.scores import is_scorable, judge, score
-from ivbench_data.schema import NonEmpty, Record
+from ivbench_data.schema import NonEmpty, Question, Record
 from ivbench_data.statistics import (
     Estimate,
     PairedComparison,
@@ -141,7 +142,13 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
     looked = False
     for item in results:
         withheld = WITHOUT.get(item.configuration.pattern)
-        evaluated = [one for one in judge(dataset, item) if one.points is not None and one.chance is not None]
+        evaluated = [
+            one
+            for one in judge(dataset, item)
+            if one.points is not None
+            and one.chance is not None
+            and _has_what_is_withheld(one.question, PATTERNS[item.configuration.pattern])
+        ]
         if withheld is None or not evaluated:
             continue
         looked = True
@@ -150,15 +157,25 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
             [cluster_of(one.question) for one in evaluated],
             (-1.0, 1.0),
         )
-        figure = score("all", evaluated)
+        right, chance = (
+            sum(map(float, values)) / len(evaluated)
+            for values in ([one.is_correct for one in evaluated], [one.chance or 0.0 for one in evaluated])
+        )
         statement = (
-            f"without {withheld} ({_describe(item)}), {_percent(figure.correct / len(evaluated))} of "
+            f"without {withheld} ({_describe(item)}), {_percent(right)} of "
             f"{len(evaluated):,} questions are right; that is {_points(above)} above chance "
-            f"({_percent(figure.chance or 0)})"
+            f"({_percent(chance)})"
         )
         yield Signature(name=name, model=model, statement=statement, found=above.low > 0, estimates={"above": above})
     if not looked:
         yield _needs(name, model, "video_only (or another pattern that keeps the image back)")
+
+
+def _has_what_is_withheld(question: Question, pattern: Pattern) -> bool:
+    """Whether the question has the image, or the video, that the pattern keeps back."""
+    keeps_image = "image" not in pattern.visuals or pattern.image != "own"
+    keeps_video = "video" not in pattern.visuals
+    return (keeps_image and bool(question.image_ids)) or (keeps_video and question.video_id is not None)
 
 
 def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> Signature:
@@ -170,9 +187,11 @@ def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> S
         if (last.configuration.pattern, first.configuration.pattern) == ("video_first", "image_first")
         and last.configuration.model_copy(update={"pattern": "image_first"}) == first.configuration
     ]
-    if not pairs:
-        return _needs(name, model, "video_first and image_first on the same grid")
+    both = tuple(question for question in dataset.questions if question.video_id is not None and question.image_ids)
+    if not pairs or not both:
+        return _needs(name, model, "video_first and image_first on the same grid, of questions with video and image")
     last, first = pairs[0]
+    dataset = replace(dataset, questions=both)
     overall = compare_results(dataset, last, first).overall
     difference = overall.paired.difference
     statement = (
@@ -211,8 +230,15 @@ def _find_yes_bias(dataset: Dataset, model: str, results: Sequence[Results]) -> 
 
 def _find_letter_preference(dataset: Dataset, model: str, results: Sequence[Results]) -> Iterator[Signature]:
     name = "one letter preferred"
-    questions = {question.question_id: question for question in dataset.questions if is_scorable(question)}
     for item in _complete(results):
+        profile = item.configuration.profile
+        questions = {
+            question.question_id: question
+            for question in dataset.questions
+            if question.options
+            and is_scorable(question)
+            and shows_letters(question, PROFILES[resolve_profile(profile, question.source)])
+        }
         chosen: list[tuple[str, int, set[int]]] = []
         for (question_id, rotation), row in item.rows.items():
             question = questions.get(question_id)

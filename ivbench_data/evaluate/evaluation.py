@@ -57,7 +57,7 @@ def evaluate_questions(
         model_identity=read_identity(answer),
         pattern=options.pattern,
         profile=options.profile,
-        grid=options.grid.identity if "video" in PATTERNS[options.pattern].visuals else None,
+        grid=options.grid.identity if _shows_video(dataset, options.pattern) else None,
         prompt_version=PROMPT_VERSION,
     )
     asker = Asker(dataset, workspace, options)
@@ -73,6 +73,11 @@ def evaluate_questions(
             else:
                 yield row
         yield from _ask(file, answer, pending, options.profile)
+
+
+def _shows_video(dataset: Dataset, pattern: str) -> bool:
+    shows = "video" in PATTERNS[pattern].visuals
+    return shows and any(question.video_id is not None for question in dataset.questions)
 
 
 def _recall(file: ResultsFile, question: Question, request: Request | Unasked, profile: str) -> EvaluationResult | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from ivbench_data.evaluate.wording import (
     word_like_paper,
     word_like_videoespresso,
     word_like_videoespresso_with_evidence,
+    word_like_vlm2bench,
     word_with_evidence,
 )
 from ivbench_data.manifests import load_manifest, manifest_names
@@ -105,6 +107,9 @@ PROFILES: dict[str, Profile] = {
         LETTERS,
         "VideoEspresso's wording with evidence, and its parser",
         shows_evidence=True,
+    ),
+    "vlm2bench": Profile(
+        word_like_vlm2bench, LETTERS, "VLM2-Bench's wording, and its parser of options", names_truths=True
     ),
 }
 """Every profile, by name; its parser has the same name in `answers.PARSERS`."""
@@ -210,6 +215,14 @@ def _window(evidence: Evidence) -> tuple[float, float]:
     return min(start, end), max(start, end) + 1
 
 
+def find_core_frames(pts_seconds: Sequence[float], moments: Sequence[float]) -> list[int]:
+    """Positions of the frames on screen at these moments, among the cached frames of all moments of the video.
+
+    Each is the last cached frame that has begun: the one on screen at the moment is among them, and none is between.
+    """
+    return sorted({max(0, bisect_right(pts_seconds, moment) - 1) for moment in moments})
+
+
 def choose_frames(
     choice: FrameChoice, pts_seconds: Sequence[float], evidence: Sequence[Evidence], video_id: str
 ) -> tuple[int, ...] | None:
@@ -240,6 +253,18 @@ def choose_frames(
     if not rest:
         raise InapplicableError("every frame shows the evidence")
     return rest
+
+
+def choose_core_frames(choice: FrameChoice, core_frames: Sequence[int], video_id: str) -> tuple[int, ...]:
+    """Positions of a question's own core frames to show, in order: these are its evidence.
+
+    Raises:
+        InapplicableError: the choice makes no sense for them, and why.
+    """
+    if choice == "no_evidence":
+        raise InapplicableError("every frame shows the evidence")
+    chosen = choose_frames("all" if choice == "evidence" else choice, core_frames, (), video_id)
+    return tuple(core_frames) if chosen is None else tuple(core_frames[at] for at in chosen)
 
 
 def _nearest(pts_seconds: Sequence[float], time_seconds: float) -> int:

@@ -27,7 +27,7 @@ from ivbench_data.evaluate.metrics.means import (
 )
 from ivbench_data.evaluate.metrics.units import Judged, Verdicts
 from ivbench_data.evaluate.results import Configuration, Results
-from ivbench_data.manifests import Manifest, PublishedResult, load_manifest, manifest_names
+from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.schema import NonEmpty, Question, Record, Seconds
 from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
 from ivbench_data.withdrawals import count_withdrawn
@@ -215,11 +215,6 @@ def score_results(
         denominators=_count(dataset, judged, manifest, workspace),
         bad_lines=len(results.bad_lines),
     )
-
-
-def find_manifest(dataset: Dataset) -> Manifest | None:
-    """The manifest of the dataset's benchmark, or None where there is none."""
-    return load_manifest(dataset.name) if dataset.name in manifest_names() else None
 
 
 def score(name: str, judged: Sequence[Judged], mean_of: MeanOf = "questions") -> Score:

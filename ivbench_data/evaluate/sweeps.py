@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.asker import AskOptions, write_grid_options
 from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.framefile import read_frame_file
 from ivbench_data.grids import GRID_SETS, count_visual_tokens, find_grids_of_budget
+from ivbench_data.sample import find_moments
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 
@@ -91,8 +95,21 @@ def find_missing_caches(dataset: Dataset, workspace: Workspace, points: Sequence
     here = [video.video_id for video in dataset.videos if workspace.find_video(video.video_id) is not None]
     lacking: dict[str, int] = {}
     shown = [point.options for point in points if "video" in PATTERNS[point.options.pattern].visuals]
+    moments = find_moments(dataset.questions)
     for grid in dict.fromkeys(options.grid for options in shown):
-        missing = sum(not workspace.cache_path(grid, video_id).is_file() for video_id in here)
+        # of a video whose questions name no core frame, no cache of them can be made
+        wanted = [video_id for video_id in here if grid.sampler != "core_frames" or video_id in moments]
+        missing = sum(not _has_cache(workspace, grid, video_id, moments.get(video_id, ())) for video_id in wanted)
         if missing:
             lacking[write_grid_options(grid)] = missing
     return lacking
+
+
+def _has_cache(workspace: Workspace, grid: FrameGrid, video_id: str, moments: Sequence[float]) -> bool:
+    path = workspace.cache_path(grid, video_id)
+    if grid.sampler != "core_frames" or not path.is_file():
+        return path.is_file()
+    try:
+        return shows_moments(read_frame_file(path), grid, moments)
+    except CacheError:
+        return True  # it is there, and damaged: the questions' rows say so

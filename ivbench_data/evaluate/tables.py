@@ -67,7 +67,8 @@ def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with
     Where the benchmark's own code would make other figures of the same replies, these follow. Below them, with
     `with_paper`, the paper's own rows, which are about another set of questions.
     """
-    tasks = list(dict.fromkeys(name for card in cards for name in card.tasks))
+    alone = [task.name for task in manifest.tasks if task.group is None] if manifest else []
+    tasks = list(dict.fromkeys((*alone, *(name for card in cards for name in card.tasks))))
     layout: list[tuple[str, str]] = []
     if manifest:
         for key in manifest.task_groups:

@@ -90,6 +90,21 @@ def _word_like_videoespresso(question: Question, options: Sequence[str], evidenc
     )
 
 
+def word_like_vlm2bench(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """VLM2-Bench's wording: a line end and the question as it is released, which says itself how to answer.
+
+    Options stand in the question's own text; where they are shown in another order than they are stored in, or the
+    released text is not there, they are written below it (code/*/test of github.com/vlm2-bench/VLM2-Bench at 7624b777).
+    """
+    released = question.raw.get("question") if question.raw is not None else None
+    if question.question_type != "mcq":
+        return f"\n{question.question}"
+    if isinstance(released, str) and tuple(options) == question.options:
+        return f"\n{released}"
+    listed = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"\n{question.question}\n{listed}"
+
+
 def find_evidence_text(question: Question) -> str | None:
     """The text that leads to the question's answer, where its benchmark gives one."""
     text = question.metadata.get("evidence_text")

@@ -36,12 +36,12 @@ from ivbench_data.evaluate.prompts import (
     resolve_profile,
 )
 from ivbench_data.evaluate.results import Configuration, Header, Results
-from ivbench_data.evaluate.scores import Scorecard, find_manifest, is_scorable, score_results
+from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.evaluate.wording import find_evidence_text
 from ivbench_data.exports.frames import list_frame_paths
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.images import find_image_fault
-from ivbench_data.manifests import Manifest
+from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
 
@@ -180,6 +180,8 @@ def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> Harne
     if request.video is not None:
         clip = read_frame_file(request.video.path)
         frames = list_frame_paths(frames_folder, asker.options.grid, clip, request.video.video_id)
+        if request.video.positions is not None:  # core frames are a question's own
+            frames = [frames[position] for position in request.video.positions]
     return HarnessRow(
         question=_without_raw(question),
         text=request.text,

@@ -8,17 +8,13 @@ with which digest, stands in `raw/hub.json`; from then on that revision is the o
 from __future__ import annotations
 
 import io
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
-from pydantic import Field, ValidationError
-
-from ivbench_data.dataset import Dataset, explain, read_jsonl, write_jsonl
-from ivbench_data.errors import DatasetError, EnvironmentProblemError, UsageError
+from ivbench_data.dataset import Dataset, read_jsonl, write_jsonl
+from ivbench_data.errors import EnvironmentProblemError, UsageError
 from ivbench_data.fetch.archives import (
     ArchiveRefusedError,
     copy_bounded,
@@ -26,29 +22,22 @@ from ivbench_data.fetch.archives import (
     iterate_members,
     normalise_name,
 )
-from ivbench_data.fetch.hub import HubListing, list_repository
 from ivbench_data.fetch.redaction import Redactor
+from ivbench_data.fetch.repository import Repository
 from ivbench_data.images import MAX_IMAGE_BYTES, find_image_fault, open_image
-from ivbench_data.manifests import Manifest, load_manifest, manifest_names
-from ivbench_data.schema import QueryImage, Record, SafeName, Sha256
-from ivbench_data.sources import SOURCES, import_dataset
-from ivbench_data.workspace import Workspace, claim_scratch_folder, digest_file, write_atomically, write_json
+from ivbench_data.manifests import Manifest, find_manifest_name, load_manifest
+from ivbench_data.schema import QueryImage, Record, SafeName
+from ivbench_data.sources import RELEASE_FILES, SOURCES, import_dataset
+from ivbench_data.workspace import (
+    Workspace,
+    digest_file,
+    write_atomically,
+)
 
+MAX_ANNOTATION_BYTES = 2**30
+"""One annotations file in an archive may have this many."""
 MAX_UNPACKED_BYTES = 64 * 2**30
 """All images of one archive together may have this many."""
-
-
-class HubRecord(Record):
-    """What `raw/hub.json` holds."""
-
-    repo_id: str
-    """The repository."""
-    revision: str
-    """The commit that was fetched first, and is fetched since."""
-    files: dict[str, Sha256] = Field(default_factory=dict)
-    """Digest of each file that was fetched."""
-    images: dict[SafeName, str] = Field(default_factory=dict)
-    """Where each image was found: a path in the repository, and after `!/` one in the archive."""
 
 
 class ImageResult(Record):
@@ -87,10 +76,11 @@ def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> 
     if manifest.release is None or name not in SOURCES:
         raise UsageError(f"the manifest of {name} names no annotations file to fetch: bring them in with `import`")
     workspace = Workspace(root, name)
-    file = workspace.raw / manifest.release.file_name
-    if file.is_file() and (workspace.folder / "dataset.json").is_file():
+    here = [workspace.raw / file_name for file_name in RELEASE_FILES[name]]
+    file = next((path for path in here if path.is_file()), None)
+    if file is not None and (workspace.folder / "dataset.json").is_file():
         return _describe_annotations(manifest, file, was_here=True, revision=None)
-    repository = _Repository.open(manifest, workspace, redact or Redactor())
+    repository = Repository.open(manifest, workspace, redact or Redactor())
     named = [path for path in repository.listing.files if PurePosixPath(path).name == manifest.release.file_name]
     if not named:
         shown = ", ".join(sorted(repository.listing.files)[:20])
@@ -101,14 +91,39 @@ def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> 
         )
     with repository.scratch() as scratch:
         fetched = repository.fetch(min(named, key=lambda path: (path.count("/"), path)), scratch)
+        if is_archive(fetched.name):
+            fetched = _unpack_annotations(fetched, RELEASE_FILES[name], scratch / "unpacked")
         import_dataset(name, fetched, root)
         repository.save()
+    file = next(path for path in here if path.is_file())
     return _describe_annotations(manifest, file, was_here=False, revision=repository.listing.revision)
+
+
+def _unpack_annotations(archive: Path, names: Sequence[str], folder: Path) -> Path:
+    """The folder with the annotation files that the archive holds, in whatever folder it holds them.
+
+    Raises:
+        EnvironmentProblemError: the archive cannot be read, or holds none of them.
+    """
+    found: dict[str, str] = {}
+    try:
+        for member, _, open_member in iterate_members(archive):
+            name = next((name for name in names if f"/{member}".endswith(f"/{name}") and name not in found), None)
+            if name is not None:
+                found[name] = member
+                with write_atomically(folder / name) as file:
+                    copy_bounded(open_member, file, MAX_ANNOTATION_BYTES)
+    except ArchiveRefusedError as error:
+        raise EnvironmentProblemError(f"{archive}: {error}") from error
+    if not found:
+        raise EnvironmentProblemError(f"{archive} holds no file of: {', '.join(names[:4])}")
+    return folder
 
 
 def _describe_annotations(manifest: Manifest, file: Path, was_here: bool, revision: str | None) -> AnnotationsResult:
     digest = digest_file(file)
-    promised = manifest.release.sha256 if manifest.release else None
+    release = manifest.release
+    promised = release.sha256 if release is not None and not is_archive(release.file_name) else None
     return AnnotationsResult(file, digest, was_here, revision, None if promised is None else promised == digest)
 
 
@@ -130,15 +145,16 @@ def fetch_images(
         if path.is_file() and find_image_fault(path) is None and image.sha256 in (None, digest_file(path)):
             yield ImageResult(image_id=image.image_id, status="ok")
         else:
-            wanted[normalise_name(image.image_id)] = image
+            wanted[_name_in_release(image)] = image
     if not wanted:
         return
-    manifest = load_manifest(dataset.name) if dataset.name in manifest_names() else None
+    name = find_manifest_name(dataset)
+    manifest = load_manifest(name) if name is not None else None
     if manifest is None or manifest.hub is None:
         for image in wanted.values():
             yield ImageResult(image_id=image.image_id, status="missing", reason="no repository is known to hold it")
         return
-    repository = _Repository.open(manifest, workspace, redact or Redactor())
+    repository = Repository.open(manifest, workspace, redact or Redactor())
     try:
         with repository.scratch() as scratch:
             yield from _Images(repository, workspace, wanted, notify or (lambda message: None)).fetch(scratch)
@@ -148,60 +164,10 @@ def fetch_images(
 
 
 @dataclass
-class _Repository:
-    """The benchmark's repository at its pinned revision, and what was fetched of it."""
-
-    workspace: Workspace
-    listing: HubListing
-    files: dict[str, str] = field(default_factory=dict)
-    images: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def open(cls, manifest: Manifest, workspace: Workspace, redact: Redactor) -> _Repository:
-        if manifest.hub is None:
-            raise UsageError(f"the manifest of {manifest.name} names no repository on the Hub")
-        record = _read_record(workspace)
-        if record is not None and record.repo_id != manifest.hub.repo_id:
-            record = None
-        revision = record.revision if record else manifest.hub.revision
-        listing = list_repository(manifest.hub.repo_id, manifest.hub.repo_type, revision, redact)
-        digests = {**manifest.hub.files, **(record.files if record else {})}
-        return cls(workspace, listing, digests, dict(record.images) if record else {})
-
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A folder for unfinished downloads; it outlives a kill, and goes when all is done."""
-        parent = self.workspace.folder / ".fetching" / "hub"
-        folder = claim_scratch_folder(parent)
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
-        for empty in (parent, parent.parent):
-            with suppress(OSError):  # another run's
-                empty.rmdir()
-
-    def fetch(self, path: str, folder: Path) -> Path:
-        """Where the file lies; its digest is that of the first fetch."""
-        file = self.listing.download(path, folder)
-        digest = digest_file(file)
-        if self.files.setdefault(path, digest) != digest:
-            raise EnvironmentProblemError(
-                f"{self.listing.repo_id}: {path} has the digest {digest}, where {self.files[path]} was recorded for "
-                f"revision {self.listing.revision}. If that is meant, delete {self.workspace.raw / 'hub.json'}"
-            )
-        return file
-
-    def save(self) -> None:
-        record = HubRecord(
-            repo_id=self.listing.repo_id, revision=self.listing.revision, files=self.files, images=self.images
-        )
-        write_json(self.workspace.raw / "hub.json", record.model_dump())
-
-
-@dataclass
 class _Images:
     """The search for images: loose files first, then archives, the smallest first."""
 
-    repository: _Repository
+    repository: Repository
     workspace: Workspace
     wanted: dict[str, QueryImage]
     notify: Callable[[str], None]
@@ -214,8 +180,8 @@ class _Images:
         files = self.repository.listing.files
         loose: dict[str, list[str]] = {}
         for path in sorted(files):
-            name = normalise_name(PurePosixPath(path).name)
-            if name in self.wanted:
+            name = self._find_wanted(path)
+            if name is not None:
                 loose.setdefault(name, []).append(path)
         if loose:
             self.notify(f"{len(loose)} images lie loose in {self.repository.listing.repo_id}")
@@ -227,10 +193,17 @@ class _Images:
             self.notify(f"downloading {path} ({files[path].size_bytes:,} bytes) to look for images in it")
             archive = self.repository.fetch(path, scratch)
             yield from self._take_members(path, archive)
-            archive.unlink()
+            if archive.is_relative_to(scratch):
+                archive.unlink()
         for name, image in self.wanted.items():
             if name not in self.taken:
                 yield self._describe_missing(name, image)
+
+    def _find_wanted(self, path: str) -> str | None:
+        """The name of the wanted image that a path ends with, the longest; None where it is none."""
+        parts = normalise_name(path.replace("\\", "/")).split("/")
+        ends = ("/".join(parts[at:]) for at in range(len(parts)))
+        return next((end for end in ends if end in self.wanted), None)
 
     def _take_loose(self, name: str, paths: list[str], scratch: Path) -> Iterator[ImageResult]:
         files = self.repository.listing.files
@@ -250,11 +223,13 @@ class _Images:
         unpacked = 0
         found: dict[str, str] = {}
         try:
-            for member, name, open_member in iterate_members(archive):
-                origin = f"{archive_path}!/{member}"
+            for member, _, open_member in iterate_members(archive):
+                origin, name = f"{archive_path}!/{member}", self._find_wanted(member)
+                if name is None:
+                    continue
                 if name in found:
                     self._compare_with_taken(name, found[name], origin, open_member)
-                elif name in self.wanted and name not in self.taken:
+                elif name not in self.taken:
                     found[name] = origin
                     if self._take(name, origin, open_member):
                         unpacked += self.workspace.image_path(self.wanted[name].image_id).stat().st_size
@@ -310,14 +285,10 @@ class _Images:
         )
 
 
-def _read_record(workspace: Workspace) -> HubRecord | None:
-    path = workspace.raw / "hub.json"
-    try:
-        return HubRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        raise DatasetError(f"{path}: {explain(error)}. Delete it to pin the repository anew") from error
+def _name_in_release(image: QueryImage) -> str:
+    """What an image is found by: the path that the release keeps it under, where it says so, else its name."""
+    path = image.source_metadata.get("path")
+    return normalise_name(path if isinstance(path, str) else image.image_id)
 
 
 def _record_images(workspace: Workspace) -> None:

@@ -21,9 +21,9 @@ from ivbench_data.fetch.options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor, secrets_of_address, secrets_of_cookies
 from ivbench_data.fetch.source_metadata import find_released_path
-from ivbench_data.manifests import load_manifest, manifest_names
+from ivbench_data.manifests import find_manifest
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES
+from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace
 
 ID_FIELD = "{video_id}"
 
@@ -123,7 +123,9 @@ class FolderSource:
         return Download(file=target)
 
 
-def open_sources(dataset: Dataset, options: FetchOptions, extractors: Sequence[type] | None = None) -> list[Source]:
+def open_sources(
+    dataset: Dataset, workspace: Workspace, options: FetchOptions, extractors: Sequence[type] | None = None
+) -> list[Source]:
     """The sources that the options name, in their order; nothing is asked of them yet.
 
     Raises:
@@ -131,7 +133,24 @@ def open_sources(dataset: Dataset, options: FetchOptions, extractors: Sequence[t
         MissingDependencyError: yt-dlp is needed and not there.
     """
     redact = make_redactor(options)
-    return [_open_source(text, dataset, options, redact, extractors) for text in dict.fromkeys(options.sources)]
+    return [
+        _open_source(text, dataset, workspace, options, redact, extractors) for text in dict.fromkeys(options.sources)
+    ]
+
+
+def uses_yt_dlp(dataset: Dataset, options: FetchOptions) -> bool:
+    """Whether any of the sources is asked with yt-dlp."""
+    return any(
+        source.startswith("http") or (source == "origin" and not _comes_with_release(dataset))
+        for source in options.sources
+    )
+
+
+def _comes_with_release(dataset: Dataset) -> bool:
+    """Whether the benchmark keeps its videos in its own repository: it has one, and no video has an address."""
+    manifest = find_manifest(dataset)
+    is_there = manifest is not None and manifest.hub is not None and manifest.video_url_template is None
+    return is_there and not any(video.url for video in dataset.videos)
 
 
 def make_redactor(options: FetchOptions) -> Redactor:
@@ -150,9 +169,18 @@ def make_redactor(options: FetchOptions) -> Redactor:
 
 
 def _open_source(
-    text: str, dataset: Dataset, options: FetchOptions, redact: Redactor, extractors: Sequence[type] | None
+    text: str,
+    dataset: Dataset,
+    workspace: Workspace,
+    options: FetchOptions,
+    redact: Redactor,
+    extractors: Sequence[type] | None,
 ) -> Source:
     scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if text == "origin" and _comes_with_release(dataset):
+        from ivbench_data.fetch.repository import ReleaseSource
+
+        return ReleaseSource(dataset, workspace, options.limits.max_bytes, redact)
     if scheme == "hf":
         from ivbench_data.fetch.hub import HubSource
 
@@ -177,7 +205,7 @@ def _open_addresses(
     proxies = [options.proxy.get_secret_value()] if options.proxy else getproxies().values()
     return AddressSource(
         label="origin" if is_origin else redact(text),
-        template=_find_template(dataset.name) if is_origin else text,
+        template=_find_template(dataset) if is_origin else text,
         is_origin=is_origin,
         is_polite=not local,
         options=options,
@@ -201,5 +229,6 @@ def find_yt_dlp_version() -> str:
     return str(version)
 
 
-def _find_template(dataset_name: str) -> str | None:
-    return load_manifest(dataset_name).video_url_template if dataset_name in manifest_names() else None
+def _find_template(dataset: Dataset) -> str | None:
+    manifest = find_manifest(dataset)
+    return manifest.video_url_template if manifest is not None else None

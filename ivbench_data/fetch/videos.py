@@ -94,8 +94,8 @@ def fetch_videos(
     """
     options = options or FetchOptions()
     videos = _select_videos(dataset, video_ids)
-    sources = open_sources(dataset, options, extractors)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    sources = open_sources(dataset, workspace, options, extractors)
     fingerprints, _ = read_fingerprints(workspace.folder / FINGERPRINTS)
     return _Run(workspace, options, sources, clock or Clock(), fingerprints).fetch(videos, limit)
 

@@ -194,7 +194,6 @@ def publish_folder(
         version = version.model_copy(update={"files": files})
         write_published(unfinished / FILE_NAME, version)
         if inspect is not None:
-            tell("trying to find what is hidden")
             inspect(unfinished)
         check_replaceable(folder, dataset.name)  # it may have been filled since
     return version

@@ -74,7 +74,7 @@ def _tell_how_to_load(facts: CardFacts) -> Iterator[str]:
     yield f'videos = load_dataset("{place}", "videos", split="videos")'
     yield "```"
     yield ""
-    yield "As checked records, with [ivbench-data](https://pypi.org/project/ivbench-data/):"
+    yield "As checked records, with `pip install ivbench-data`:"
     yield ""
     yield "```python"
     yield "import ivbench_data as iv"

@@ -13,7 +13,7 @@ from uuid import uuid4
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.changelog import write_changelog
-from ivbench_data.publish.changes import FIRST_VERSION, Changes, Draft, choose_version, find_changes
+from ivbench_data.publish.changes import FIRST_VERSION, Changes, choose_version, find_changes, make_draft
 from ivbench_data.publish.hidden import HiddenAnswers, hide_answers, read_answers, write_answers
 from ivbench_data.publish.media import GatheredImages
 from ivbench_data.publish.record import (
@@ -21,13 +21,11 @@ from ivbench_data.publish.record import (
     PublishedVersion,
     SplitRecipe,
     digest_question,
-    digest_what_is_scored,
     read_published,
 )
 from ivbench_data.publish.repository import Repository
 from ivbench_data.publish.secret import Secret, keep_secret, make_private_folder
 from ivbench_data.schema import QueryImage, Question, Video
-from ivbench_data.withdrawals import read_withdrawals
 from ivbench_data.workspace import Workspace, digest_file
 
 CHANGELOG: Final = "CHANGELOG.md"
@@ -161,6 +159,8 @@ def hide_splits(
     for name in names:
         if name not in splits:
             raise UsageError(f"there is no split {name!r} to hide the answers of; there are: {', '.join(splits)}")
+        if not splits[name]:
+            raise UsageError(f"the split {name!r} holds no question to hide the answer of: ask for more")
     hidden = {name: hide_answers(dataset, splits[name], secret) for name in dict.fromkeys(names)}
     questions: dict[str, Question] = {question.question_id: question for question in dataset.questions}
     videos: dict[str, Video] = {video.video_id: video for video in dataset.videos}
@@ -187,17 +187,11 @@ def compare_with_earlier(
 
     Hidden answers are compared with the earlier version's private files, where they are still here.
     """
-    questions = {question.question_id: question for question in public.dataset.questions}
-    draft = Draft(
-        splits=public.splits,
-        question_digests={
-            question_id: digest_question(question, images.digests_of(question))
-            for question_id, question in questions.items()
-        },
-        score_digests={question_id: digest_what_is_scored(question) for question_id, question in questions.items()},
-        hidden=[name for name, ids in public.splits.items() if any(questions[at].answers_hidden for at in ids)],
-        withdrawn=read_withdrawals(public.dataset.provenance),
-    )
+    digests = {
+        question.question_id: digest_question(question, images.digests_of(question))
+        for question in public.dataset.questions
+    }
+    draft = make_draft(public.dataset, public.splits, digests)
     if earlier is None:
         return find_changes(None, draft), []
     rescored: set[str] = set()

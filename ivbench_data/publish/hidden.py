@@ -64,7 +64,7 @@ class AnswersHeader(Record):
     questions: NonNegativeInt
     """How many lines follow, a question each."""
     rows_sha256: Sha256
-    """Digest of the public questions that they belong to; see `digest_questions`."""
+    """Digest of the public questions that they belong to; see `digest_rows`."""
     nonce: Sha256
     """Random to all but the owner, so that nobody can check a guess at the answers by the file's published digest."""
 
@@ -76,7 +76,7 @@ class HiddenAnswers:
     dataset: Dataset
     """What may be published: the questions with `answers_hidden`, their videos and images."""
     answers: tuple[Question, ...]
-    """The same questions in the same order, options ordered alike, with answer and all else but `raw`. Private."""
+    """The same questions in the same order, options ordered alike, with answer and all else. Private."""
     nonce: str = field(repr=False)
     """Of the answers file, from the secret: the same questions give the same file."""
     warnings: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ def hide_answers(dataset: Dataset, question_ids: Iterable[str], secret: bytes) -
         images=_keep_images(dataset, questions),
         questions=questions,
     )
-    nonce = _digest(secret, "nonce", digest_questions(questions)).hex()
+    nonce = _digest(secret, "nonce", digest_rows(questions)).hex()
     return HiddenAnswers(public, answers, nonce, tuple(_warn_of_releases(questions)))
 
 
@@ -134,7 +134,7 @@ def order_by_secret(question_id: str, options: Iterable[str], secret: bytes) -> 
     return tuple(sorted(options, key=lambda option: _digest(secret, question_id, option)))
 
 
-def digest_questions(questions: Iterable[Question]) -> str:
+def digest_rows(questions: Iterable[Question]) -> str:
     """SHA-256 of the questions as our JSON lines, without defaults, in the order of their ids: 64 digits."""
     lines = sorted((question.question_id, question.model_dump_json(exclude_defaults=True)) for question in questions)
     return hashlib.sha256("".join(f"{line}\n" for _, line in lines).encode()).hexdigest()
@@ -148,7 +148,7 @@ def _reorder(question: Question, secret: bytes) -> Question:
     """The question with its options in the secret's order."""
     options = order_by_secret(question.question_id, question.options, secret)
     index = options.index(question.answer) if question.answer is not None and options else None
-    changed = question.model_copy(update={"options": options, "answer_index": index, "raw": None})
+    changed = question.model_copy(update={"options": options, "answer_index": index})
     return Question.model_validate(changed.model_dump())
 
 
@@ -207,7 +207,7 @@ def write_answers(path: Path, hidden: HiddenAnswers, version: str, split: str) -
         version=version,
         split=split,
         questions=len(hidden.answers),
-        rows_sha256=digest_questions(hidden.dataset.questions),
+        rows_sha256=digest_rows(hidden.dataset.questions),
         nonce=hidden.nonce,
     )
     with write_atomically(path, mode=0o600) as file:

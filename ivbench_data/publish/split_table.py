@@ -80,12 +80,15 @@ def make_split_table(rows: Sequence[SplitRow]) -> Table:
     columns = ("", *(row.name for row in rows))
 
     def count(row: SplitRow, task: str) -> str:
-        return f"{row.tasks[task]:,} ({100 * row.shares[task]:.1f} %)"
+        return f"{row.tasks[task]:,} ({100 * row.shares[task]:.1f}%)"
 
     def deviation(row: SplitRow) -> str | None:
         if row.name == "all" or row.largest_deviation is None:
             return None
-        return f"{percent(row.largest_deviation)} % ({row.deviating_task})"
+        return f"{percent(row.largest_deviation)}%"
+
+    def deviating(row: SplitRow) -> str | None:
+        return row.deviating_task if row.name != "all" and row.largest_deviation else None
 
     return Table(
         columns,
@@ -96,6 +99,7 @@ def make_split_table(rows: Sequence[SplitRow]) -> Table:
             ("videos", *(row.videos for row in rows)),
             ("images", *(row.images for row in rows)),
             *((task, *(count(row, task) for row in rows)) for task in (rows[0].tasks if rows else ())),
-            ("largest deviation of a task's share", *map(deviation, rows)),
+            ("largest deviation", *map(deviation, rows)),
+            ("of the share of", *map(deviating, rows)),
         ),
     )

@@ -79,7 +79,8 @@ def plan_splits(
 
     Args:
         dataset: the questions.
-        requests: names and sizes; by default those of `previous`, else one split `test` with everything.
+        requests: names and sizes; by default those of `previous`, as far as they still fit, else one split `test` with
+            everything.
         workspace: where fingerprints and images lie, by which near-duplicates are found.
         previous: an earlier version, whose questions stay in their splits.
         salt: what the order is hashed with; by default that of `previous`, else a fixed one.
@@ -87,16 +88,26 @@ def plan_splits(
     Raises:
         UsageError: the requests cannot be met, or leave out a split that was published.
     """
+    is_repeated = previous is not None and not requests
     requests = tuple(requests) or _repeat_requests(previous)
     check_requests(requests)
     names = [request.name for request in requests]
     published = _check_previous(dataset, names, previous)
     if salt is None:
         salt = previous.split_recipe.salt if previous and previous.split_recipe else DEFAULT_SALT
-    targets = set_targets(requests, len(dataset.questions))
+    warnings: list[str] = []
+    try:
+        targets = set_targets(requests, len(dataset.questions))
+    except UsageError as error:
+        if not is_repeated:
+            raise
+        # questions were removed, which must not keep anybody from publishing what is left
+        warnings.append(f"The earlier version's sizes no longer fit, and each split keeps what it holds: {error}.")
+        held = Counter(published.values())
+        targets = [*(held[name] for name in names), len(dataset.questions) - held.total()]
     clustering = find_clusters(dataset, workspace)
     labels = _label_questions(dataset, workspace)
-    warnings = list(clustering.unknown)
+    warnings += clustering.unknown
     loads: list[Load] = []
     members: list[tuple[Question, ...]] = []
     for cluster in clustering.clusters:
@@ -112,19 +123,21 @@ def plan_splits(
     ids: list[list[str]] = [[] for _ in targets]
     for question in dataset.questions:
         ids[split_of[question.question_id]].append(question.question_id)
-    warnings += [f"The split {name} holds no question." for name, held in zip(names, ids, strict=False) if not held]
-    largest = max((len(cluster.questions) for cluster in clustering.clusters), default=0)
-    if largest > LARGE_CLUSTER * len(dataset.questions):
-        warnings.append(f"{largest:,} questions hang together, and no split can part them.")
+    warnings += [f"The split {name} holds no question." for name, own in zip(names, ids, strict=False) if not own]
+    for cluster in clustering.clusters:
+        videos = {question.video_id for question in cluster.questions} - {None}
+        if len(cluster.questions) > LARGE_CLUSTER * len(dataset.questions) and len(videos) != 1:
+            told = f"{len(cluster.questions):,} questions of {len(videos):,} videos"
+            warnings.append(f"{told} hang together, and no split can part them.")
     return SplitPlan(
         dataset=dataset.name,
         salt=salt,
         requests=requests,
         targets=dict(zip(names, targets, strict=False)),
-        splits={name: tuple(held) for name, held in zip(names, ids, strict=False)},
+        splits={name: tuple(own) for name, own in zip(names, ids, strict=False)},
         left_out=tuple(ids[-1]),
         clusters=len(clustering.clusters),
-        largest_cluster=largest,
+        largest_cluster=max((len(cluster.questions) for cluster in clustering.clusters), default=0),
         links=tuple(f"{link.kind} {link.first} and {link.second}: {link.reason}" for link in clustering.links),
         warnings=tuple(warnings),
     )

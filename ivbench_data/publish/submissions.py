@@ -6,7 +6,8 @@ A submission is JSON lines, one a question, in any order, each with one of two w
     {"question_id": "v1_1", "answer_index": 2}
 
 A `reply` is what a model said, read by the same parser as our own evaluation, with letters in the order of the options
-as published. An `answer_index` is a position among these, from 0. A question that is left out counts as wrong.
+as published. An `answer_index` is a position among these, from 0. A question that is left out counts as wrong. Tasks
+are scored by the metrics that the benchmark's manifest names.
 """
 
 from __future__ import annotations
@@ -154,6 +155,7 @@ def _judge(submission: Submission, questions: Iterable[Question]) -> Iterable[Ev
             question_id=question.question_id,
             reply=reply,
             answer_index=judgement.answer_index,
+            value=judgement.value,
             correct=judgement.correct,
             metadata={"rule": judgement.rule if reply is not None else "given"},
         )

@@ -9,6 +9,7 @@ finishes. What is deleted is found by looking at what is there, so it can be run
 - `raw/` stays. It is the annotations as they were released, holds no frame of the video, and is never published; its
   digest says where all else comes from. To import it again does not bring the video back.
 - `ledger/` and `results/` stay: what was tried, reviewed and answered. Scores pass over questions that are withdrawn.
+- `private/` stays: the answers of versions that were published. The next version has its own.
 - Pages in `reports/` that hold pictures are deleted, and made again by the commands that made them.
 - What was exported, published or pushed elsewhere is out of reach: the next version leaves it out, and says so.
 """
@@ -216,6 +217,8 @@ class _Takedown:
                 yield f"raw/{path.name}, the annotations as released; importing them again does not bring it back"
         if list_folder(self.workspace.folder / "results", "*.jsonl"):
             yield "results/: what was answered to its questions; scores pass over it"
+        if list_folder(self.workspace.private, "answers-*.jsonl"):
+            yield "private/: the hidden answers of versions that were published"
         if self.workspace.ledger.is_dir():
             yield "ledger/: what was tried and reviewed"
         for finding in check_near_duplicate_videos(self.dataset, CheckContext(self.workspace)):

@@ -1,9 +1,9 @@
 """Does a frame grid, or a selection of frames, show the evidence at all? No model, and no frames where times are known.
 
-Evidence is *seen* when a frame that is shown begins within it. A moment stands for the second that begins with it, as
-locations are written in whole seconds. What cannot be judged is counted by its reason, never guessed: the whole video
-as evidence (any frame is inside it), none, a range that ends before it starts, one that begins after the video ends, a
-video of unknown length.
+Evidence is *seen* when a frame that is shown begins within it; a core frame shows its moment, whenever it began. A
+moment stands for the second that begins with it, as locations are written in whole seconds. What cannot be judged is
+counted by its reason, never guessed: the whole video as evidence (any frame is inside it), none, a range that ends
+before it starts, one that begins after the video ends, a video of unknown length.
 
 When each frame is shown comes from, in this order: the grid's own cache file; the video file's packets; the length that
 the dataset knows (from the release or from the source, as fetching recorded it); a length that the caller assumes. For
@@ -23,11 +23,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
 
+from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
 from ivbench_data.decode import VideoScan, scan_video
 from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.framefile import read_frame_file
-from ivbench_data.sample import sample_indices
+from ivbench_data.sample import find_moments, moments_of, sample_indices
 from ivbench_data.schema import FrameGrid, FrameSelection, NonEmpty, Question, Record, Seconds, Video
 from ivbench_data.statistics import (
     Estimate,
@@ -169,18 +170,20 @@ def cover_questions(
     for video, questions in _group_by_video(dataset):
         timing: VideoTiming | None = None
         has_timing = False
+        moments = find_moments(questions).get(video.video_id, ())
         for grid in grids:
-            shown = _read_cached_times(workspace, grid, video.video_id)
+            shown = _read_cached_times(workspace, grid, video.video_id, moments)
             source: TimeSource = "cache"
             if not has_timing and any(_spans_of(question) for question in questions):
                 timing, has_timing = find_timing(workspace, video, options), True
             if shown is None and timing is not None:
-                shown, source = _sample_times(timing, grid), timing.source
+                shown, source = _sample_times(timing, grid, moments), timing.source
             # frames that are there tell more of the length than an assumption
             is_guess = timing is None or (source == "cache" and timing.source == "assumed")
             duration = None if is_guess or timing is None else timing.duration_seconds
             for question in questions:
-                yield _judge(question, grid.identity, shown, source, duration, options)
+                own = _show_core_frames(question, shown, duration) if grid.sampler == "core_frames" else shown
+                yield _judge(question, grid.identity, own, source, duration, options)
 
 
 def cover_selections(
@@ -261,17 +264,31 @@ def _group_by_video(dataset: Dataset) -> Iterator[tuple[Video, list[Question]]]:
         yield videos.get(video_id, Video(video_id=video_id)), of_video
 
 
-def _read_cached_times(workspace: Workspace, grid: FrameGrid, video_id: str) -> list[float] | None:
+def _read_cached_times(
+    workspace: Workspace, grid: FrameGrid, video_id: str, moments: Sequence[float]
+) -> list[float] | None:
     try:
-        times: list[float] = read_frame_file(workspace.cache_path(grid, video_id)).pts_seconds.tolist()
+        clip = read_frame_file(workspace.cache_path(grid, video_id))
     except CacheError:
         return None
-    return sorted(times)
+    times: list[float] = clip.pts_seconds.tolist()
+    return sorted(times) if shows_moments(clip, grid, moments) else None
 
 
-def _sample_times(timing: VideoTiming, grid: FrameGrid) -> list[float]:
+def _show_core_frames(
+    question: Question, shown: Sequence[float] | None, duration_seconds: float | None
+) -> list[float] | None:
+    """When the question's own core frames are on screen; the frames themselves may have begun before."""
+    if not shown:
+        return None if shown is None else []
+    return [moment for moment in moments_of(question) if duration_seconds is None or moment <= duration_seconds]
+
+
+def _sample_times(timing: VideoTiming, grid: FrameGrid, moments: Sequence[float]) -> list[float]:
     try:
-        indices = sample_indices(grid, timing.pts, timing.time_base, timing.average_rate, timing.duration_seconds)
+        indices = sample_indices(
+            grid, timing.pts, timing.time_base, timing.average_rate, timing.duration_seconds, moments
+        )
     except ValueError:
         return []
     return timing.seconds_of(indices)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from pydantic import PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import MissingDependencyError
+from ivbench_data.sample import CONSTANT_SAMPLERS
 from ivbench_data.schema import FrameGrid, NonEmpty, Record, Sampler
 from ivbench_data.statistics import Estimate
 from ivbench_data.validate.coverage import OVERALL, CoverageOptions, cover_questions, summarise_coverage
@@ -36,7 +37,7 @@ def compute_curve(
     root: Path,
     options: CoverageOptions | None = None,
     frame_counts: Sequence[int] = FRAME_COUNTS,
-    samplers: Sequence[Sampler] = get_args(Sampler),
+    samplers: Sequence[Sampler] = CONSTANT_SAMPLERS,
 ) -> Iterator[CurvePoint]:
     """A point for each sampler and frame count; none where no question could be judged."""
     grids = {

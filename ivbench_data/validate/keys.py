@@ -72,9 +72,14 @@ def check_answer_is_sibling_distractor(dataset: Dataset, context: CheckContext) 
 
 
 def check_image_reused(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Query images that several questions show; a warning when the questions are about different videos."""
+    """Query images that several questions show; a warning when the questions are about different videos.
+
+    Questions without a video share images by design, as the two halves of a pair do: nothing is said of them.
+    """
     users: dict[str, list[Question]] = {}
     for question in dataset.questions:
+        if question.video_id is None:
+            continue
         for image_id in dict.fromkeys(question.image_ids):
             users.setdefault(image_id, []).append(question)
     for image_id, questions in users.items():

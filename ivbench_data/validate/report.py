@@ -208,7 +208,7 @@ def _head(dataset: Dataset, findings: Sequence[Finding], hides: bool) -> Iterato
             worst[finding.question_id] = min(rank, worst.get(finding.question_id, rank))
     counted = Counter(worst.values())
     tiles = [
-        ("", len(dataset.questions), f"questions on {len(dataset.videos):,} videos"),
+        ("", len(dataset.questions), f"questions {dataset.describe_media()}"),
         ("error", counted[0], "questions with errors"),
         ("warning", counted[1], "more with warnings"),
         ("info", counted[2], "more with remarks only"),

@@ -33,10 +33,10 @@ _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 
 
 def check_no_image_reference(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Questions with a query image that never speak of it: a reader cannot know what the image is for."""
+    """Questions with an image beside a video that never speak of it: a reader cannot know what the image is for."""
     for question in dataset.questions:
         text = question.question
-        if not question.image_ids or not _LATIN.search(text) or _IMAGE_WORDS.search(text):
+        if not question.image_ids or question.video_id is None or not _LATIN.search(text) or _IMAGE_WORDS.search(text):
             continue
         pointing = _POINTING_WORDS.search(text)
         told = f"only points at it ({quote(pointing[0])})" if pointing else "does not speak of it"
@@ -50,10 +50,10 @@ def check_no_image_reference(dataset: Dataset, context: CheckContext) -> Iterato
 
 
 def check_no_video_reference(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Questions on a video that never speak of it: it may be enough to look at the image."""
+    """Questions with a video beside an image that never speak of it: it may be enough to look at the image."""
     for question in dataset.questions:
         text = question.question
-        if question.video_id is None or not _LATIN.search(text) or _VIDEO_WORDS.search(text):
+        if question.video_id is None or not question.image_ids or not _LATIN.search(text) or _VIDEO_WORDS.search(text):
             continue
         yield find_on(
             question,

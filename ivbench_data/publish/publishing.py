@@ -1,0 +1,109 @@
+"""From a dataset to a published version, all steps in their order: hide, compare, number, build, attack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import DatasetError
+from ivbench_data.publish.build import PublishOptions, publish_folder
+from ivbench_data.publish.changes import Changes
+from ivbench_data.publish.edition import (
+    Earlier,
+    answers_path,
+    check_whole,
+    compare_with_earlier,
+    find_secret,
+    hide_splits,
+    make_edition,
+)
+from ivbench_data.publish.hidden import read_answers
+from ivbench_data.publish.media import GatheredImages, gather_images
+from ivbench_data.publish.record import PublishedVersion
+from ivbench_data.publish.secret import Secret
+from ivbench_data.publish.selfcheck import SelfCheckReport, check_published
+from ivbench_data.publish.splits import SplitPlan
+from ivbench_data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version that was written, and what is to be told of it."""
+
+    version: PublishedVersion
+    """What its `publish.json` says."""
+    changes: Changes
+    """What it changes against the version before."""
+    images: GatheredImages
+    """Its query images, and those that are absent."""
+    answers: Mapping[str, Path]
+    """The private answers file of each hidden split."""
+    self_check: SelfCheckReport | None
+    """What attacks on it came to; None where nothing is hidden."""
+    secret: Secret | None
+    """The secret that orders its hidden options; None where nothing is hidden."""
+    warnings: tuple[str, ...]
+    """What is not as it could be, in sentences."""
+
+
+def publish_dataset(
+    dataset: Dataset,
+    plan: SplitPlan,
+    folder: Path | str,
+    workspace: Workspace,
+    options: PublishOptions | None = None,
+    *,
+    earlier: Earlier | None = None,
+    hidden: Sequence[str] = (),
+    secret_file: Path | None = None,
+    wanted_version: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Published:
+    """Publish the splits of a plan as a folder; `tell` is told each step.
+
+    Args:
+        dataset: the questions, with their answers.
+        plan: which question is in which split.
+        folder: what is written; an earlier version of the same dataset there is replaced whole.
+        workspace: where images, media, secret and hidden answers lie.
+        options: how it is written.
+        earlier: the version that this one follows, from `read_earlier` or `fetch_earlier`.
+        hidden: splits whose answers are kept back; see `choose_hidden`.
+        secret_file: the secret that orders hidden options, where it is not in the workspace.
+        wanted_version: `major`, `minor`, `patch`, or a number.
+        tell: told each step.
+
+    Raises:
+        UsageError: the folder holds something else, a split or a version cannot be, or the secret is missing.
+        DatasetError: lines of the dataset cannot be read, query images are absent and may not be, or a hidden answer
+            can be found; then nothing is published.
+        StorageError: the folder cannot be written.
+        MissingDependencyError: `datasets` is not installed.
+    """
+    options, tell = options or PublishOptions(), tell or (lambda step: None)
+    check_whole(dataset)
+    secret = find_secret(earlier, workspace, secret_file) if hidden else None
+    public = hide_splits(dataset, plan.splits, hidden, secret.value if secret is not None else b"")
+    tell("looking at the query images")
+    images = gather_images(public.dataset, public.dataset.questions, workspace)
+    if images.faults and not options.allow_missing_images:
+        raise DatasetError(images.tell_faults(dataset.name))
+    changes, doubts = compare_with_earlier(public, images, earlier, workspace)
+    edition = make_edition(public, changes, earlier, workspace, wanted_version, plan.recipe)
+    answers = {name: answers_path(workspace, name, edition.version) for name in public.hidden}
+    checked: list[SelfCheckReport] = []
+
+    def look_for_answers(unfinished: Path) -> None:
+        tell("looking for the hidden answers, as others might")
+        checked.append(check_published(unfinished, *map(read_answers, answers.values())))
+        if not checked[0].passed:
+            raise DatasetError(f"nothing was published: {checked[0].describe()}")
+
+    inspect = look_for_answers if answers else None
+    version = publish_folder(
+        public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, tell=tell
+    )
+    warnings = (*plan.warnings, *public.warnings, *doubts, *(secret.warnings if secret is not None else ()))
+    return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
