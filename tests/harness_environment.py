@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from evaluation_dataset import make_dataset, make_media
+from PIL import Image
 
 from ivbench_data.cache import CacheOptions, cache_frames
 from ivbench_data.dataset import Dataset
@@ -135,3 +136,37 @@ def make_hostile_media(root: Path) -> Dataset:
     for question, own in zip(dataset.questions, make_dataset().questions, strict=False):
         shutil.copy(plain / "tiny" / "images" / own.image_ids[0], workspace.image_path(question.image_ids[0]))
     return dataset
+
+
+def make_cue_media(root: Path) -> tuple[Dataset, dict[str, str]]:
+    """VLM2-Bench in small, with replies: pairs that count together, counts that earn parts, tasks that weigh alike."""
+    questions, replies = [], {}
+    for pair, told in enumerate([("True", "False"), ("True", "True"), ("F", "T"), ("False.", "I do not know")]):
+        for half, truth in enumerate(("True", "False")):
+            question = Question(
+                question_id=f"gc_mat_{pair}_{truth}", image_ids=(f"{pair}.png",), question=f"Is it so, {pair}, {half}?",
+                question_type="tf", options=("True", "False"), answer=truth, answer_index=half, task="GC Mat",
+                group_id=f"gc_mat_{pair}", source="vlm2bench",
+            )  # fmt: skip
+            questions.append(question)
+            replies[question.question_id] = told[half]
+    for number, told_number in enumerate(("2", "three of them", "none", "4")):
+        images = tuple(f"{image}.png" for image in range(4 if number == 0 else 3))
+        question = Question(
+            question_id=f"oc_cnt_{number}", image_ids=images, question="How many?", question_type="numeric", answer="3",
+            task="OC Cnt", source="vlm2bench",
+        )  # fmt: skip
+        questions.append(question)
+        replies[question.question_id] = told_number
+    names = ("0.png", "1.png", "2.png", "3.png")
+    dataset = Dataset("vlm2bench", images=tuple(map(_make_image, names)), questions=tuple(questions))
+    folder = dataset.save(root).images
+    folder.mkdir()
+    for number, name in enumerate(names):
+        Image.new("RGB", (20 + number, 10), (number, 0, 0)).save(folder / name)
+    (folder / "3.png").unlink()  # a pair and a count cannot be asked
+    return dataset, replies
+
+
+def _make_image(name: str) -> QueryImage:
+    return QueryImage(image_id=name)

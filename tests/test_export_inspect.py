@@ -15,6 +15,7 @@ from harness_environment import (
     DEMO_GRID,
     describe_distribution,
     find_python,
+    make_cue_media,
     make_demo_root,
     make_hostile_media,
     run_offline,
@@ -27,9 +28,9 @@ from ivbench_data.evaluate.asker import AskOptions
 from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.exports.frames import export_frames
 from ivbench_data.exports.harness import Figure, HarnessOptions
+from ivbench_data.exports.harness_figures import name_metrics
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.inspect_ai import export_inspect
-from ivbench_data.exports.lmms_eval_task import name_metrics
 
 MODEL = Path(__file__).parent / "inspect_ai_recorded.py"
 SHOWN = 30
@@ -65,19 +66,19 @@ def demo(demo_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assert_the_same_figures(figures: dict[str, float], card: Scorecard, metrics: dict[Figure, str]) -> None:
     """Every figure that inspect_ai tells is ours, to the last bit, and it tells all of ours."""
-    ours = {metrics[Figure("group", key)]: score for key, score in card.groups.items()}
+    ours = {"overall": card.overall}
+    ours |= {metrics[Figure("group", key)]: score for key, score in card.groups.items() if score.evaluated}
     ours |= {metrics[Figure("task", key)]: score for key, score in card.tasks.items()}
     assert card.overall.accuracy is not None
     expected = {name: score.accuracy.value for name, score in ours.items() if score.accuracy is not None}
-    expected |= {
-        "accuracy": card.overall.accuracy.value,
-        "accuracy interval from": card.overall.accuracy.low,
-        "accuracy interval to": card.overall.accuracy.high,
-        "missing": card.overall.missing,
-        "accuracy with missing as wrong": card.overall_with_missing_as_wrong,
-    }
     errors = {f"stderr of {name}" for name in ours if name in expected}
-    assert {name for name in figures if name.startswith("stderr")} == {"stderr", *errors}
+    assert {name for name in figures if name.startswith("stderr")} == errors
+    expected |= {
+        "overall interval from": card.overall.accuracy.low,
+        "overall interval to": card.overall.accuracy.high,
+        "missing": card.overall.missing,
+        "overall with missing as wrong": card.overall_with_missing_as_wrong,
+    }
     assert {name: value for name, value in figures.items() if not name.startswith("stderr")} == expected
 
 
@@ -151,7 +152,15 @@ def test_hostile_texts_are_shown_and_scored_as_they_are(tmp_path: Path) -> None:
         cards.append(score_ourselves(dataset, root, AskOptions(grid=GRID, profile=profile), replies))
         ordered = [replies[row.question.question_id] for row in folders[-1].rows]
         spec.append({"folder": str(folder), "task": "ivbench_task.py", "task_args": {}, "replies": ordered})
-    for run, card, folder in zip(run_recorded(python, spec, tmp_path / "home"), cards, folders, strict=True):
+    cues, cue_replies = make_cue_media(tmp_path / "cues")
+    list(export_inspect(cues, tmp_path / "cue_task", HarnessOptions(), tmp_path / "cues"))
+    ordered = [cue_replies[row.question.question_id] for row in read_harness_folder(tmp_path / "cue_task").rows]
+    spec.append({"folder": str(tmp_path / "cue_task"), "task": "ivbench_task.py", "task_args": {}, "replies": ordered})
+    *told, of_cues = run_recorded(python, spec, tmp_path / "home")
+    card = score_ourselves(cues, tmp_path / "cues", AskOptions(), cue_replies)
+    assert (card.overall.evaluated, card.overall.missing) == (9, 3)
+    assert_the_same_figures(of_cues["figures"], card, name_metrics(read_harness_folder(tmp_path / "cue_task").figures))
+    for run, card, folder in zip(told, cards, folders, strict=True):
         assert_the_same_figures(run["figures"], card, name_metrics(folder.figures))
         assert (run["scored"], run["unscored"]) == (8, 1)  # one has a hidden answer
         texts = {row.question.question_id: row.text for row in folder.rows}
@@ -173,7 +182,7 @@ def test_missing_media_are_samples_that_stay_unscored(tmp_path: Path) -> None:
     spec = [{"folder": str(folder), "task": "ivbench_task.py", "task_args": {}, "replies": ["A"]}]
     (run,) = run_recorded(python, spec, tmp_path / "home")
     assert (run["scored"], run["unscored"], run["figures"]["missing"]) == (1, 7, 7)
-    assert run["figures"]["accuracy with missing as wrong"] == 1 / 8
+    assert run["figures"]["overall with missing as wrong"] == 1 / 8
     assert [sample["id"] for sample in run["samples"] if sample["was_asked"]] == ["alpha_0"]
     silent = [sample for sample in run["samples"] if not sample["was_asked"]]
     assert all("there is no image" in sample["explanation"] for sample in silent)

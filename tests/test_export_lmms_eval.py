@@ -16,6 +16,7 @@ from harness_environment import (
     DEMO_GRID,
     describe_distribution,
     find_python,
+    make_cue_media,
     make_demo_root,
     make_hostile_media,
     run_offline,
@@ -29,9 +30,10 @@ from ivbench_data.evaluate.asker import AskOptions
 from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.exports.frames import export_frames
 from ivbench_data.exports.harness import Figure, HarnessOptions, HarnessRow
+from ivbench_data.exports.harness_figures import name_metrics
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.lmms_eval import export_lmms_eval, name_task, packaged_tasks, write_packaged_task
-from ivbench_data.exports.lmms_eval_task import find_documents, make_documents, name_metrics
+from ivbench_data.exports.lmms_eval_task import find_documents, make_documents
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.workspace import Workspace
 
@@ -172,7 +174,8 @@ def assert_the_same_figures(figures: dict[str, Any], card: Scorecard, metrics: d
     scores |= {Figure("group", key): score for key, score in card.groups.items()}
     scores |= {Figure("task", key): score for key, score in card.tasks.items()}
     for figure, score in scores.items():
-        assert figures.get(f"{metrics[figure]},none") == (score.accuracy.value if score.accuracy else None), figure
+        told = figures.get(f"{metrics.get(figure)},none")
+        assert told == (score.accuracy.value if score.accuracy else None), figure
     assert card.overall.accuracy is not None
     assert figures["overall interval from,none"] == card.overall.accuracy.low
     assert figures["overall interval to,none"] == card.overall.accuracy.high
@@ -257,7 +260,14 @@ def test_chat_and_simple_models_see_the_same_and_score_the_same(tmp_path: Path) 
         for chat in (False, True):
             common = {"include_path": str(folder / "tasks"), "task": name_task("tiny")}
             spec.append({**common, "replies": replies, "chat": chat})
-    told = run_recorded(python, spec, tmp_path / "home")
+    cues, cue_replies = make_cue_media(tmp_path / "cues")
+    list(export_lmms_eval(cues, tmp_path / "cue_task", HarnessOptions(), tmp_path / "cues"))
+    where = {"include_path": str(tmp_path / "cue_task" / "tasks"), "task": name_task("vlm2bench")}
+    spec.append({**where, "replies": cue_replies, "chat": False})
+    *told, of_cues = run_recorded(python, spec, tmp_path / "home")
+    card = score_ourselves(cues, tmp_path / "cues", AskOptions(), cue_replies)
+    assert (card.overall.evaluated, card.overall.missing) == (9, 3)
+    assert_the_same_figures(of_cues["figures"], card, name_metrics(read_harness_folder(tmp_path / "cue_task").figures))
     metrics = name_metrics(folders[0].figures)
     for number, run in enumerate(told):
         card, folder = cards[number // 2], folders[number // 2]

@@ -118,6 +118,7 @@ def test_a_home_folder_is_never_replaced(run_publish: RunCli, tmp_path: Path) ->
         (["--to", "hf://nobody"], "give organisation/name"),
         (["--to", "out", "--yes"], "are for a push"),
         (["--to", "out", "--pr"], "are for a push"),
+        (["--to", "out", "--public"], "are for a push"),
         (["--to", "out", "--secret-file", "secret"], "belongs to --hide-answers"),
         (["--to", "out", "--grid", "8x72"], "belongs to --include frames"),
         (["--to", "out", "--include", "frames", "--grid", "8by72"], "8by72"),
@@ -320,6 +321,17 @@ def test_a_push_makes_the_repository_what_the_folder_is(run_publish: RunCli, tmp
     document = json.loads(pushed.out)
     assert document["push"]["status"] == "pushed"
     assert hub.published_files("lab/mine") == contents(tmp_path / "root" / "mine" / "published")
+
+
+def test_a_new_repository_is_private_until_it_is_made_public(run_publish: RunCli, hub: LoopbackHub) -> None:
+    first = run_publish("--to", "hf://lab/mine", "--yes", "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["push"]["is_private"]
+    assert hub.published_files("lab/mine") is None
+    public = run_publish("--to", "hf://lab/mine", "--yes", "--public", "--json")
+    assert public.code == 0, public.err
+    assert not json.loads(public.out)["push"]["is_private"]
+    assert "publish.json" in (hub.published_files("lab/mine") or {})
 
 
 def test_the_version_on_the_hub_is_the_one_before(run_publish: RunCli, tmp_path: Path, hub: LoopbackHub) -> None:

@@ -65,6 +65,9 @@ Examples:
     "--yes/--dry-run", "really", default=False, help="Push, or show what a push would do.  [default: --dry-run]"
 )
 @click.option("--pr", "as_pull_request", is_flag=True, help="Open a pull request instead of writing to main.")
+@click.option(
+    "--public/--private", default=None, help="Who sees the repository.  [default: as it is; a new one is private]"
+)
 @dataset_option
 @root_option
 @json_option
@@ -83,6 +86,7 @@ def command(
     license_name: str | None,
     really: bool,
     as_pull_request: bool,
+    public: bool | None,
     dataset: str,
     root: Path,
     as_json: bool,
@@ -101,8 +105,8 @@ def command(
 
     workspace = Workspace(root, dataset)
     target = _find_target(to, workspace, only_plan)
-    if target.repo_id is None and (really or as_pull_request):
-        raise UsageError("--yes and --pr are for a push: give --to hf://organisation/name")
+    if target.repo_id is None and (really or as_pull_request or public is not None):
+        raise UsageError("--yes, --pr, --public and --private are for a push: give --to hf://organisation/name")
     if only_plan and hidden:
         raise UsageError("--plan writes nothing, so there is nothing to hide: give one of them")
     if version is not None and bump is not None:
@@ -135,7 +139,7 @@ def command(
     if not as_json:
         _show(published, target.folder)
     if target.repo_id is not None:
-        document["push"] = _push(target, really, as_pull_request, as_json)
+        document["push"] = _push(target, really, as_pull_request, public, as_json)
     if as_json:
         print_json(document)
     elif target.repo_id is None:
@@ -265,13 +269,13 @@ def _show(published: Published, folder: Path) -> None:
         say(warning, style="yellow")
 
 
-def _push(target: Target, really: bool, as_pull_request: bool, quiet: bool) -> dict[str, Any]:
+def _push(target: Target, really: bool, as_pull_request: bool, public: bool | None, quiet: bool) -> dict[str, Any]:
     """Show what the push would change, and do it when asked to."""
     from ivbench_data.cli.console import format_bytes, print_table, say
     from ivbench_data.publish.push import PLAN_COLUMNS, describe_plan, plan_push, plan_rows, push_folder
 
     assert target.repo_id is not None
-    plan = plan_push(target.folder, target.repo_id)
+    plan = plan_push(target.folder, target.repo_id, private=None if public is None else not public)
     if not quiet:
         print_table(f"What the push would change at {target.repo_id}", PLAN_COLUMNS, plan_rows(plan))
         for line in describe_plan(plan):
@@ -292,4 +296,11 @@ def _push(target: Target, really: bool, as_pull_request: bool, quiet: bool) -> d
         say(f"{result.status}: {result.url}", style="green")
         for warning in result.warnings:
             say(warning, style="yellow")
-    return {**told, "status": result.status, "commit": result.commit, "url": result.url, "warnings": result.warnings}
+    return {
+        **told,
+        "status": result.status,
+        "commit": result.commit,
+        "url": result.url,
+        "is_private": result.is_private,
+        "warnings": result.warnings,
+    }

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from pydantic import NonNegativeInt
+
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
@@ -121,6 +123,8 @@ class HarnessRow(Record):
     """Paths of the query images, in their order; shown after the video."""
     figures: tuple[Figure, ...] = ()
     """The figures that the question counts in."""
+    position: NonNegativeInt = 0
+    """The question's place in the dataset."""
 
 
 class UnaskedRow(Record):
@@ -132,6 +136,8 @@ class UnaskedRow(Record):
     """Media that are not there, or are damaged."""
     reason: NonEmpty
     """Which, and what can be done about it."""
+    position: NonNegativeInt = 0
+    """The question's place in the dataset."""
 
     @property
     def question_id(self) -> str:
@@ -154,6 +160,7 @@ def find_rows(
         raise UsageError("to show frames, name the folder that they were exported to")
     asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
     manifest = find_manifest(dataset)
+    position_of = {question.question_id: position for position, question in enumerate(dataset.questions)}
     for question in asker.select_questions():
         if frames_folder is not None and options.show == "frames":
             row = _show_frames(asker, question, frames_folder)
@@ -161,7 +168,7 @@ def find_rows(
             row = _show_film(workspace, question, options)
         if isinstance(row, HarnessRow):
             row = _check_images(row.model_copy(update={"figures": list_figures(question, manifest)}))
-        yield row
+        yield row.model_copy(update={"position": position_of[question.question_id]})
 
 
 def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> HarnessRow | UnaskedRow:
@@ -208,7 +215,7 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
 def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
     """The row, if its images can be opened: a harness would end its whole run at one that cannot."""
     for path in map(Path, row.images):
-        if fault := find_image_fault(path):
+        if fault := find_image_fault(path, decode=True):
             reason = f"the image {path.name} is damaged: {fault}"
             return UnaskedRow(question=row.question, kind="failed", reason=reason)
     return row
@@ -234,21 +241,26 @@ class HarnessSet:
     """Questions of the dataset that can be scored, asked or not: what no missing file makes smaller."""
     figures: tuple[Figure, ...]
     """The dataset's figures, in the order of tables."""
+    source: Path
+    """Where they were gathered from: the dataset's folder, or an exported one."""
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Every question of the dataset, asked or not."""
-        return (*(row.question for row in self.rows), *(row.question for row in self.unasked))
+        """Every question of the dataset, asked or not, in its order."""
+        rows: list[HarnessRow | UnaskedRow] = [*self.rows, *self.unasked]
+        return tuple(row.question for row in sorted(rows, key=lambda row: row.position))
 
 
 def gather_rows(
     dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
 ) -> HarnessSet:
     """All rows of `find_rows` together; raises what it does."""
-    return make_set(dataset, options, find_rows(dataset, workspace, options, frames_folder))
+    return make_set(dataset, options, find_rows(dataset, workspace, options, frames_folder), workspace.folder)
 
 
-def make_set(dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRow | UnaskedRow]) -> HarnessSet:
+def make_set(
+    dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRow | UnaskedRow], source: Path
+) -> HarnessSet:
     """The rows and what they are out of."""
     found = list(rows)
     return HarnessSet(
@@ -258,6 +270,7 @@ def make_set(dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRo
         unasked=tuple(row for row in found if isinstance(row, UnaskedRow)),
         scorable=sum(map(is_scorable, dataset.questions)),
         figures=tuple(find_figures(dataset)),
+        source=source.absolute(),
     )
 
 
@@ -329,21 +342,38 @@ def judge_replies(
     questions = {question.question_id: question for question in dataset.questions}
     if strangers := [question_id for question_id in (*replies, *failed) if question_id not in questions]:
         raise UsageError(f"there is a reply to {strangers[0]!r}, which is no question of {dataset.name}")
-    rows: dict[tuple[str, int], EvaluationResult] = {}
-    for question_id, reply in replies.items():
-        judgement = judge_reply(questions[question_id], reply, asked.profile)
-        rows[question_id, 0] = EvaluationResult(
-            question_id=question_id,
-            reply=reply,
-            answer_index=judgement.answer_index,
-            value=judgement.value,
-            correct=judgement.correct,
-            metadata={"rule": judgement.rule},
-        )
-    for question_id, reason in failed.items():
-        rows[question_id, 0] = EvaluationResult(question_id=question_id, status="failed", error=reason)
+    rows = [
+        keep_judgement(judge_reply(questions[key], reply, asked.profile), key, reply) for key, reply in replies.items()
+    ]
+    rows += [
+        EvaluationResult(question_id=question_id, status="failed", error=reason)
+        for question_id, reason in failed.items()
+    ]
+    return gather_results(dataset.name, rows, asked, model, harness)
+
+
+def keep_judgement(judgement: Judgement, question_id: str, reply: str | None) -> EvaluationResult:
+    """The row of a reply, as the evaluator would have kept it."""
+    return EvaluationResult(
+        question_id=question_id,
+        reply=reply,
+        answer_index=judgement.answer_index,
+        value=judgement.value,
+        correct=judgement.correct,
+        metadata={"rule": judgement.rule},
+    )
+
+
+def gather_results(
+    dataset: str,
+    rows: Iterable[EvaluationResult],
+    asked: HarnessOptions,
+    model: str = "model",
+    harness: str = "harness",
+) -> Results:
+    """The rows as a results file that was never written."""
     configuration = Configuration(
-        dataset=dataset.name,
+        dataset=dataset,
         model=model,
         model_options={"harness": harness},
         pattern=PATTERN,
@@ -352,4 +382,4 @@ def judge_replies(
         prompt_version=PROMPT_VERSION,
     )
     header = Header(configuration=configuration, started="1970-01-01T00:00:00Z")
-    return Results(Path(harness), (header,), rows)
+    return Results(Path(harness), (header,), {(row.question_id, row.rotation): row for row in rows})

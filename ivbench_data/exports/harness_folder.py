@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from pydantic import NonNegativeInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, read_jsonl, write_jsonl
+from ivbench_data.dataset import Dataset, explain, load, read_jsonl, write_jsonl
 from ivbench_data.errors import DatasetError, DatasetNotFoundError
 from ivbench_data.exports.frames import ExportedClip, export_frames
 from ivbench_data.exports.harness import Figure, HarnessOptions, HarnessRow, HarnessSet, UnaskedRow, find_rows, make_set
@@ -73,12 +73,12 @@ def write_harness_folder(
     placed: list[HarnessRow | UnaskedRow] = []
     for row in find_rows(dataset, workspace, options, folder / MEDIA / "frames"):
         if isinstance(row, HarnessRow) and (reason := damaged.get(row.question.video_id or "")):
-            row = UnaskedRow(question=row.question, kind="failed", reason=reason)
+            row = UnaskedRow(question=row.question, kind="failed", reason=reason, position=row.position)
         elif isinstance(row, HarnessRow):
             row = _place(row, folder)
         placed.append(row)
         yield row
-    whole = make_set(dataset, options, placed)
+    whole = make_set(dataset, options, placed, folder)
     write_jsonl(folder / "rows.jsonl", whole.rows)
     write_jsonl(folder / "unasked.jsonl", whole.unasked)
     header = ExportHeader(
@@ -141,7 +141,20 @@ def read_harness_folder(folder: Path | str) -> HarnessSet:
         unasked=tuple(unasked),
         scorable=header.scorable,
         figures=header.figures,
+        source=folder,
     )
+
+
+def load_questions(source: Path | str) -> Dataset:
+    """The questions of an exported folder, asked or not, or of a dataset's own, in the dataset's order.
+
+    Raises:
+        DatasetNotFoundError: it is neither.
+    """
+    if not (Path(source) / "export.json").is_file():
+        return load(source)
+    rows = read_harness_folder(source)
+    return Dataset(rows.dataset, questions=rows.questions)
 
 
 def _find_absolute(row: HarnessRow, folder: Path) -> HarnessRow:

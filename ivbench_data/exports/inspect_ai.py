@@ -16,6 +16,7 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.exports.frames import ExportedClip
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
+from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
 from ivbench_data.workspace import write_bytes
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
+from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.inspect_ai_task import make_task
 
@@ -69,15 +71,16 @@ After it come the query images, then the question and its options.
 
 ## What is printed
 
-- `accuracy`, `group …`, `task …`: share of right replies, read and scored as `ivbench-data evaluate` does: the same
-  replies give the same figures. `stderr` and `stderr of …` are inspect_ai's own,
-  clustered by video.
-- `accuracy interval from`, `accuracy interval to`: the 95 % interval that `ivbench-data score` prints.
-- `missing`: questions that can be scored and were not, since their media were not here, `--limit` left them out, or
-  the model failed on them. They are no part of the figures above; those without media are samples that stay unscored
-  and say why.
-- `accuracy with missing as wrong`: right replies over all of these questions, so that no missing file, and no failed
-  request, makes a figure larger. `ivbench-data evaluate` counts failed questions as wrong in `accuracy` itself.
+- `overall`, `group …`, `task …`: accuracy by the benchmark's own metrics, as `ivbench-data score` has it: the same
+  replies give the same figures. `stderr of …` is inspect_ai's own, of what single questions earned, clustered by video.
+- `{low}`, `{high}`: the 95 % interval that `ivbench-data score` prints.
+- `{missing}`: questions that can be scored and were not, since their media were not here, `--limit` left them out, the
+  model failed on them, or a judge must read the reply. They are no part of the figures above; those without media are
+  samples that stay unscored and say why.
+- `{as_wrong}`: the same over all of these questions, so that no missing file, and no failed request, makes a figure
+  larger. `ivbench-data evaluate` counts failed questions as wrong in `overall` itself.
+
+With `--epochs`, the figures are the first epoch's.
 """
 
 FILMS = """\
@@ -105,4 +108,13 @@ def export_inspect(
 
 def _write_readme(rows: HarnessSet) -> str:
     shown = FILMS if rows.options.show == "videos" else FRAMES.format(grid=rows.options.grid.identity)
-    return README.format(rows=describe_rows(rows), file=TASK_FILE, dataset=shlex.quote(rows.dataset), shown=shown)
+    return README.format(
+        rows=describe_rows(rows),
+        file=TASK_FILE,
+        dataset=shlex.quote(rows.dataset),
+        shown=shown,
+        low=LOW,
+        high=HIGH,
+        missing=MISSING,
+        as_wrong=AS_WRONG,
+    )

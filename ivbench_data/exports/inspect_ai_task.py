@@ -8,44 +8,30 @@ Importing this module imports inspect_ai, which alone does so, by the entry-poin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText, ContentVideo, GenerateConfig
-from inspect_ai.scorer import (
-    CORRECT,
-    INCORRECT,
-    Metric,
-    SampleScore,
-    Score,
-    Scorer,
-    Target,
-    accuracy,
-    metric,
-    scorer,
-    stderr,
-    value_to_float,
-)
+from inspect_ai.scorer import Metric, MetricProtocol, SampleScore, Score, Scorer, Target, metric, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from ivbench_data.dataset import load
 from ivbench_data.evaluate.judging import judge_reply
 from ivbench_data.exports.harness import (
-    OVERALL,
     Figure,
     HarnessOptions,
     HarnessRow,
     HarnessSet,
     UnaskedRow,
     gather_rows,
+    keep_judgement,
     show_frames_of,
 )
-from ivbench_data.exports.lmms_eval_task import name_metrics
-from ivbench_data.schema import Question
-from ivbench_data.statistics import cluster_of, estimate_share
+from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_judged
+from ivbench_data.schema import EvaluationResult, Question
+from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
@@ -75,7 +61,7 @@ def make_task(rows: HarnessSet) -> Task:
     """The task of an exported folder's rows, or of those that were just gathered."""
     name_of = name_metrics(rows.figures)
     samples = [_make_sample(row, rows, name_of) for row in rows.rows]
-    samples += [_make_unasked(row, rows) for row in rows.unasked]
+    samples += [_make_unasked(row) for row in rows.unasked]
     return Task(
         dataset=MemoryDataset(samples, name=rows.dataset),
         solver=ask(),
@@ -93,7 +79,7 @@ def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) 
     suffix = Path(row.video).suffix.lower() if row.video is not None else None
     if suffix is not None and suffix not in FORMATS:
         reason = f"inspect_ai takes films in mp4 and mov, and this one is {suffix}: show frames instead"
-        return _make_unasked(UnaskedRow(question=question, kind="missing", reason=reason), rows)
+        return _make_unasked(UnaskedRow(question=question, kind="missing", reason=reason))
     content: list[Content] = []
     if row.video is not None and suffix is not None:
         content.append(ContentVideo(video=row.video, format=FORMATS[suffix]))
@@ -107,19 +93,18 @@ def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) 
             "record": question.model_dump_json(exclude_defaults=True),
             "profile": rows.options.profile,
             "cluster": cluster_of(question),
-            "figures": [name_of[figure] for figure in row.figures if figure != OVERALL],
-            "is_scorable": bool(row.figures),
-            "scorable": rows.scorable,
+            "figures": {name_of[figure]: figure for figure in row.figures},
+            "source": str(rows.source),
         },
     )
 
 
-def _make_unasked(row: UnaskedRow, rows: HarnessSet) -> Sample:
+def _make_unasked(row: UnaskedRow) -> Sample:
     """A sample that nothing is asked of: it says why."""
     return Sample(
         id=row.question_id,
         input=f"Not asked: {row.reason}",
-        metadata={"unasked": row.reason, "cluster": "", "figures": [], "scorable": rows.scorable},
+        metadata={"unasked": row.reason},
     )
 
 
@@ -136,46 +121,27 @@ def ask() -> Solver:
 # --- verdicts and figures ---------------------------------------------------------------------------------------
 
 
-def _select(scores: list[SampleScore], name: str) -> list[SampleScore]:
-    return [score for score in scores if name in (score.sample_metadata or {})["figures"]]
-
-
 @metric
 def figures() -> Metric:
-    """Accuracy of each group and task, and its standard error clustered by video, by inspect_ai's own metrics."""
-    measure: dict[str, Callable[[list[SampleScore]], Any]] = {"": accuracy(), "stderr of ": stderr(cluster="cluster")}
+    """The benchmark's figures from a scorecard of what was scored, and inspect_ai's standard errors by video."""
+    measure_error = cast("MetricProtocol", stderr(cluster="cluster"))
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        names = dict.fromkeys(name for score in scores for name in (score.sample_metadata or {})["figures"])
-        return {
-            f"{prefix}{name}": float(compute_one(_select(scores, name)))
-            for name in sorted(names)
-            for prefix, compute_one in measure.items()
-        }
+        about = [score.sample_metadata or {} for score in scores]
+        rows = [EvaluationResult.model_validate((score.score.metadata or {})["row"]) for score in scores]
+        card = score_judged(about[0]["source"], rows)
+        named = {name: Figure(*figure) for each in about for name, figure in each["figures"].items()}
+        told: dict[str, float | None] = {}
+        for name in sorted(named):
+            counted = [score for score, each in zip(scores, about, strict=True) if name in each["figures"]]
+            told[name] = find_value(card, named[name])
+            told[f"stderr of {name}"] = float(measure_error(counted))
+        return {name: value for name, value in {**told, **find_counts(card)}.items() if value is not None}
 
     return compute
 
 
-@metric
-def denominators() -> Metric:
-    """What was not scored, accuracy with it as wrong, and the 95 % interval that `ivbench-data score` prints."""
-    to_float = value_to_float()
-
-    def compute(scores: list[SampleScore]) -> dict[str, float]:
-        hits = [to_float(score.score.value) for score in scores]
-        scorable = int((scores[0].sample_metadata or {})["scorable"])
-        interval = estimate_share(hits, [(score.sample_metadata or {})["cluster"] for score in scores])
-        return {
-            "missing": scorable - len(scores),
-            "accuracy with missing as wrong": sum(hits) / scorable,
-            "accuracy interval from": interval.low,
-            "accuracy interval to": interval.high,
-        }
-
-    return compute
-
-
-@scorer(metrics=[accuracy(), stderr(cluster="cluster"), figures(), denominators()])
+@scorer(metrics=[figures()])
 def judge() -> Scorer:
     """Read the reply by our rules; what was not asked or has a hidden answer stays unscored."""
 
@@ -185,13 +151,11 @@ def judge() -> Scorer:
         question = Question.model_validate_json(state.metadata["record"])
         reply = state.output.completion
         judgement = judge_reply(question, reply, state.metadata["profile"])
+        row = keep_judgement(judgement, question.question_id, None).model_dump(mode="json", exclude_defaults=True)
         answer = None if judgement.answer_index is None else question.options[judgement.answer_index]
-        told = {"answer_index": judgement.answer_index, "rule": judgement.rule}
-        if not state.metadata["is_scorable"]:
-            return Score.unscored(
-                reason="not_scorable", answer=answer, explanation="its answer is hidden, or no option", metadata=told
-            )
-        value = CORRECT if judgement.correct else INCORRECT
-        return Score(value=value, answer=answer, explanation=reply, metadata=told)
+        if judgement.points is None or not state.metadata["figures"]:
+            reason = "its answer is hidden, or takes a judge, or nothing can score it"
+            return Score.unscored(reason="not_scorable", answer=answer, explanation=reason, metadata={"row": row})
+        return Score(value=judgement.points, answer=answer, explanation=reply, metadata={"row": row})
 
     return score

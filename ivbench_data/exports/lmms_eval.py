@@ -28,8 +28,8 @@ from ivbench_data.exports.harness import (
     UnaskedRow,
     list_manifest_figures,
 )
+from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING, name_metrics
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
-from ivbench_data.exports.lmms_eval_task import AS_WRONG, HIGH, LOW, MISSING, name_metrics
 from ivbench_data.manifests import Manifest
 from ivbench_data.workspace import write_bytes
 
@@ -111,12 +111,13 @@ a list, chat models (and those that lmms-eval has in both kinds) one message.
 
 ## What is printed
 
-- `overall`, `group …`, `task …`: share of right replies, read and scored as `ivbench-data evaluate` does: the same
-  replies give the same figures. `Stderr_Clustered` is lmms-eval's own, clustered by video.
+- `overall`, `group …`, `task …`: accuracy by the benchmark's own metrics, as `ivbench-data score` has it: the same
+  replies give the same figures. `Stderr_Clustered` is lmms-eval's own, of what single questions earned, clustered by
+  video and without a correction for few videos.
 - `{low}`, `{high}`: the 95 % interval that `ivbench-data score` prints.
 - `{missing}`: questions that can be scored and were not asked, since their media were not here when this was written
   (`unasked.jsonl` says which and why) or `--limit` left them out. They are no part of the figures above.
-- `{as_wrong}`: right replies over all of these questions, so that no missing file makes a figure larger.
+- `{as_wrong}`: the same over all of these questions, so that no missing file makes a figure larger.
 
 lmms-eval cannot show what failed: a model that raises ends its run. `ivbench-data evaluate` counts failed questions as
 wrong. Nor does it strip reasoning here (`reasoning_tags: none`): our parser does, and sees the reply as it came.
@@ -157,12 +158,12 @@ def export_lmms_eval(
 
 def write_task(task: str, figures: Iterable[Figure], stub: str, read: str) -> str:
     """The YAML of a task; `stub` is what lmms-eval loads, `read` the function that puts the documents in its place."""
-    metrics = [(name, "average", True) for name in name_metrics(figures).values()]
+    metrics = [(name, "tell_figure", True) for name in name_metrics(figures).values()]
     metrics += [
-        (MISSING, "count_missing", False),
-        (AS_WRONG, "average_with_missing_as_wrong", True),
-        (LOW, "find_low", True),
-        (HIGH, "find_high", True),
+        (MISSING, "tell_missing", False),
+        (AS_WRONG, "tell_with_missing_as_wrong", True),
+        (LOW, "tell_low", True),
+        (HIGH, "tell_high", True),
     ]
     told = [
         METRIC.format(name=_quote(name), functions=FUNCTIONS, function=function, higher=_quote(higher))

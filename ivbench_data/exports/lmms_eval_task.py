@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,41 +20,32 @@ from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError
 from ivbench_data.evaluate.judging import judge_reply
 from ivbench_data.evaluate.requests import ImagePart
+from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
     HarnessRow,
     HarnessSet,
     gather_rows,
+    keep_judgement,
     list_manifest_figures,
     show_frames_of,
 )
+from ivbench_data.exports.harness_figures import (
+    AS_WRONG,
+    COUNTS,
+    HIGH,
+    LOW,
+    MISSING,
+    find_counts,
+    find_value,
+    name_metrics,
+    score_judged,
+)
 from ivbench_data.manifests import load_manifest
-from ivbench_data.schema import Question
-from ivbench_data.statistics import Estimate, cluster_of, estimate_share
+from ivbench_data.schema import EvaluationResult, Question
+from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import Workspace, default_root
-
-MISSING, AS_WRONG = "missing", "overall with missing as wrong"
-LOW, HIGH = "overall interval from", "overall interval to"
-COUNTS = (MISSING, AS_WRONG, LOW, HIGH)
-"""Metrics beside the figures; none of them begins as a figure's name does."""
-
-
-def name_metrics(figures: Iterable[Figure]) -> dict[Figure, str]:
-    """A metric's name for each figure: `overall`, `group perception`, `task Counting`.
-
-    lmms-eval splits names at commas, knows its own by endings after an underline, and draws a Markdown table.
-    """
-    name_of: dict[Figure, str] = {}
-    for figure in figures:
-        plain = " ".join(re.sub(r"[^\w.&()+-]|_", " ", figure.name).split())
-        name = figure.kind if figure.kind == "overall" else f"{figure.kind} {plain}"
-        number = 2
-        while name in name_of.values():
-            name, number = f"{figure.kind} {plain} ({number})", number + 1
-        name_of[figure] = name
-    return name_of
-
 
 # --- documents --------------------------------------------------------------------------------------------------
 
@@ -96,9 +86,9 @@ def make_documents(rows: HarnessSet) -> Any:
         raise DatasetError(f"none of the {len(rows.unasked):,} questions of {rows.dataset} can be asked{why}")
     name_of = name_metrics(rows.figures)
     text, texts = datasets.Value("string"), [datasets.Value("string")]
-    kinds = dict.fromkeys(("question_id", "video_id", "task", "text", "target", "video", "record", "profile"), text)
-    lists = dict.fromkeys(("frames", "images", "counts_in"), texts)
-    features = datasets.Features({**kinds, **lists, "scorable": datasets.Value("int64")})
+    plain = ("question_id", "video_id", "task", "text", "target", "video", "record", "profile", "source")
+    lists = ("frames", "images", "counts_in", "figures")
+    features = datasets.Features({**dict.fromkeys(plain, text), **dict.fromkeys(lists, texts)})
     made = [_make_document(row, rows, name_of) for row in rows.rows]
     return datasets.Dataset.from_list(made, features=features)
 
@@ -117,7 +107,8 @@ def _make_document(row: HarnessRow, rows: HarnessSet, name_of: Mapping[Figure, s
         "record": question.model_dump_json(exclude_defaults=True),
         "profile": rows.options.profile,
         "counts_in": [name_of[figure] for figure in row.figures if figure in name_of],
-        "scorable": rows.scorable,
+        "figures": [json.dumps(figure) for figure in row.figures if figure in name_of],
+        "source": str(rows.source),
     }
 
 
@@ -158,45 +149,49 @@ class WholeReply:
 
 
 def judge_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the reply counts for, in each metric that the question has a part in; none with a hidden answer."""
+    """What the reply counts for, in each metric that the question has a part in; none where it cannot be scored."""
     question = Question.model_validate_json(document["record"])
     judgement = judge_reply(question, json.loads(replies[0]), document["profile"])
     if not document["counts_in"]:
         return {}
-    hit, cluster = float(judgement.correct), cluster_of(question)
-    scored = {"score": hit, "cluster": cluster, "answer_index": judgement.answer_index, "rule": judgement.rule}
-    # without a `score`, or lmms-eval would print a standard error of what is no mean
-    counted = {"hit": hit, "cluster": cluster, "scorable": document["scorable"]}
-    return {**dict.fromkeys(document["counts_in"], scored), **dict.fromkeys(COUNTS, counted)}
+    row = keep_judgement(judgement, question.question_id, None)
+    item = {"row": row.model_dump(mode="json", exclude_defaults=True), "source": document["source"]}
+    # what lmms-eval takes its standard errors from; counts have none, and a text that a judge must read has no score
+    scored = {"score": judgement.points, "cluster": cluster_of(question)} if judgement.points is not None else {}
+    figures = zip(document["counts_in"], document["figures"], strict=True)
+    return {
+        **{name: {**item, **scored, "figure": json.loads(figure)} for name, figure in figures},
+        **dict.fromkeys(COUNTS, item),
+    }
 
 
 # --- figures ----------------------------------------------------------------------------------------------------
 
 
-def average(items: Sequence[Mapping[str, Any]]) -> float:
-    """The share of right replies."""
-    return float(sum(item["score"] for item in items)) / len(items)
+def tell_figure(items: Sequence[Mapping[str, Any]]) -> float | None:
+    """The figure that these questions count in; None where nothing could be scored."""
+    return find_value(_score(items), Figure(*items[0]["figure"]))
 
 
-def count_missing(items: Sequence[Mapping[str, Any]]) -> int:
+def tell_missing(items: Sequence[Mapping[str, Any]]) -> float | None:
     """How many questions that can be scored were not asked: their media are not here, or the run was limited."""
-    return int(items[0]["scorable"]) - len(items)
+    return find_counts(_score(items))[MISSING]
 
 
-def average_with_missing_as_wrong(items: Sequence[Mapping[str, Any]]) -> float:
-    """Right replies over all questions that can be scored, asked or not."""
-    return float(sum(item["hit"] for item in items)) / int(items[0]["scorable"])
+def tell_with_missing_as_wrong(items: Sequence[Mapping[str, Any]]) -> float | None:
+    """The overall figure with those that were not asked as wrong."""
+    return find_counts(_score(items))[AS_WRONG]
 
 
-def find_low(items: Sequence[Mapping[str, Any]]) -> float:
+def tell_low(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The lower end of the overall figure's 95 % interval, clustered by video."""
-    return _estimate(items).low
+    return find_counts(_score(items))[LOW]
 
 
-def find_high(items: Sequence[Mapping[str, Any]]) -> float:
+def tell_high(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The upper end of the overall figure's 95 % interval, clustered by video."""
-    return _estimate(items).high
+    return find_counts(_score(items))[HIGH]
 
 
-def _estimate(items: Sequence[Mapping[str, Any]]) -> Estimate:
-    return estimate_share([item["hit"] for item in items], [item["cluster"] for item in items])
+def _score(items: Sequence[Mapping[str, Any]]) -> Scorecard:
+    return score_judged(items[0]["source"], [EvaluationResult.model_validate(item["row"]) for item in items])

@@ -1,0 +1,66 @@
+"""Figures in a harness's own table: their names, and their values from the rows that it hands back.
+
+A harness gives its metrics the questions that it asked, one figure at a time. What counts together and what a figure is
+the mean of is the benchmark's matter, so the values come from a whole scorecard of these questions and those that were
+not asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ivbench_data.evaluate.scores import Scorecard, score_results
+from ivbench_data.exports.harness import Figure, HarnessOptions, gather_results
+from ivbench_data.exports.harness_folder import load_questions
+from ivbench_data.schema import EvaluationResult
+
+MISSING, AS_WRONG = "missing", "overall with missing as wrong"
+LOW, HIGH = "overall interval from", "overall interval to"
+COUNTS = (MISSING, AS_WRONG, LOW, HIGH)
+"""Names of what is told beside the figures; no figure's name is one of them."""
+
+
+def name_metrics(figures: Iterable[Figure]) -> dict[Figure, str]:
+    """A metric's name for each figure: `overall`, `group perception`, `task Counting`.
+
+    lmms-eval splits names at commas, knows its own by endings after an underline, and draws a Markdown table.
+    """
+    name_of: dict[Figure, str] = {}
+    for figure in figures:
+        plain = " ".join(re.sub(r"[^\w.&()+-]|_", " ", figure.name).split())
+        name = figure.kind if figure.kind == "overall" else f"{figure.kind} {plain}"
+        number = 2
+        while name in name_of.values():
+            name, number = f"{figure.kind} {plain} ({number})", number + 1
+        name_of[figure] = name
+    return name_of
+
+
+def score_judged(source: Path | str, rows: Iterable[EvaluationResult]) -> Scorecard:
+    """The scorecard of judged replies to the questions of an exported folder or a dataset's own.
+
+    Raises:
+        DatasetNotFoundError: it is neither.
+    """
+    dataset = load_questions(source)
+    return score_results(dataset, gather_results(dataset.name, rows, HarnessOptions()))
+
+
+def find_value(card: Scorecard, figure: Figure) -> float | None:
+    """A figure's accuracy; None where nothing could be scored."""
+    scores = {"overall": {figure.name: card.overall}, "group": card.groups, "task": card.tasks}[figure.kind]
+    found = scores.get(figure.name)
+    return found.accuracy.value if found is not None and found.accuracy is not None else None
+
+
+def find_counts(card: Scorecard) -> dict[str, float | None]:
+    """What is told beside the figures, by name."""
+    interval = card.overall.accuracy
+    return {
+        MISSING: card.overall.missing,
+        AS_WRONG: card.overall_with_missing_as_wrong,
+        LOW: interval.low if interval is not None else None,
+        HIGH: interval.high if interval is not None else None,
+    }
