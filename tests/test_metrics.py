@@ -16,13 +16,14 @@ from vlm2bench_release import make_records, write_release
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.answers import find_numbers, parse_before_bracket, parse_number, parse_true_false
+from ivbench_data.evaluate.answers import parse_before_bracket, parse_true_false
 from ivbench_data.evaluate.judges import JudgeReply, ask_judge, open_judge
 from ivbench_data.evaluate.judging import judge_reply
 from ivbench_data.evaluate.metrics import METRICS, find_metric
 from ivbench_data.evaluate.metrics.units import Verdicts
 from ivbench_data.evaluate.metrics.vlm2bench import read_count_like_benchmark, score_count
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS
+from ivbench_data.evaluate.numbers import find_numbers, parse_number
 from ivbench_data.evaluate.requests import Reply, Request
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, score_results

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from ivbench_data.evaluate.answers import LETTERS, NUMBER_SCALES, NUMBER_WORDS
+from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.metrics.options import earn_for_option, guess_option, has_options, read_number
 from ivbench_data.evaluate.metrics.units import Answer, Judged, Metric, Unit, count_each_question
+from ivbench_data.evaluate.numbers import NUMBER_SCALES, NUMBER_WORDS
 from ivbench_data.schema import Question
 from ivbench_data.sources import read_released
 
