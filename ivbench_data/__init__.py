@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset as Dataset
     from ivbench_data.dataset import load as load
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.judges import ask_judge as ask_judge
+    from ivbench_data.evaluate.judges import open_judge as open_judge
     from ivbench_data.evaluate.judging import judge_reply as judge_reply
+    from ivbench_data.evaluate.metrics.units import Verdicts as Verdicts
     from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.fetch.options import FetchOptions as FetchOptions
     from ivbench_data.fetch.videos import fetch_videos as fetch_videos
@@ -49,8 +52,10 @@ _HOME_OF = {
     "FrameSelection": "schema",
     "QueryImage": "schema",
     "Question": "schema",
+    "Verdicts": "evaluate.metrics.units",
     "Video": "schema",
     "Workspace": "workspace",
+    "ask_judge": "evaluate.judges",
     "cache_frames": "cache",
     "check_published": "publish.selfcheck",
     "evaluate_questions": "evaluate.evaluation",
@@ -60,6 +65,7 @@ _HOME_OF = {
     "judge_reply": "evaluate.judging",
     "load": "dataset",
     "load_manifest": "manifests",
+    "open_judge": "evaluate.judges",
     "publish_dataset": "publish.publishing",
     "read_answers": "publish.hidden",
     "read_frames": "reader",
