@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from ivbench_data.fingerprint import write_fingerprints as write_fingerprints
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.publish.damage import verify_published as verify_published
+    from ivbench_data.publish.hidden import hide_answers as hide_answers
+    from ivbench_data.publish.hidden import read_answers as read_answers
     from ivbench_data.publish.publishing import publish_dataset as publish_dataset
     from ivbench_data.publish.rows import read_row as read_row
+    from ivbench_data.publish.selfcheck import check_published as check_published
+    from ivbench_data.publish.submissions import read_submission as read_submission
+    from ivbench_data.publish.submissions import score_submission as score_submission
     from ivbench_data.reader import CacheReader as CacheReader
     from ivbench_data.reader import read_frames as read_frames
     from ivbench_data.schema import FrameGrid as FrameGrid
@@ -47,16 +52,21 @@ _HOME_OF = {
     "Video": "schema",
     "Workspace": "workspace",
     "cache_frames": "cache",
+    "check_published": "publish.selfcheck",
     "evaluate_questions": "evaluate.evaluation",
     "fetch_videos": "fetch.videos",
+    "hide_answers": "publish.hidden",
     "import_dataset": "sources",
     "judge_reply": "evaluate.judging",
     "load": "dataset",
     "load_manifest": "manifests",
     "publish_dataset": "publish.publishing",
+    "read_answers": "publish.hidden",
     "read_frames": "reader",
     "read_row": "publish.rows",
+    "read_submission": "publish.submissions",
     "score_results": "evaluate.scores",
+    "score_submission": "publish.submissions",
     "validate_questions": "validate",
     "verify_published": "publish.damage",
     "verify_videos": "verify",

@@ -25,7 +25,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import FrameGrid, NonEmpty, Record
 from ivbench_data.wholedecode import describe_ffmpeg, find_ffmpeg
 from ivbench_data.workers import available_cores
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 MIN_PYTHON: Final = (3, 11)
 MIN_DENO: Final = (2, 3)
@@ -62,7 +62,7 @@ class Patient:
 
 
 def examine_environment(
-    dataset: str = "ivbench", root: Path | str | None = None, grids: Sequence[FrameGrid] = _DEFAULT_GRIDS
+    dataset: str = DEFAULT_DATASET, root: Path | str | None = None, grids: Sequence[FrameGrid] = _DEFAULT_GRIDS
 ) -> Iterator[Diagnosis]:
     """What was found, check by check; nothing is changed, and no secret is in it."""
     patient = Patient(Workspace(Path(root) if root is not None else default_root(), dataset), tuple(grids))

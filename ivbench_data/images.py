@@ -60,11 +60,17 @@ def open_image(source: Path | bytes) -> Image:
     return image
 
 
-def find_image_fault(path: Path) -> str | None:
-    """What is wrong with an image's file, or None when its header and structure can be read; nothing is decoded."""
+def find_image_fault(path: Path, decode: bool = False) -> str | None:
+    """What is wrong with an image's file, or None when its header and structure can be read.
+
+    With `decode`, its pixels are as well: a JPEG that breaks off has a sound header.
+    """
     try:
         with open_image(path) as image:
-            image.verify()
+            if decode:
+                image.load()
+            else:
+                image.verify()
     except ImageProblemError as error:
         return f"not a readable image: {error}" if error.kind == "image_unreadable" else str(error)
     except IMAGE_ERRORS as error:

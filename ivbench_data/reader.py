@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ivbench_data.errors import CacheError, MissingDependencyError, UsageError
 from ivbench_data.framefile import Clip, read_frame_file
 from ivbench_data.schema import FrameGrid, FrameSelection
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,7 @@ def read_frames(
     video_id: str,
     grid: FrameGrid | str,
     *,
-    dataset: str = "ivbench",
+    dataset: str = DEFAULT_DATASET,
     check: bool = False,
     selection: FrameSelection | None = None,
     framework: Framework = "np",
@@ -152,7 +152,7 @@ class CacheReader:
         root: Path | str,
         grid: FrameGrid | str,
         *,
-        dataset: str = "ivbench",
+        dataset: str = DEFAULT_DATASET,
         framework: Framework = "np",
         device: str | None = None,
         check: bool = False,
@@ -265,7 +265,12 @@ def _make_tensors(stager: FrameStager, video_id: str, clip: Clip) -> TensorClip:
 
 
 def open_torch_dataset(
-    root: Path | str, grid: FrameGrid | str, video_ids: Sequence[str], *, dataset: str = "ivbench", check: bool = False
+    root: Path | str,
+    grid: FrameGrid | str,
+    video_ids: Sequence[str],
+    *,
+    dataset: str = DEFAULT_DATASET,
+    check: bool = False,
 ) -> torch.utils.data.Dataset[dict[str, Any]]:
     """A `torch.utils.data.Dataset` of clips: items are dicts with `video_id`, `frames`, `pts_seconds`, `indices`.
 

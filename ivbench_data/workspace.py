@@ -27,6 +27,9 @@ from typing import BinaryIO
 from ivbench_data.errors import EnvironmentProblemError, StorageError, UnsafeNameError, UsageError
 from ivbench_data.schema import FrameGrid, check_safe_name
 
+DEFAULT_DATASET = "ivbench"
+"""The dataset that is meant where none is named; nothing else in the package goes by a benchmark's name."""
+
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
 """Endings a video file may have, in order of preference when there are several."""
 

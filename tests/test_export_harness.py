@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from evaluation_dataset import GRID, make_dataset, make_media
+from PIL import Image
 
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import AskOptions
@@ -93,6 +94,21 @@ def test_questions_without_media_are_rows_that_say_so(tmp_path: Path) -> None:
     films = list(find_rows(dataset, workspace, HarnessOptions()))
     assert all(isinstance(row, UnaskedRow) and "the video" in row.reason for row in films)
     assert len(films) == len(rows) == 8
+
+
+def test_a_picture_that_breaks_off_is_not_shown_to_a_harness(tmp_path: Path) -> None:
+    dataset = make_dataset()
+    make_media(tmp_path, dataset)
+    path = Workspace(tmp_path, "tiny").image_path("alpha_0.png")
+    Image.effect_noise((64, 64), 50).save(path, "JPEG")
+    path.write_bytes(path.read_bytes()[:-200])
+    (row,) = [
+        row
+        for row in find_rows(dataset, Workspace(tmp_path, "tiny"), FRAMES, tmp_path / "pictures")
+        if isinstance(row, UnaskedRow)
+    ]
+    assert (row.question_id, row.kind) == ("alpha_0", "failed")
+    assert "alpha_0.png is damaged" in row.reason
 
 
 def test_a_film_is_named_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 import ivbench_data
 from ivbench_data.cli import VERBS
 from ivbench_data.manifests import manifest_names, packaged_folder
+from ivbench_data.sources import SOURCES
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "ivbench_data"
@@ -250,6 +252,83 @@ def test_modules_import_only_what_stands_above_them() -> None:
         if ROOMS.index(imported) > ROOMS.index(room_of(path))
     ]
     assert wrong == []
+
+
+# --- benchmarks by name -------------------------------------------------------------------------------------------
+
+BENCHMARKS = {*SOURCES, *manifest_names()} - {"native"}
+
+NAMES_ALLOWED = {("workspace.py", "ivbench"), ("cli/__init__.py", "demo"), ("cli/demo.py", "demo")}
+"""Where a benchmark's name stands as a text outside of `sources/`: the default dataset, and the verb `demo`."""
+
+TABLES = {"PARSERS", "PROFILES"}
+"""Tables that list benchmarks' own rules, by names that manifests give."""
+
+
+def iterate_stages() -> Iterator[tuple[str, ast.Module]]:
+    """Every module but the sources, each of which is about one benchmark."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if room_of(path) != "sources":
+            yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def find_texts(node: ast.AST) -> set[str]:
+    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+
+
+def asks_who_it_is(node: ast.AST) -> bool:
+    """Whether it is a dataset's, a manifest's or a question's name or source."""
+    return isinstance(node, ast.Attribute) and ast.unparse(node).split(".")[-2:] in (
+        ["dataset", "name"], ["loaded", "name"], ["manifest", "name"], ["question", "source"], ["dataset", "source"],
+    )  # fmt: skip
+
+
+def find_choices_by_name(tree: ast.Module) -> Iterator[int]:
+    """Lines that compare something with a benchmark's name, or a dataset's name with any text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            texts = {text for side in sides for text in find_texts(side)}
+            if texts & BENCHMARKS or (texts and any(map(asks_who_it_is, sides))):
+                yield node.lineno
+        elif isinstance(node, ast.match_case) and find_texts(node.pattern) & BENCHMARKS:
+            yield node.pattern.lineno
+
+
+def find_names(tree: ast.Module) -> set[str]:
+    """Benchmarks' names that stand in the code as texts of their own, the keys of the tables aside."""
+    tables = {
+        id(key)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in TABLES
+        for key in (node.value.keys if isinstance(node.value, ast.Dict) else ())
+    }
+    return {
+        str(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in BENCHMARKS and id(node) not in tables
+    }
+
+
+def test_no_stage_asks_which_benchmark_it_is_given() -> None:
+    choices = [f"{name}:{line}" for name, tree in iterate_stages() for line in find_choices_by_name(tree)]
+    assert choices == []
+    named = {(name, benchmark) for name, tree in iterate_stages() for benchmark in find_names(tree)}
+    assert named == NAMES_ALLOWED
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'if dataset == "ivbench": pass',
+        'x = 1 if dataset.name == "mine" else 2',
+        'y = question.source in ("vlm2bench", "mine")',
+        'while "demo" != manifest.name: pass',
+        'match name:\n    case "videoespresso": pass',
+    ],
+)
+def test_a_stage_that_asked_would_be_found(code: str) -> None:
+    assert list(find_choices_by_name(ast.parse(code)))
 
 
 def test_only_the_command_line_draws() -> None:

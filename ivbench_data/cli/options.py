@@ -11,7 +11,7 @@ import click
 
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import check_safe_name
-from ivbench_data.workspace import default_root
+from ivbench_data.workspace import DEFAULT_DATASET, default_root
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ def root_option(command: CommandT) -> CommandT:
 def dataset_option(command: CommandT) -> CommandT:
     """`--dataset`: which of them."""
     return click.option(
-        "--dataset", default="ivbench", show_default=True, callback=_check_dataset, help="Name of the dataset."
+        "--dataset", default=DEFAULT_DATASET, show_default=True, callback=_check_dataset, help="Name of the dataset."
     )(command)
 
 

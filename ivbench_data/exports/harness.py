@@ -215,7 +215,7 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
 def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
     """The row, if its images can be opened: a harness would end its whole run at one that cannot."""
     for path in map(Path, row.images):
-        if fault := find_image_fault(path):
+        if fault := find_image_fault(path, decode=True):
             reason = f"the image {path.name} is damaged: {fault}"
             return UnaskedRow(question=row.question, kind="failed", reason=reason)
     return row

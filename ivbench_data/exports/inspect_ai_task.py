@@ -32,7 +32,7 @@ from ivbench_data.exports.harness import (
 from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_judged
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import cluster_of
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 """Endings of films, and what inspect_ai calls their format; it has no word for others."""
@@ -40,7 +40,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 
 @task
 def ivbench(
-    dataset: str = "ivbench", root: str | None = None, frames: str | None = None, profile: str = "default"
+    dataset: str = DEFAULT_DATASET, root: str | None = None, frames: str | None = None, profile: str = "default"
 ) -> Task:
     """The questions of a dataset under a root, as films or as the frames of a folder that `export frames` wrote.
 

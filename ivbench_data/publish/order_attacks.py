@@ -133,7 +133,8 @@ def guess_by_broken_order(case: Case) -> Iterator[Try]:
 
 def _find_odd_one(keys: Sequence[object]) -> int | None:
     """The only position without which the keys ascend; None where they do already, or where there is none or two."""
-    if len(keys) < MIN_ORDERED or _ascends(keys):
+    falls = sum(later < earlier for earlier, later in pairwise(keys))  # type: ignore[operator]
+    if len(keys) < MIN_ORDERED or not 0 < falls <= 2:  # one that is out of its place makes two at most
         return None
     found = [at for at in range(len(keys)) if _ascends([*keys[:at], *keys[at + 1 :]])]
     return found[0] if len(found) == 1 else None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
+from ivbench_data.publish.textfinder import MIN_BYTES, TextFinder
 from ivbench_data.schema import Question
 
 Slot = tuple[str, int]
@@ -19,14 +20,18 @@ def fold_text(text: str) -> str:
 
 def find_special_slots(questions: Sequence[Question]) -> frozenset[Slot]:
     """The options whose words stand in no other option and in no question."""
-    shown: Counter[str] = Counter(fold_text(option) for question in questions for option in set(question.options))
-    everything = fold_text("\n".join(chain.from_iterable((each.question, *each.options) for each in questions)))
-    once = {text for text, count in shown.items() if count == 1 and text}
-    # a text that stands within another one is found again after its first place
-    alone = {text for text in once if everything.find(text, everything.find(text) + 1) < 0}
+    shown = Counter(fold_text(option) for question in questions for option in set(question.options))
+    once = [text for text, count in shown.items() if count == 1 and len(text.encode()) >= MIN_BYTES]
+    everything = "\n".join(chain.from_iterable((fold_text(each.question), *_fold_distinct(each)) for each in questions))
+    found = TextFinder(((text, text) for text in once), only_as_is=True).count(everything.encode())
+    alone = {text for text in once if found[text] == 1}  # else it stands within another one, too
     return frozenset(
         (question.question_id, at)
         for question in questions
         for at, option in enumerate(question.options)
         if fold_text(option) in alone
     )
+
+
+def _fold_distinct(question: Question) -> set[str]:
+    return {fold_text(option) for option in question.options}

@@ -24,12 +24,15 @@ _TABLE_BITS: Final = 22
 
 
 class TextFinder(Generic[KeyT]):
-    """Finds texts in bytes, each under the key that it was given with; several keys may share a text."""
+    """Finds texts in bytes, each under the key that it was given with; several keys may share a text.
 
-    def __init__(self, texts: Iterable[tuple[KeyT, str]]) -> None:
+    With `only_as_is` they are looked for in UTF-8 alone, and must have `MIN_BYTES`.
+    """
+
+    def __init__(self, texts: Iterable[tuple[KeyT, str]], only_as_is: bool = False) -> None:
         self._keys: dict[bytes, list[KeyT]] = {}
         for key, text in texts:
-            for pattern in write_variants(text):
+            for pattern in write_variants(text) if not only_as_is else {text.encode()}:
                 self._keys.setdefault(pattern, []).append(key)
         self._by_start: dict[bytes, list[bytes]] = {}
         for pattern in self._keys:

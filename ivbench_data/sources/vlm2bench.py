@@ -351,7 +351,8 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     """
     marks = list(_MARK.finditer(text))
     runs = [marks[at:] for at, mark in enumerate(marks) if mark[1] == "A"]
-    run = max((_take_alphabetical(marks) for marks in runs), key=len, default=[])
+    # a capital that is no mark may come before: the longest run counts, and of two the later one
+    run = max((_take_alphabetical(marks) for marks in runs), key=lambda run: (len(run), run[0].start()), default=[])
     if len(run) < 2:
         raise ValueError("the question holds no options from A on, as (A) … (B) …")
     ends = [mark.start() for mark in run[1:]]
