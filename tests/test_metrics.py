@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from vlm2bench_release import make_records, write_release
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.answers import find_numbers, parse_before_bracket, parse_number, parse_true_false
+from ivbench_data.evaluate.answers import parse_before_bracket, parse_true_false
 from ivbench_data.evaluate.judges import JudgeReply, ask_judge, open_judge
 from ivbench_data.evaluate.judging import judge_reply
 from ivbench_data.evaluate.metrics import METRICS, find_metric
 from ivbench_data.evaluate.metrics.units import Verdicts
 from ivbench_data.evaluate.metrics.vlm2bench import read_count_like_benchmark, score_count
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS
+from ivbench_data.evaluate.numbers import find_numbers, parse_number
 from ivbench_data.evaluate.requests import Reply, Request
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, score_results
@@ -302,6 +304,15 @@ def test_the_benchmark_s_parser_takes_what_stands_before_the_first_bracket(
     reply: str | None, index: int | None
 ) -> None:
     assert parse_before_bracket(reply, ("1", "2", "3"), "q").index == index
+
+
+def test_the_letter_is_the_one_among_the_options_as_they_stand(dataset: Dataset) -> None:
+    """A hidden split orders options anew: the letter of the release is then another option's."""
+    (question, *_) = questions_of(dataset, "OC Grp")
+    moved = question.model_copy(update={"options": ("None", "1 and 2", "1, 2 and 3"), "answer_index": 0})
+    alone = replace(dataset, questions=(moved,))
+    one = score_replies(alone, {moved.question_id: "(A) None"}).tasks["OC Grp"]
+    assert (one.accuracy and one.accuracy.value, one.as_benchmark) == (1.0, 1.0)
 
 
 # --- descriptions and their judge ---------------------------------------------------------------------------------

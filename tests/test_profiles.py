@@ -137,3 +137,22 @@ def test_without_evidence_a_question_cannot_be_asked_with_it(tmp_path: Path, pro
     assert (bare.kind, bare.reason) == ("inapplicable", "no text of its evidence is known")
     assert not isinstance(told, Unasked)
     AskOptions(profile=profile).check(dataset)
+
+
+def test_vlm2bench_is_asked_in_its_own_words() -> None:
+    shared: dict[str, Any] = {"source": "vlm2bench", "video_id": None, "image_ids": ("a.png", "b.png"), "metadata": {}}
+    pair = make_question(
+        **shared, question="Is it? T or F", question_type="tf", options=("T", "F"), answer_index=0, answer="T"
+    )
+    assert write_prompt(pair, "paper") == "\nIs it? T or F"
+    released = "Which? (A) 1 and 2 (B) None (C) 3. One letter."
+    group = make_question(
+        **shared, question="Which?\nOne letter.", options=("1 and 2", "None", "3"), answer_index=1, answer="None",
+        raw={"question": released, "gt_answer": "(B)"},
+    )  # fmt: skip
+    assert write_prompt(group, "paper") == f"\n{released}"
+    moved = group.model_copy(update={"options": ("None", "3", "1 and 2"), "answer_index": 0})
+    assert write_prompt(moved, "paper") == "\nWhich?\nOne letter.\n(A) None\n(B) 3\n(C) 1 and 2"
+    assert judge_reply(group, "(B) None", "paper").correct
+    assert judge_reply(group, "The answer is (B).", "paper").answer_index is None  # as the benchmark reads it
+    assert judge_reply(pair, "True", "paper").correct

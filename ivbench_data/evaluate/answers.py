@@ -1,10 +1,8 @@
-"""Which option, or which number, a reply names: pure functions of texts.
+"""Which option a reply names: pure functions of texts. `numbers` reads numbers by the same rules.
 
 `parse_answer` reads a reply by rules in a fixed order, and says which one decided. It would rather name nothing than
 guess: what it cannot read counts as wrong and shows in the parse rate. It returns only letters that the question has,
 and never takes the article "a" or the pronoun "I" for one.
-
-`parse_number` reads numbers by the same rules: digits or English words, and nothing where there are several.
 
 `parse_like_paper` and `parse_first_capital` are the reference implementations' parsers, of IV-Bench and VideoEspresso,
 for comparison with published figures: one takes the alphabetically first hit, articles included, and draws a letter
@@ -152,7 +150,7 @@ def parse_answer(reply: str | None, options: Sequence[str]) -> ParsedAnswer:
     """
     if reply is None or not options:
         return NOTHING
-    text, is_tagged = _find_answer_text(reply)
+    text, is_tagged = find_answer_text(reply)
     parsed = _parse_untagged(text, options)
     return ParsedAnswer(parsed.index, "tag") if is_tagged else parsed
 
@@ -161,9 +159,9 @@ def parse_true_false(reply: str | None, options: Sequence[str]) -> ParsedAnswer:
     """The option that the reply names where options are shown without letters: its text alone, in a tag, or leading."""
     if reply is None:
         return NOTHING
-    text, is_tagged = _find_answer_text(reply)
-    for candidate in (*reversed(_find_clauses_after_leads(text)), text):
-        number = _read_truth(_first_clause(candidate), options)
+    text, is_tagged = find_answer_text(reply)
+    for candidate in (*reversed(find_clauses_after_leads(text)), text):
+        number = _read_truth(first_clause(candidate), options)
         first_word = re.match(rf"{_OPEN}\s*(\w+)(?:{_CLOSE}\s*(?:/|\bor\b|\band\b)\s*{_OPEN}(\w+))?", candidate.strip())
         if number is None and first_word:
             number = _read_truth(first_word[1], options)
@@ -187,93 +185,10 @@ def _read_truth(text: str, options: Sequence[str]) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------
-
-NUMBER_WORDS = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
-    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-"""English numbers of one word."""
-NUMBER_SCALES = {"hundred": 100, "thousand": 1000}
-
-
-def _spell_numbers() -> str:
-    """A pattern of English numbers below a million: `twenty-one`, `one hundred and five`, `two thousand`."""
-    units, teens, tens = (
-        "|".join(word for word, number in NUMBER_WORDS.items() if low <= number < high)
-        for low, high in ((1, 10), (10, 20), (20, 100))
-    )
-    small = rf"(?:(?:{tens})(?:[\s-]+(?:{units}))?|{teens}|{units})"
-    below_thousand = rf"(?:(?:{small}|a)\s+hundred(?:\s+(?:and\s+)?{small})?|{small})"
-    return rf"(?:(?:{below_thousand}|a)\s+thousand(?:,?\s+(?:and\s+)?{below_thousand})?|{below_thousand}|zero)"
-
-
-_NUMBER = re.compile(
-    rf"(?<![\w.,])(?P<digits>[-+−]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,15}})(?:\.\d{{1,15}})?)(?![\w]|\.\d|,\d)"
-    rf"|\b(?P<words>{_spell_numbers()})\b",
-    re.IGNORECASE,
-)
-"""A number in digits that belongs to no word (`2nd` and `image1` do not count), or in words."""
-
-
-@dataclass(frozen=True)
-class ParsedNumber:
-    """The number that a reply names."""
-
-    value: float | None
-    """The number; None when the reply names none, or several."""
-    rule: Rule
-    """The rule that decided."""
-
-
-def parse_number(reply: str | None) -> ParsedNumber:
-    """The one number that the reply names, in digits or in English words; nothing where it names several.
-
-    The rules, in order: `tag`, the last `<answer>…</answer>` or `\\boxed{…}`; `phrase`, the clause after the last
-    answer-anchored phrase that is not negated ("the answer is 3"), when it holds one number; `number`, the whole reply.
-    A number said twice is one number.
-    """
-    if reply is None:
-        return ParsedNumber(None, "none")
-    text, is_tagged = _find_answer_text(reply)
-    if not is_tagged:
-        for clause in reversed(_find_clauses_after_leads(text)):
-            found = find_numbers(_first_clause(clause))
-            if len(found) == 1:
-                return ParsedNumber(found.pop(), "phrase")
-    found = find_numbers(text)
-    if len(found) != 1:
-        return ParsedNumber(None, "none")
-    return ParsedNumber(found.pop(), "tag" if is_tagged else "number")
-
-
-def find_numbers(text: str) -> set[float]:
-    """Every number in the text, in digits or in English words."""
-    return {
-        float(match["digits"].replace(",", "").replace("−", "-"))
-        if match["digits"]
-        else float(_read_number_words(match["words"]))
-        for match in _NUMBER.finditer(text)
-    }
-
-
-def _read_number_words(words: str) -> int:
-    total = current = 0
-    for word in re.findall(r"[a-z]+", words.lower()):
-        if word in NUMBER_SCALES:
-            current = max(current, 1) * NUMBER_SCALES[word]
-            total, current = (total + current, 0) if word == "thousand" else (total, current)
-        else:
-            current += NUMBER_WORDS.get(word, 0)
-    return total + current
-
-
 # --- reading a part of a reply ----------------------------------------------------------------------------------
 
 
-def _find_answer_text(reply: str) -> tuple[str, bool]:
+def find_answer_text(reply: str) -> tuple[str, bool]:
     """What of the reply is to be read, its reasoning left out; and whether it stood in a tag or a box."""
     text = strip_reasoning(reply).translate(_HALF_WIDTH).strip()
     explicit = [(match.start(), match[2]) for match in _TAG.finditer(text)]
@@ -283,7 +198,7 @@ def _find_answer_text(reply: str) -> tuple[str, bool]:
     return _LATEX.sub(lambda match: match[1] or "", max(explicit)[1]).strip(" \t\n:"), True
 
 
-def _find_clauses_after_leads(text: str) -> list[str]:
+def find_clauses_after_leads(text: str) -> list[str]:
     """What follows each phrase that leads up to an answer and is not negated."""
     return [text[lead.end() :] for lead in _LEAD.finditer(text) if not _is_negated(text, lead.start(), lead.end())]
 
@@ -313,7 +228,7 @@ def _find_phrases(text: str, options: Sequence[str]) -> Iterator[tuple[int, int]
         adverb = _ADVERB.match(text, lead.end(), lead.end() + 200)
         at = adverb.end() if adverb else lead.end()
         rest = text[at : at + reach]
-        number = _read_option_text(_first_clause(rest), options)
+        number = _read_option_text(first_clause(rest), options)
         if number is None:
             number = _read_token(rest, options)
         if number is not None and not _is_negated(text, lead.start(), at):
@@ -399,7 +314,7 @@ def _begins_with_option(text: str, number: int, options: Sequence[str]) -> bool:
     return number < len(options) and bool(_fold(options[number])) and _fold(text).startswith(_fold(options[number]))
 
 
-def _first_clause(text: str) -> str:
+def first_clause(text: str) -> str:
     """The text up to the end of its first line or sentence."""
     return re.split(r"\n|(?<=\w)[.;!?](?=\s|$)", text.lstrip(), maxsplit=1)[0]
 

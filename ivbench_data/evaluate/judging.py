@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ivbench_data.evaluate.answers import PARSERS, Rule, parse_number, parse_true_false
+from ivbench_data.evaluate.answers import PARSERS, Rule, parse_true_false
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.options import NUMBER
 from ivbench_data.evaluate.metrics.units import Answer
+from ivbench_data.evaluate.numbers import parse_number
 from ivbench_data.evaluate.prompts import PROFILES, resolve_profile, rotate, shows_letters
 from ivbench_data.schema import Question
 

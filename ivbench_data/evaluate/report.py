@@ -66,7 +66,7 @@ def make_error_report(dataset: Dataset, results: Results, card: Scorecard, works
 
     With a `workspace`, query images that are there are shown small; one that cannot be read is passed over.
     """
-    wrong = [item for item in judge(dataset, results) if item.is_evaluated and not item.is_correct]
+    wrong = [item for item in judge(dataset, results) if item.points is not None and not item.is_correct]
     tasks = list(dict.fromkeys(item.question.task for item in wrong))
     body = [
         f"<h1>{escape(card.name)}</h1>",

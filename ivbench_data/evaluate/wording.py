@@ -99,10 +99,21 @@ def word_like_vlm2bench(question: Question, options: Sequence[str], pattern: Pat
     released = question.raw.get("question") if question.raw is not None else None
     if question.question_type != "mcq":
         return f"\n{question.question}"
-    if isinstance(released, str) and tuple(options) == question.options:
+    if isinstance(released, str) and _holds_in_order(released, options):
         return f"\n{released}"
     listed = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
     return f"\n{question.question}\n{listed}"
+
+
+def _holds_in_order(text: str, options: Sequence[str]) -> bool:
+    """Whether the options stand in the text, one after another."""
+    at = 0
+    for option in options:
+        found = text.find(option, at)
+        if found < 0:
+            return False
+        at = found + len(option)
+    return True
 
 
 def find_evidence_text(question: Question) -> str | None:

@@ -127,7 +127,8 @@ def plan_splits(
     for cluster in clustering.clusters:
         videos = {question.video_id for question in cluster.questions} - {None}
         if len(cluster.questions) > LARGE_CLUSTER * len(dataset.questions) and len(videos) != 1:
-            told = f"{len(cluster.questions):,} questions of {len(videos):,} videos"
+            told = f"{len(cluster.questions):,} questions"
+            told += f" of {len(videos):,} videos" if videos else " without a video"
             warnings.append(f"{told} hang together, and no split can part them.")
     return SplitPlan(
         dataset=dataset.name,

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from ivbench_data.evaluate.answers import NUMBER_SCALES, NUMBER_WORDS
+from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.metrics.options import earn_for_option, guess_option, has_options, read_number
 from ivbench_data.evaluate.metrics.units import Answer, Judged, Metric, Unit, count_each_question
+from ivbench_data.evaluate.numbers import NUMBER_SCALES, NUMBER_WORDS
 from ivbench_data.schema import Question
 from ivbench_data.sources import read_released
 
@@ -182,11 +183,15 @@ _LETTER_IN_BRACKETS = re.compile(r"\([A-Z]\)")
 
 
 def _is_right_by_bracket(item: Judged) -> bool:
-    """As `eval_acc_batch_classify_mcq.py` reads it: what stands before the first `)` is what does in the answer."""
-    reply, released = _reply_of(item), read_released(item.question).answer or ""
-    if len(_LETTER_IN_BRACKETS.findall(reply)) > 1:
+    """As `eval_acc_batch_classify_mcq.py` reads it: what stands before the first `)` is what does in the answer.
+
+    The answer's letter is the one that it has among the options as they stand, its bracket that of the release.
+    """
+    reply, released = _reply_of(item), (read_released(item.question).answer or "").strip()
+    if len(_LETTER_IN_BRACKETS.findall(reply)) > 1 or item.question.answer_index is None:
         return False
-    return reply.partition(")")[0].strip() == released.partition(")")[0].strip()
+    letter = LETTERS[item.question.answer_index]
+    return reply.partition(")")[0].strip() == (f"({letter}" if released.startswith("(") else letter)
 
 
 GROUPING = Metric(
