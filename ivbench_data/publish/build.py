@@ -267,7 +267,9 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
     """
     if not hidden:
         return {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
-    told = {name: dataset.provenance[name] for name in PUBLIC_PROVENANCE if name in dataset.provenance}
+    told: dict[str, JsonValue] = {
+        name: dataset.provenance[name] for name in PUBLIC_PROVENANCE if name in dataset.provenance
+    }
     versions = told.get("versions")
     if isinstance(versions, list):
         told["versions"] = [
