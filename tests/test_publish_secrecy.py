@@ -13,10 +13,11 @@ from published import CANARY, make_dataset, write_images
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.publish import edition
+from ivbench_data.publish.edition import read_earlier
 from ivbench_data.publish.publishing import Published, publish_dataset
 from ivbench_data.publish.splits import parse_splits, plan_splits
 from ivbench_data.schema import BadLine, Evidence, QueryImage, Question
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, digest_file
 
 pytest.importorskip("datasets", reason="datasets is not installed")
 
@@ -111,6 +112,29 @@ def test_when_only_answers_change_not_a_byte_of_what_is_published_does(
         del record["splits"]["test"]["answers_sha256"]
         path.write_text(json.dumps(record))
     assert read_all(tmp_path / "one") == read_all(tmp_path / "two")
+
+
+def test_answers_of_another_publication_of_the_same_number_are_kept(
+    publish_hidden: Callable[..., Published], tmp_path: Path
+) -> None:
+    """Two folders, each with a first version: what is sent for either can be scored."""
+    dataset = make_dataset()
+    one = publish_hidden(dataset, tmp_path / "one", "test=1.0")
+    root = tmp_path / "root of one"
+    changed = change_answers(dataset, set(one.version.splits["test"].questions), regrouped=False)
+    changed.save(root)
+    plan = plan_splits(changed, parse_splits("test=1.0"))
+    workspace = Workspace(root, dataset.name)
+    for _ in range(2):
+        two = publish_dataset(changed, plan, tmp_path / "two", workspace, hidden=["test"])
+        assert (one.version.version, two.version.version) == ("1.0.0", "1.0.0")
+        kept = {digest_file(path): path for path in workspace.private.glob("answers-*.jsonl")}
+        assert kept.keys() == {published.version.splits["test"].answers_sha256 for published in (one, two)}
+        assert {path.stat().st_mode & 0o077 for path in kept.values()} == {0}
+    again = publish_dataset(
+        changed, plan, tmp_path / "one", workspace, hidden=["test"], earlier=read_earlier(tmp_path / "one")
+    )
+    assert set(again.changes.rescored) == set(one.version.splits["test"].questions)
 
 
 def read_all(folder: Path) -> dict[str, bytes]:
