@@ -12,6 +12,7 @@ from PIL import Image
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import AskOptions
 from ivbench_data.evaluate.evaluation import evaluate_questions
+from ivbench_data.evaluate.judging import judge_reply
 from ivbench_data.evaluate.requests import Reply
 from ivbench_data.evaluate.results import find_results, read_results
 from ivbench_data.evaluate.scores import score_results
@@ -24,7 +25,6 @@ from ivbench_data.exports.harness import (
     UnaskedRow,
     find_figures,
     find_rows,
-    judge_row,
     score_replies,
 )
 from ivbench_data.schema import Question
@@ -140,7 +140,7 @@ def test_a_hidden_answer_counts_in_no_figure_and_is_never_right() -> None:
         question_id="q", question="?", options=("a", "b"), answers_hidden=True, task="overall", source="test"
     )
     assert find_figures(replace(make_dataset(), questions=(question,))) == []
-    assert not judge_row(HarnessRow(question=question, text="?"), "A").correct
+    assert not judge_reply(question, "A").correct
 
 
 def test_what_cannot_be_worded_or_scored_is_refused() -> None:

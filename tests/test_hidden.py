@@ -8,6 +8,8 @@ import json
 import os
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, StorageError, UsageError
 from ivbench_data.publish.hidden import digest_rows, hide_answers, order_by_secret, read_answers, write_answers
-from ivbench_data.publish.secret import keep_secret
+from ivbench_data.publish.secret import keep_secret, make_private_folder
 from ivbench_data.schema import BadLine, Question
 from ivbench_data.sources.ivbench import read
 from ivbench_data.workspace import Workspace
@@ -294,6 +296,24 @@ def test_a_secret_is_made_once_and_kept_for_the_next_version(tmp_path: Path) -> 
     if os.name == "posix":
         assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(made.path.parent.stat().st_mode) == 0o700
+
+
+def test_of_two_runs_at_once_both_use_the_secret_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one would publish an order of options that the kept answers do not fit."""
+    workspace = Workspace(tmp_path, "mine")
+    both_saw_none = threading.Barrier(2, timeout=20)
+
+    def make_folder(workspace: Workspace) -> Path:
+        both_saw_none.wait()
+        return make_private_folder(workspace)
+
+    monkeypatch.setattr("ivbench_data.publish.secret.make_private_folder", make_folder)
+    with ThreadPoolExecutor(2) as pool:
+        used = [future.result() for future in [pool.submit(keep_secret, workspace) for _ in range(2)]]
+    kept = (workspace.private / "secret").read_bytes().strip()
+    assert [secret.value for secret in used] == [kept, kept]
+    assert sorted(secret.is_new for secret in used) == [False, True]
+    assert sorted(path.name for path in workspace.private.iterdir()) == [".gitignore", "secret"]
 
 
 def test_a_secret_of_ones_own_is_kept_and_a_changed_one_is_told_without_telling_it(tmp_path: Path) -> None:

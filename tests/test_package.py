@@ -198,6 +198,9 @@ def test_wheel_carries_its_data_and_needs_pydantic_alone(tmp_path: Path) -> None
     for name, suffix in (("manifests", ".json"), ("schemas", ".schema.json")):
         carried = {path.name for path in (folder.parent / name).iterdir()}
         assert carried == {path.name for path in (REPOSITORY / name).glob(f"*{suffix}")}
+    tasks = Path("exports", "lmms_eval_tasks")
+    carried = {path.name for path in (folder.parent.parent / tasks).iterdir()}
+    assert carried == {path.name for path in (PACKAGE / tasks).iterdir()}
     assert (folder.parent.parent / "py.typed").is_file()
 
 

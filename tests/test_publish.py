@@ -470,10 +470,13 @@ def test_a_folder_without_a_record_is_none_of_ours(tmp_path: Path) -> None:
 # --- what the record tells --------------------------------------------------------------------------------------------
 
 
-def test_with_hidden_answers_no_digest_of_the_release_is_told(root: Path, tmp_path: Path) -> None:
+def test_with_hidden_answers_nothing_is_told_of_the_release_that_rests_on_them(root: Path, tmp_path: Path) -> None:
     dataset = make_dataset()
     versions = [{"version": 1, "changes": 2, "patch_sha256": "1" * 64}]
-    provenance = {**dataset.provenance, "sha256": "2" * 64, "versions": versions}
+    provenance = {
+        **dataset.provenance, "sha256": "2" * 64, "md5": "4" * 32, "size_bytes": 123_456, "note": "one_0: left",
+        "rebuilds_byte_for_byte": True, "versions": versions,
+    }  # fmt: skip
     hidden = dataset.questions[0].model_copy(
         update={"answer": None, "answer_index": None, "answers_hidden": True, "raw": None, "evidence": ()}
     )
@@ -481,7 +484,8 @@ def test_with_hidden_answers_no_digest_of_the_release_is_told(root: Path, tmp_pa
     splits = {"test": ["one_0"], "dev": ["two_0", "two_1"]}
     version = publish(told, root, tmp_path / "out", Edition(splits, answers_sha256={"test": "3" * 64}))
     assert version.created_from == {
-        "source": "native", "file": "questions.jsonl", "versions": [{"version": 1, "changes": 2}],
+        "source": "native", "file": "questions.jsonl", "rebuilds_byte_for_byte": True,
+        "versions": [{"version": 1, "changes": 2}],
     }  # fmt: skip
     assert (version.splits["test"].hidden, version.splits["test"].answers_sha256) == (True, "3" * 64)
     assert (version.splits["dev"].hidden, version.splits["dev"].answers_sha256) == (False, None)

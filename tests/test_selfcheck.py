@@ -35,7 +35,7 @@ from ivbench_data.publish.hidden import (
     read_answers,
     write_answers,
 )
-from ivbench_data.publish.record import digest_question
+from ivbench_data.publish.record import digest_question, digest_what_is_scored
 from ivbench_data.publish.rows import make_row, make_video_row, question_features, video_features
 from ivbench_data.publish.selfcheck import SelfCheckReport, check_published, compute_chance
 from ivbench_data.publish.textfinder import TextFinder, write_variants
@@ -617,6 +617,23 @@ def test_a_public_twin_is_found(tmp_path: Path) -> None:
     others = [question.model_copy(update={"image_ids": (f"other{at}.png",)}) for at, question in enumerate(twins)]
     folder = write_folder(tmp_path / "others", questions, public=others)
     assert succeeded(attack(folder, questions, "twins")) == set()
+
+
+def test_the_digest_of_a_public_row_says_nothing_of_a_hidden_one_with_the_same_options(tmp_path: Path) -> None:
+    """That of the hidden row itself does, whoever else has the same."""
+    hidden = [question.model_copy(update={"task": "Counting"}) for question in make_questions()]
+    public = [
+        question.model_copy(update={"question_id": f"dev_{at}", "video_id": f"dev{at}", "image_ids": (f"dev{at}.png",)})
+        for at, question in enumerate(hidden[:30])
+    ]
+    folder = write_folder(tmp_path / "out", hidden, public=public)
+    digests = {question.question_id: digest_what_is_scored(question) for question in public}
+    (folder / "publish.json").write_text(json.dumps({"score_digests": digests}, indent=2))
+    assert succeeded(attack(folder, hidden, "digests")) == set()
+    digests |= {question.question_id: digest_what_is_scored(question) for question in hidden[:30]}
+    (folder / "publish.json").write_text(json.dumps({"score_digests": digests}, indent=2))
+    report = attack(folder, hidden, "digests")
+    assert (succeeded(report), report.attacks[0].hits) == ({"digests"}, 30)
 
 
 def test_answers_without_options_are_looked_for_too(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ Every harness differs in its files, and in nothing else. All of them take from h
 - `find_rows`: the questions that can be asked, each with its text (options shown, by our wording), and absolute paths
   of its film or its frames and of its query images, in the order in which they are shown; and those that cannot,
   with the reason, so that no denominator shrinks unseen;
-- `judge_row`: what a reply is worth, by our parser;
 - `list_figures`: the figures that a question counts in: overall, its group's, its task's;
-- `score_replies`: all figures of many replies at once, by the same way as `ivbench-data score`.
+- `judge_replies`, `keep_judgement`, `gather_results`: replies as the rows of a results file, which `score_results`
+  scores as `ivbench-data score` does.
 
-lmms-eval takes rows as documents, hands each reply to `judge_row`, and averages by `list_figures` itself. VLMEvalKit
-takes rows as its table and hands all replies to `score_replies`. inspect_ai takes rows as samples and `judge_row` as
-its scorer. `harness_folder` writes rows and media into a folder that can be moved, and reads them back.
+lmms-eval takes rows as documents, and inspect_ai as samples; both hand over reply by reply, and get their figures from
+`harness_figures`, one figure at a time. VLMEvalKit takes rows as its table and hands over all replies at once.
+`harness_folder` writes rows and media into a folder that can be moved, and reads them back.
 """
 
 from __future__ import annotations
@@ -275,11 +275,6 @@ def make_set(
 
 
 # --- from replies to figures ------------------------------------------------------------------------------------
-
-
-def judge_row(row: HarnessRow, reply: str | None, profile: str = "default") -> Judgement:
-    """What the reply to a row is worth; never right where the answer is hidden or no option."""
-    return judge_reply(row.question, reply, profile)
 
 
 def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure, ...]:

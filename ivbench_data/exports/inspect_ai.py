@@ -55,7 +55,8 @@ inspect eval {file} --model vllm/Qwen/Qwen2.5-VL-7B-Instruct
 inspect view
 ```
 
-The first asks no model: it says whether all is in place. The folder can be moved. Without a folder, from an installed
+The first asks no model: it says whether all is in place (inspect_ai fetches a vocabulary for it once, to count tokens).
+The folder can be moved. Without a folder, from an installed
 package and a dataset under `$IVBENCH_ROOT`:
 
 ```

@@ -49,6 +49,9 @@ from ivbench_data.workspace import (
 NOT_CHECKED: Final = ("image_from_own_video",)
 """Checks that a publication does not wait for: they decode videos, or read all caches."""
 
+PUBLIC_PROVENANCE: Final = ("source", "file", "rebuilds_byte_for_byte", "versions")
+"""What is published of the provenance where answers are hidden; of `versions` their numbers and sizes."""
+
 _ROW_BYTES: Final = 2_000
 """About what a row takes beside its images."""
 
@@ -257,18 +260,24 @@ def _video_rows(dataset: Dataset, workspace: Workspace, canary: str) -> list[Row
 
 
 def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
-    """The provenance, without what has a place of its own; with hidden answers, without any digest of what holds them.
+    """The provenance, without what has a place of its own; with hidden answers, nothing that rests on them.
 
-    A digest of a file with few unknown answers can be turned round by trying them all.
+    Of a provenance that others wrote nobody knows what it holds, and a digest of a file with few unknown answers can be
+    turned round by trying them all: so it is an allow-list, as for questions.
     """
-    kept = {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
-    return {name: _without_digests(value) for name, value in kept.items() if "sha256" not in name} if hidden else kept
-
-
-def _without_digests(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        return {name: _without_digests(inner) for name, inner in value.items() if "sha256" not in name}
-    return [_without_digests(inner) for inner in value] if isinstance(value, list) else value
+    if not hidden:
+        return {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
+    told: dict[str, JsonValue] = {
+        name: dataset.provenance[name] for name in PUBLIC_PROVENANCE if name in dataset.provenance
+    }
+    versions = told.get("versions")
+    if isinstance(versions, list):
+        told["versions"] = [
+            {name: row[name] for name in ("version", "changes") if name in row}
+            for row in versions
+            if isinstance(row, dict)
+        ]
+    return told
 
 
 def _list_all(folder: Path) -> set[str]:

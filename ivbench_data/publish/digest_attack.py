@@ -38,7 +38,12 @@ _FORMS: Final = (
 def guess_by_digests(case: Case) -> Iterator[Try]:
     """The option of which a digest is published: by itself, with its question, or as the answer in a whole record."""
     tied = chain.from_iterable(texts.values() for texts in case.found.tied.values())
-    published = collect_digests(chain(case.found.loose.values(), tied))
+    published = collect_digests(case.found.loose.values())
+    for question in case.found.public:
+        # it says no more than its row does, though a hidden question with the same options would give the same one
+        published[64].discard(digest_what_is_scored(question))
+    for digits, found in collect_digests(tied).items():
+        published[digits] |= found
     slots: dict[int, int] = {}
     for number, question in enumerate(case.questions if published else ()):
         images = case.found.image_digests.get(question.question_id, [])
@@ -59,9 +64,9 @@ def guess_by_digests(case: Case) -> Iterator[Try]:
     )
 
 
-def collect_digests(texts: Iterable[str]) -> Mapping[int, set[str]]:
+def collect_digests(texts: Iterable[str]) -> defaultdict[int, set[str]]:
     """Everything in the texts that may be a digest or a piece of one, in hexadecimal digits, by their number."""
-    found: dict[int, set[str]] = defaultdict(set)
+    found: defaultdict[int, set[str]] = defaultdict(set)
     for text in texts:
         for match in _HEX.finditer(text):
             found[len(match[0])].add(match[0].lower())

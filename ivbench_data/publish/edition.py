@@ -26,7 +26,7 @@ from ivbench_data.publish.record import (
 from ivbench_data.publish.repository import Repository
 from ivbench_data.publish.secret import Secret, keep_secret, make_private_folder
 from ivbench_data.schema import QueryImage, Question, Video
-from ivbench_data.workspace import Workspace, digest_file
+from ivbench_data.workspace import Workspace, delete, digest_file, link_or_copy
 
 CHANGELOG: Final = "CHANGELOG.md"
 
@@ -201,10 +201,12 @@ def compare_with_earlier(
         if split is None or split.answers_sha256 is None:
             continue
         path = answers_path(workspace, name, earlier.record.version)
-        if not path.is_file() or digest_file(path) != split.answers_sha256:
+        places = (path, _aside_path(path, split.answers_sha256))
+        kept = next((at for at in places if at.is_file() and digest_file(at) == split.answers_sha256), None)
+        if kept is None:
             warnings.append(f"{path} is not here, so it cannot be told whether answers of {name} changed since")
             continue
-        before = {question.question_id: question.answer for question in read_answers(path).questions}
+        before = {question.question_id: question.answer for question in read_answers(kept).questions}
         rescored.update(at.question_id for at in hidden.answers if before.get(at.question_id, at.answer) != at.answer)
     return find_changes(earlier.record, draft, rescored), warnings
 
@@ -231,7 +233,11 @@ def make_edition(
     answers = {}
     for name, hidden in public.hidden.items():
         make_private_folder(workspace)
-        answers[name] = write_answers(answers_path(workspace, name, version), hidden, version, name)
+        path = answers_path(workspace, name, version)
+        aside = _keep_aside(path)
+        answers[name] = write_answers(path, hidden, version, name)
+        if aside == _aside_path(path, answers[name]):
+            delete(aside)  # the same again
     return Edition(
         splits=public.splits,
         version=version,
@@ -242,6 +248,19 @@ def make_edition(
     )
 
 
+def _keep_aside(path: Path) -> Path | None:
+    """Keep answers that another publication of the same number has: without them nobody can score what it is sent."""
+    if not path.is_file():
+        return None
+    aside = _aside_path(path, digest_file(path))
+    link_or_copy(path, aside)
+    return aside
+
+
+def _aside_path(path: Path, sha256: str) -> Path:
+    return path.with_name(f"{path.stem}-{sha256[:12]}.jsonl")
+
+
 def answers_path(workspace: Workspace, split: str, version: str) -> Path:
-    """The private file with a split's answers."""
+    """The private file with a split's answers; those of another publication of the same number lie beside it."""
     return workspace.private / f"answers-{split}-{version}.jsonl"

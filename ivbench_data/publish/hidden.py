@@ -9,7 +9,8 @@ a guess could be checked. The answers file keeps all of it, so scores lose nothi
 
 The options' order is that of HMAC-SHA256(secret, `question_id NUL option`): it rests on the texts and the secret alone,
 so that whatever order the answer had among them before is gone; equal options stay, each counts as right if one does.
-Rows come in the order of such digests too, video by video: the order of a release may alternate true and false.
+Rows come in the order of such digests too, video by video (without one, image by image): the order of a release may
+alternate true and false, and rows that stood together by their group would tell the group.
 
 Ids, names, questions and options are published as they are: `check_published` looks whether answers can be read there.
 """
@@ -115,7 +116,8 @@ def hide_answers(dataset: Dataset, question_ids: Iterable[str], secret: bytes) -
         raise UsageError(f"the answer of {bare.question_id} is hidden already: the dataset does not hold it")
 
     def place(question: Question) -> tuple[bytes, bytes]:
-        return _digest(secret, "video", cluster_of(question)), _digest(secret, "row", question.question_id)
+        # by what is public of the question: its group is not
+        return _digest(secret, "video", cluster_of(_strip(question))), _digest(secret, "row", question.question_id)
 
     answers = tuple(_reorder(question, secret) for question in sorted(chosen, key=place))
     questions = tuple(_strip(question) for question in answers)

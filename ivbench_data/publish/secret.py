@@ -7,6 +7,7 @@ letter wrong without anybody noticing.
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,10 @@ def keep_secret(workspace: Workspace, given: Path | None = None) -> Secret:
             "the secret is another than before: the options of hidden questions change their order, and submissions "
             f"by option number or letter for an earlier version no longer fit. The old one is in {aside}",
         )
-    _write_secret(path, secret)
+    if is_new and not _write_first(path, secret):
+        return Secret(_read_secret(path), path, is_new=False)
+    if not is_new:
+        _write_secret(path, secret)
     return Secret(secret, path, is_new, warnings)
 
 
@@ -100,6 +104,21 @@ def make_private_folder(workspace: Workspace) -> Path:
 def _write_secret(path: Path, secret: bytes) -> None:
     with write_atomically(path, mode=0o600) as file:
         file.write(secret + b"\n")
+
+
+def _write_first(path: Path, secret: bytes) -> bool:
+    """Whether it was written; not when another process was faster, whose secret must not be lost."""
+    own = path.with_name(f"secret-{secrets.token_hex(6)}")
+    try:
+        _write_secret(own, secret)
+        os.link(own, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        _write_secret(path, secret)  # a file system without second names
+    finally:
+        own.unlink(missing_ok=True)
+    return True
 
 
 def _read_secret(path: Path) -> bytes:
