@@ -192,8 +192,11 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
     """An empty folder to fill: it takes the place of `folder` when the block ends, or never appears.
 
     Raises:
+        UsageError: something else of that name is there, which no folder may take the place of.
         StorageError: the disk is full, read-only, or not ours to write.
     """
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+        raise UsageError(f"{folder} is no folder, and is left as it is: choose another name")
     unfinished = folder.parent / _temporary_name()
     try:
         unfinished.mkdir(parents=True)

@@ -13,10 +13,10 @@ from published import CANARY, make_dataset, publish, write_images
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.manifests import load_manifest
+from ivbench_data.markdown import draw_table, escape_markdown
 from ivbench_data.publish.card import write_card
 from ivbench_data.publish.edition import Edition
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.markdown import draw_table, escape_markdown
 from ivbench_data.publish.record import PublishedSplit, PublishedVersion, SplitRecipe, digest_question
 from ivbench_data.publish.settings import HUB_LICENSES, write_eval_yaml, write_settings
 from ivbench_data.schema import Question

@@ -33,10 +33,10 @@ HEAVY = {
 # The rooms in the order in which data flows (DESIGN); a module imports only what stands above it, or in its own room.
 # What has no place here yet gets one, where the reader of the journey would look for it.
 ROOMS = (
-    "errors", "schema", "timecodes", "workspace", "withdrawals", "dataset", "manifests", "sources", "images", "workers",
-    "ledger", "grids", "sample", "bitstream", "boxes", "decode", "fingerprint", "content", "wholedecode", "verify",
-    "fetch", "framefile", "cache", "torch_dataset", "reader", "plan", "statistics", "html", "validate", "evaluate",
-    "publish", "exports", "doctor", "cli",
+    "errors", "schema", "timecodes", "workspace", "withdrawals", "dataset", "manifests", "sources", "images",
+    "workers", "ledger", "grids", "sample", "bitstream", "boxes", "decode", "fingerprint", "content", "wholedecode",
+    "verify", "fetch", "framefile", "cache", "torch_dataset", "reader", "plan", "statistics", "html", "markdown",
+    "validate", "evaluate", "publish", "exports", "doctor", "cli",
 )  # fmt: skip
 OUTSIDE_THE_ORDER = {"__init__", "__main__"}
 """The two faces: one names what is public, the other calls the command line."""

@@ -234,6 +234,20 @@ def test_folders_written_by_many_at_once_are_whole_and_one_of_theirs(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_folder_takes_no_other_thing_s_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "nowhere").symlink_to("missing")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for name in ("file", "link", "nowhere", "pipe"):
+        with pytest.raises(UsageError, match="is no folder"), write_folder_atomically(tmp_path / name) as unfinished:
+            (unfinished / "x").write_text("")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_a_folder_that_refuses_to_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     really_sync = os.fsync
 

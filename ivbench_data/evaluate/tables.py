@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ivbench_data.evaluate.scores import Score, Scorecard
 from ivbench_data.manifests import Manifest
+from ivbench_data.markdown import escape_markdown
 
 Cell = str | int | float | None
 
@@ -28,9 +29,9 @@ class Table:
 
     def to_markdown(self) -> str:
         """The table in Markdown."""
-        lines = ["| " + " | ".join(map(_escape_markdown, self.columns)) + " |"]
+        lines = ["| " + " | ".join(map(escape_markdown, self.columns)) + " |"]
         lines.append("|" + "|".join("---" if at < 2 else "--:" for at in range(len(self.columns))) + "|")
-        lines += ["| " + " | ".join(_escape_markdown(write_cell(cell)) for cell in row) + " |" for row in self.rows]
+        lines += ["| " + " | ".join(escape_markdown(write_cell(cell)) for cell in row) + " |" for row in self.rows]
         return "\n".join(lines) + "\n"
 
     def to_csv(self) -> str:
@@ -143,11 +144,6 @@ def describe_questions(card: Scorecard) -> str:
     total = counts.released if counts.released is not None else counts.in_dataset
     told = f"{counts.evaluated:,} of {total:,}"
     return told if mean is None or mean[0] == mean[1] else f"{told}, {mean[0]} of {mean[1]} tasks"
-
-
-def _escape_markdown(text: str) -> str:
-    escaped = "".join(f"\\{char}" if char in "\\|`*_<>[]#" else char for char in text)
-    return " ".join(escaped.split())
 
 
 def _defuse(cell: Cell) -> Cell:

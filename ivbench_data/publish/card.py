@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from ivbench_data.markdown import draw_table, escape_markdown
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.markdown import draw_table, escape_markdown
 from ivbench_data.publish.settings import write_settings
 
 _ARXIV: Final = re.compile(r"arXiv:(\d{4}\.\d{4,5})")

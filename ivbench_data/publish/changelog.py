@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
+from ivbench_data.markdown import escape_markdown
 from ivbench_data.publish.changes import Changes
-from ivbench_data.publish.markdown import escape_markdown
 
 _HEADER: Final = """# Changelog of the data
 

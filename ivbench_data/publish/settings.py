@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from ivbench_data.markdown import flatten
 from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.markdown import flatten
 
 HUB_LICENSES: Final = frozenset(
     {
