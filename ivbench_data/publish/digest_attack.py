@@ -66,7 +66,7 @@ def guess_by_digests(case: Case) -> Iterator[Try]:
 
 def collect_digests(texts: Iterable[str]) -> defaultdict[int, set[str]]:
     """Everything in the texts that may be a digest or a piece of one, in hexadecimal digits, by their number."""
-    found: dict[int, set[str]] = defaultdict(set)
+    found: defaultdict[int, set[str]] = defaultdict(set)
     for text in texts:
         for match in _HEX.finditer(text):
             found[len(match[0])].add(match[0].lower())
