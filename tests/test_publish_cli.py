@@ -251,6 +251,14 @@ def test_hidden_answers_stay_hidden_until_they_are_revealed(run_publish: RunCli,
     assert (record.version, record.splits["test"].hidden) == ("2.0.0", False)
 
 
+def test_hiding_answers_that_were_public_is_said_to_be_in_vain(run_publish: RunCli, tmp_path: Path) -> None:
+    assert run_publish("--to", tmp_path / "out").code == 0
+    done = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert done.code == 0, done.err
+    assert "the answers of test are public in version 1.0.0" in done.err
+    assert "public in version" not in run_publish("--to", tmp_path / "out").err
+
+
 def test_another_machine_without_the_secret_is_refused(run_publish: RunCli, tmp_path: Path) -> None:
     assert run_publish("--to", tmp_path / "out", "--hide-answers", "test").code == 0
     secret = Workspace(tmp_path / "root", "mine").private / "secret"
