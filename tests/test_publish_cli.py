@@ -142,6 +142,24 @@ def test_what_cannot_be_meant_is_a_usage_error(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("place", ["private", "private/x", "videos", "cache/8x16", "images/new", "published/x"])
+def test_the_datasets_own_folders_are_no_place_for_it(run_publish: RunCli, tmp_path: Path, place: str) -> None:
+    home = tmp_path / "root" / "mine"
+    (tmp_path / "link").symlink_to(home)
+    before = sorted(tmp_path.rglob("*"))
+    for folder in (home, tmp_path / "link"):
+        refused = run_publish("--to", folder / place, "--hide-answers", "test")
+        assert (refused.code, sorted(tmp_path.rglob("*"))) == (2, before)
+        assert "within the dataset's own folder" in refused.err
+
+
+def test_what_can_be_no_folder_is_a_usage_error(run_publish: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for place in (tmp_path / "circle" / "x", tmp_path / ("x" * 300), "a\0b"):
+        refused = run_publish("--to", place)
+        assert (refused.code, "cannot be a folder" in refused.err) == (2, True), refused.err
+
+
 def test_a_line_of_ours_that_cannot_be_read_stops_it(run_publish: RunCli, tmp_path: Path) -> None:
     path = tmp_path / "root" / "mine" / "questions.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"one_1"', b'"one_1', 1))
@@ -232,6 +250,14 @@ def test_hidden_answers_stay_hidden_until_they_are_revealed(run_publish: RunCli,
     assert run_publish("--to", tmp_path / "out", "--reveal-answers", "test").code == 0
     record = read_published(tmp_path / "out")
     assert (record.version, record.splits["test"].hidden) == ("2.0.0", False)
+
+
+def test_hiding_answers_that_were_public_is_said_to_be_in_vain(run_publish: RunCli, tmp_path: Path) -> None:
+    assert run_publish("--to", tmp_path / "out").code == 0
+    done = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
+    assert done.code == 0, done.err
+    assert "the answers of test are public in version 1.0.0" in done.err
+    assert "public in version" not in run_publish("--to", tmp_path / "out").err
 
 
 def test_another_machine_without_the_secret_is_refused(run_publish: RunCli, tmp_path: Path) -> None:

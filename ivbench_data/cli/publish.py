@@ -148,6 +148,8 @@ def command(
 
 
 def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Target:
+    from ivbench_data.publish.build import find_place
+
     kept_here = workspace.folder / "published"
     if to is None:
         if not only_plan:
@@ -155,6 +157,7 @@ def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Targe
         return Target(kept_here)
     if to.startswith("hf://"):
         return Target(kept_here, to.removeprefix("hf://").removeprefix("datasets/").removesuffix("/"))
+    find_place(Path(to), workspace)
     return Target(Path(to))
 
 

@@ -73,6 +73,22 @@ class PublishOptions(Record):
     """Where it will be on the Hub, for the card's instructions."""
 
 
+def find_place(folder: Path, workspace: Workspace) -> Path:
+    """Where the folder really is, links followed: not among what belongs to the dataset, but for its `published/`.
+
+    Raises:
+        UsageError: it is, and would be taken for videos, frames or private files; or there can be no such folder.
+    """
+    try:
+        place, home = folder.resolve(), workspace.folder.resolve()
+        place.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, links in a circle, a NUL
+        raise UsageError(f"{str(folder)[:80]!r} cannot be a folder: {error}") from None
+    if place != home and place.is_relative_to(home) and place != home / "published":
+        raise UsageError(f"{folder} is within the dataset's own folder {workspace.folder}: name another, outside of it")
+    return place
+
+
 def check_replaceable(folder: Path, dataset: str) -> None:
     """Nothing, when a publication may take the folder's place: there is none, an empty one, or an earlier publication.
 
@@ -128,7 +144,7 @@ def publish_folder(
         MissingDependencyError: `datasets` is not installed.
     """
     options, tell = options or PublishOptions(), tell or (lambda step: None)
-    folder = Path(folder).resolve()
+    folder = find_place(Path(folder), workspace)
     check_replaceable(folder, dataset.name)
     splits = _select_questions(dataset, edition)
     published = [question for questions in splits.values() for question in questions]

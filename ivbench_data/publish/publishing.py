@@ -105,5 +105,9 @@ def publish_dataset(
     version = publish_folder(
         public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, tell=tell
     )
-    warnings = (*plan.warnings, *public.warnings, *doubts, *(secret.warnings if secret is not None else ()))
+    in_vain = [
+        f"the answers of {name} are public in version {changes.earlier}: hiding them keeps them from nobody who has it"
+        for name in changes.hidden
+    ]
+    warnings = (*plan.warnings, *public.warnings, *in_vain, *doubts, *(secret.warnings if secret is not None else ()))
     return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
