@@ -234,6 +234,31 @@ def test_folders_written_by_many_at_once_are_whole_and_one_of_theirs(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets two folders change places in one step")
+def test_a_folder_that_is_replaced_is_there_all_the_while(tmp_path: Path) -> None:
+    folder, done = tmp_path / "folder", threading.Event()
+
+    def replace_often() -> None:
+        try:
+            for number in range(200):
+                with write_folder_atomically(folder) as unfinished:
+                    (unfinished / "number").write_text(str(number))
+        finally:
+            done.set()
+
+    with write_folder_atomically(folder) as unfinished:
+        (unfinished / "number").write_text("first")
+    with ThreadPoolExecutor(1) as pool:
+        replacing = pool.submit(replace_often)
+        seen = []
+        while not done.is_set():
+            seen.append(folder.is_dir())
+        replacing.result()
+    assert all(seen)
+    assert (folder / "number").read_text() == "199"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_a_folder_takes_no_other_thing_s_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
     (tmp_path / "real").mkdir()
