@@ -60,9 +60,12 @@ def write_eval_yaml(facts: CardFacts) -> str | None:
     ]
     if not tasks:
         return None
+    shown = " and ".join(
+        [f"{count:,} {kind}" for count, kind in ((facts.videos, "videos"), (facts.images, "query images")) if count]
+    )
     description = (
-        f"{len(facts.questions):,} questions about {facts.videos:,} videos, with query images. The tasks below show a "
-        "model the texts alone, which is a baseline: a score needs the videos and images, as ivbench-data shows them."
+        f"{len(facts.questions):,} questions about {shown or 'nothing but texts'}. The tasks below show a model the "
+        "texts alone, which is a baseline: a score needs what they are about, as ivbench-data shows it."
     )
     settings = CardData(
         name=flatten(facts.title), description=description, evaluation_framework="inspect-ai", tasks=tasks
