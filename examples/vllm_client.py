@@ -19,7 +19,7 @@ import numpy as np
 from PIL import ImageOps
 
 import ivbench_data as iv
-from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.evaluate.patterns import PATTERNS
 from ivbench_data.evaluate.wording import word_by_default
 from ivbench_data.exports.frames import encode_picture
 from ivbench_data.framefile import Clip

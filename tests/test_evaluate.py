@@ -27,7 +27,7 @@ from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.judging import Judgement, judge_reply
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.models.function import answer_one_by_one
-from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.evaluate.patterns import PATTERNS
 from ivbench_data.evaluate.requests import Reply, Request
 from ivbench_data.evaluate.results import read_results
 from ivbench_data.evaluate.sweeps import name_token_rule, plan_sweep

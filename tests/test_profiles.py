@@ -11,7 +11,8 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import PARSERS
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.judging import judge_reply
-from ivbench_data.evaluate.prompts import OWN_WORDINGS, PATTERNS, PROFILES, compose, resolve_profile
+from ivbench_data.evaluate.patterns import PATTERNS
+from ivbench_data.evaluate.prompts import OWN_WORDINGS, PROFILES, compose, resolve_profile
 from ivbench_data.evaluate.requests import TextPart
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import Question

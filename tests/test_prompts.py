@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
-from ivbench_data.evaluate.prompts import (
-    PATTERNS,
-    PROFILES,
-    choose_frames,
-    compose,
-    digest_prompt,
-    find_evidence_frames,
-    rotate,
-)
+from ivbench_data.evaluate.patterns import PATTERNS
+from ivbench_data.evaluate.prompts import PROFILES, choose_frames, compose, digest_prompt, find_evidence_frames, rotate
 from ivbench_data.evaluate.requests import ImagePart, Request, TextPart
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.schema import Evidence, Question

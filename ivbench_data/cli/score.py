@@ -91,7 +91,7 @@ def command(
     from ivbench_data.evaluate.comparison import compare_results
     from ivbench_data.evaluate.comparison import diagnose as find_signatures
     from ivbench_data.evaluate.figures import draw_tasks, save_figure
-    from ivbench_data.evaluate.prompts import PATTERNS
+    from ivbench_data.evaluate.patterns import PATTERNS
     from ivbench_data.evaluate.report import make_error_report
     from ivbench_data.evaluate.results import find_results, read_results
     from ivbench_data.evaluate.scores import score_results

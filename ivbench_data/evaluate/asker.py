@@ -16,11 +16,10 @@ from pydantic import Field, JsonValue
 from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
+from ivbench_data.evaluate.patterns import PATTERNS, Pattern
 from ivbench_data.evaluate.prompts import (
-    PATTERNS,
     PROFILES,
     InapplicableError,
-    Pattern,
     Profile,
     choose_core_frames,
     choose_frames,

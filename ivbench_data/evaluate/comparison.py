@@ -11,7 +11,8 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.answers import LETTERS
 from ivbench_data.evaluate.metrics.units import Judged
-from ivbench_data.evaluate.prompts import PATTERNS, PROFILES, Pattern, resolve_profile, shows_letters
+from ivbench_data.evaluate.patterns import PATTERNS, Pattern
+from ivbench_data.evaluate.prompts import PROFILES, resolve_profile, shows_letters
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.scores import is_scorable, judge, score
 from ivbench_data.schema import NonEmpty, Question, Record

@@ -15,7 +15,8 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
 from ivbench_data.evaluate.judging import Judgement, judge_choice, judge_reply
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS, ModelOptions, open_model
-from ivbench_data.evaluate.prompts import PATTERNS, PROMPT_VERSION
+from ivbench_data.evaluate.patterns import PATTERNS
+from ivbench_data.evaluate.prompts import PROMPT_VERSION
 from ivbench_data.evaluate.requests import Key, Model, Reply, Request, read_identity
 from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.schema import EvaluationResult, Question

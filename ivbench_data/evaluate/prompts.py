@@ -1,6 +1,7 @@
-"""Words and order of what a model is shown: patterns, profiles, and the digest of a prompt.
+"""Words and order of what a model is shown: profiles, the parts of a prompt, its digest, and which frames.
 
-A *pattern* says which visuals are shown and in which order; a *profile* says how the question is worded and read.
+A *pattern* (see `patterns`) says which visuals are shown in which order; a *profile*, how the question is worded and
+read.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from ivbench_data.errors import IvbenchError, UsageError
 from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.patterns import FrameChoice, Pattern
 from ivbench_data.evaluate.requests import ImagePart, Part, TextPart, VideoPart
 from ivbench_data.evaluate.wording import (
     Wording,
@@ -30,39 +31,6 @@ from ivbench_data.schema import Evidence, Question
 
 PROMPT_VERSION = 1
 """Raised whenever a wording changes, so that old answers are not taken for new ones."""
-
-FrameChoice = Literal["all", "middle", "shuffled", "evidence", "no_evidence"]
-ImageChoice = Literal["own", "swapped", "blank"]
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """Which visuals are shown before the text, in order."""
-
-    visuals: tuple[Literal["video", "image"], ...]
-    """The order."""
-    description: str
-    """What it is for."""
-    frames: FrameChoice = "all"
-    """Which of the cached frames."""
-    image: ImageChoice = "own"
-    """Which image."""
-
-
-PATTERNS: dict[str, Pattern] = {
-    "video_first": Pattern(("video", "image"), "the video, then the query image: the paper's default"),
-    "image_first": Pattern(("image", "video"), "the query image, then the video"),
-    "video_only": Pattern(("video",), "no query image: the paper's text-only query"),
-    "image_only": Pattern(("image",), "no video"),
-    "text_only": Pattern((), "question and options alone"),
-    "image_swapped": Pattern(("video", "image"), "the query image of another video's question", image="swapped"),
-    "image_blank": Pattern(("video", "image"), "a grey image of the query image's size", image="blank"),
-    "single_frame": Pattern(("video", "image"), "the middle one of the cached frames", frames="middle"),
-    "shuffled_frames": Pattern(("video", "image"), "the cached frames in another order", frames="shuffled"),
-    "evidence_only": Pattern(("video", "image"), "the cached frames that show the evidence", frames="evidence"),
-    "evidence_removed": Pattern(("video", "image"), "the cached frames that do not", frames="no_evidence"),
-}
-"""Every way to ask, by name; the last six are controls, worded as `video_first`."""
 
 
 # --- profiles --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.asker import AskOptions, write_grid_options
-from ivbench_data.evaluate.prompts import PATTERNS
+from ivbench_data.evaluate.patterns import PATTERNS
 from ivbench_data.framefile import read_frame_file
 from ivbench_data.grids import GRID_SETS, count_visual_tokens, find_grids_of_budget
 from ivbench_data.sample import find_moments

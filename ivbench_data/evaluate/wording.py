@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ivbench_data.evaluate.answers import LETTERS
+from ivbench_data.evaluate.patterns import Pattern
 from ivbench_data.evaluate.requests import VideoPart
 from ivbench_data.schema import Question
 
-if TYPE_CHECKING:
-    from ivbench_data.evaluate.prompts import Pattern
-
-Wording = Callable[[Question, Sequence[str], "Pattern", VideoPart | None], str]
+Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
 """The text of a question, with its options as they are shown."""
 
 

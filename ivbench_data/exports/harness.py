@@ -28,13 +28,8 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.judging import Judgement, judge_reply
-from ivbench_data.evaluate.prompts import (
-    PATTERNS,
-    PROFILES,
-    PROMPT_VERSION,
-    compose,
-    resolve_profile,
-)
+from ivbench_data.evaluate.patterns import PATTERNS
+from ivbench_data.evaluate.prompts import PROFILES, PROMPT_VERSION, compose, resolve_profile
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.evaluate.wording import find_evidence_text

@@ -30,6 +30,9 @@ from ivbench_data.exports.harness_folder import MEDIA, describe_rows, read_harne
 from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.workspace import Workspace, default_root, write_bytes
 
+EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
+"""Names the export's folder to the dataset's class, also in the processes that VLMEvalKit starts."""
+
 LAUNCHER = "run_vlmevalkit.py"
 
 UPRIGHT = "upright"

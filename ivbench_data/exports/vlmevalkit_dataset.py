@@ -19,13 +19,13 @@ from ivbench_data.evaluate.scores import score_results
 from ivbench_data.exports.harness import HarnessRow, HarnessSet, judge_replies
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.vlmevalkit import (
+    EXPORT_VARIABLE,
     index_rows,
     list_names,
     name_dataset,
     tabulate_row,
     write_message,
 )
-from ivbench_data.exports.vlmevalkit_launcher import EXPORT_VARIABLE
 from ivbench_data.exports.vlmevalkit_tables import find_cut_replies, read_table
 
 FAILED = "Failed to obtain answer"

@@ -15,11 +15,8 @@ from types import ModuleType
 
 from ivbench_data.errors import EnvironmentProblemError, IvbenchError, UsageError
 from ivbench_data.exports.harness_folder import read_harness_folder
-from ivbench_data.exports.vlmevalkit import index_rows, list_names
+from ivbench_data.exports.vlmevalkit import EXPORT_VARIABLE, index_rows, list_names
 from ivbench_data.exports.vlmevalkit_tables import keep_replies_exact
-
-EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
-"""Names the export's folder to the dataset's class, also in the processes that VLMEvalKit starts."""
 
 DATA_VARIABLE = "LMUData"
 """Names VLMEvalKit's own folder; where that does not exist, it takes one in the home folder instead."""
