@@ -72,7 +72,7 @@ $(VENV)/core.stamp: $(VENV)/python.stamp $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/demo.stamp: $(VENV)/core.stamp
-	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[validate]'
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[validate,publish]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/core.stamp

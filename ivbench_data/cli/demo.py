@@ -9,7 +9,7 @@ import click
 from ivbench_data.cli.options import root_option
 from ivbench_data.errors import EnvironmentProblemError
 
-_NEED_EXTRAS = {"validate", "coverage", "evaluate"}
+_NEED_EXTRAS = {"validate", "coverage", "evaluate", "publish"}
 """Verbs that a plain installation may not be able to run."""
 
 
@@ -45,6 +45,7 @@ def command(root: Path) -> int:
         ("Look for broken questions, and make a page of them", ["validate", "--report", *at]),
         ("See whether the frames show the evidence", ["coverage", "--grid", "32x240", *at]),
         ("Ask a model: here one that guesses", ["evaluate", "--model", "baseline:random", *at]),
+        ("Make a folder that others load", ["publish", "--to", str(folder / "published"), *at]),
     )
     for number, (purpose, arguments) in enumerate(journey, start=2):
         say(f"\n{number}. {purpose}: ivbench-data {' '.join(arguments)}", style="bold")
@@ -54,8 +55,9 @@ def command(root: Path) -> int:
         elif code:
             say(f"That step ended with exit code {code}; the demo stops here.", style="red")
             return code
-    say("\nThat was the whole journey. To look at: the report of the questions, and frames as pictures", style="bold")
+    say("\nThat was the whole journey. To look at: the questions' report, the dataset's card, frames", style="bold")
     say(f"   {folder / 'reports' / 'validate.html'}")
+    say(f"   {folder / 'published' / 'README.md'}")
     say(f"   ivbench-data export frames frames --grid 32x240 {' '.join(at)}")
     say("Next, the real thing:", style="bold")
     say("   ivbench-data fetch --limit 20")
