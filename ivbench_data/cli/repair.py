@@ -77,6 +77,9 @@ def command(
             ("check", "changes"),
             list(counted.items()),
         )
+        if not changes:
+            say(f"Nothing that validate finds has a safe repair; the patch is empty: {path}")
+            return 0
         say(f"The patch, to read and to edit: {path}")
         say(f"Apply it with: ivbench-data repair --apply {path} --dataset {dataset}")
         return 0
