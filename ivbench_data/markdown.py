@@ -24,9 +24,11 @@ def flatten(text: object) -> str:
 
 def escape_markdown(text: object) -> str:
     """The text in one line, as it is shown literally, in a cell of a table too: no markup, HTML or link."""
+    # an apostrophe acts in an attribute of HTML alone, and this text is never in one
+    safe = escape(flatten(text)).replace("&#x27;", "'")
     return "".join(
         part if part.startswith("&") else _PUNCTUATION.sub(_make_literal, part)
-        for part in re.split(r"(&(?:amp|lt|gt|quot|#x27);)", escape(flatten(text)))
+        for part in re.split(r"(&(?:amp|lt|gt|quot);)", safe)
     )
 
 

@@ -356,7 +356,8 @@ def test_copies_are_bounded() -> None:
 
 def test_a_dataset_without_a_repository_says_so(tmp_path: Path) -> None:
     (row,) = fetch_images(Dataset("mine", (), (QueryImage(image_id="a.png"),)), tmp_path)
-    assert (row.status, row.reason) == ("missing", "no repository is known to hold it")
+    folder = tmp_path / "mine" / "images"
+    assert (row.status, row.reason) == ("missing", f"no repository is known to hold it: put its file in {folder}")
 
 
 def test_videoespressos_annotations_are_found_by_name(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Outcome
 
 from ivbench_data import import_dataset, load
 from ivbench_data.errors import UnsafeNameError, UsageError
@@ -129,3 +131,27 @@ def test_a_call_that_cannot_be_meant(tmp_path: Path, source: str, path: str, tol
     with pytest.raises(UsageError, match=told):
         import_dataset(source, tmp_path / path, tmp_path / "root")
     assert not (tmp_path / "root").exists()
+
+
+def test_an_import_says_where_its_media_go(run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write_lines(folder / "questions.jsonl", make_question(1), make_question(2))
+    told = run_cli("import", "native", folder, "--root", tmp_path / "root")
+    assert "Not here yet: 2 images and 2 videos." in told.err
+    assert f"in {tmp_path / 'root' / 'mine' / 'images'}" in told.err
+    for path in ("images/i1.png", "images/i2.png", "videos/v1.mp4", "videos/v2.mkv"):
+        target = tmp_path / "root" / "mine" / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(b"a file")
+    again = run_cli("import", "native", folder, "--root", tmp_path / "root")
+    assert "Not here yet" not in again.err
+
+
+def test_an_empty_plan_says_so_below_a_title_in_one_line(run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    at = ("--root", tmp_path / "root", "--dataset", "mine")
+    run_cli("import", "native", write_lines(tmp_path / "questions.jsonl", make_question(1)), *at)
+    told = run_cli("repair", "--plan", "--check", "duplicate_option", *at)
+    assert told.code == 0
+    assert "Planned changes: 0 questions\n" in told.out  # wider than the table below it
+    assert "Apply it" not in told.err
+    assert "the patch is empty" in told.err

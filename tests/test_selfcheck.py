@@ -230,6 +230,24 @@ def test_options_that_the_card_happens_to_name_are_no_leak(tmp_path: Path) -> No
     assert report.passed, report.describe()
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_public_count_that_is_scored_alike_is_no_leak_unless_its_digest_stands_there_twice(
+    tmp_path: Path, copies: int
+) -> None:
+    """Counts without options are alike in all that is scored, so that the digest of a public one fits a hidden one."""
+    hidden, public = (
+        Question(
+            question_id=f"{name}_0", image_ids=(f"{name}.png",), question="How many are there?", question_type="open",
+            answer="3", task="Counting", source="test",
+        )
+        for name in ("test", "dev")
+    )  # fmt: skip
+    folder = write_folder(tmp_path / "out", [hidden], public=[public])
+    digests = {f"{public.question_id}{'+' * copy}": digest_what_is_scored(public) for copy in range(copies)}
+    (folder / "publish.json").write_text(json.dumps({"score_digests": digests}))
+    assert succeeded(attack(folder, [hidden], "digests")) == ({"digests"} if copies == 2 else set())
+
+
 # --- planted: orders --------------------------------------------------------------------------------------------
 
 

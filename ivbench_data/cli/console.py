@@ -77,12 +77,7 @@ def print_table(
         bool(body) and all(isinstance(row[at], int | float) or row[at] in ("", "–") for row in body)
         for at in range(len(columns))
     ]
-    table = Table(
-        title=Text(show_plain(title), style="bold"),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        show_footer=footer is not None,
-    )
+    table = Table(box=SIMPLE_HEAD, show_footer=footer is not None)
     for at, name in enumerate(columns):
         table.add_column(
             Text(name),
@@ -93,7 +88,10 @@ def print_table(
         )
     for row in body:
         table.add_row(*(Text(show_plain(_written(value))) for value in row))
-    stdout().print(table)
+    console = stdout()
+    # not the table's own title, which would be broken at the width of a narrow table
+    console.print(Text(show_plain(title), style="bold"))
+    console.print(table)
 
 
 def _written(value: object) -> str:

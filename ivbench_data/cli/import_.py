@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ivbench_data.cli.options import json_option, root_option
+
+if TYPE_CHECKING:
+    from ivbench_data.dataset import Dataset
+    from ivbench_data.workspace import Workspace
 
 
 @click.command(
@@ -29,8 +34,8 @@ Examples:
 def command(source: str, path: Path, dataset: str | None, restore_withdrawn: bool, root: Path, as_json: bool) -> int:
     """Bring a local release in: SOURCE is a benchmark, or `native` for our own JSONL; PATH its file or folder.
 
-    The release is kept untouched in raw/. A malformed line is named and the others are imported; the exit code is
-    then 1. What was withdrawn from the dataset that is there stays withdrawn.
+    The release is kept untouched in raw/; its videos and images stay where they are. A malformed line is named and the
+    others are imported; the exit code is then 1. What was withdrawn from the dataset that is there stays withdrawn.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.sources import import_dataset
@@ -55,6 +60,7 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
         f"Imported {len(dataset_made.questions):,} questions on {len(dataset_made.videos):,} videos and "
         f"{len(dataset_made.images):,} images into {folder}."
     )
+    _say_where_media_go(dataset_made, Workspace(root, dataset_made.name))
     for withdrawal in dataset_made.withdrawals:
         say(f"Still withdrawn: {withdrawal}")
     for line in dataset_made.bad_lines:
@@ -62,3 +68,21 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
     if dataset_made.bad_lines:
         say(f"{len(dataset_made.bad_lines)} lines could not be used; the others were imported.", style="yellow")
     return 1 if dataset_made.bad_lines else 0
+
+
+def _say_where_media_go(dataset: Dataset, workspace: Workspace) -> None:
+    from ivbench_data.cli.console import say
+    from ivbench_data.manifests import find_manifest_name
+
+    images = sum(not workspace.image_path(image.image_id).is_file() for image in dataset.images)
+    videos = sum(workspace.find_video(video.video_id) is None for video in dataset.videos)
+    if not images and not videos:
+        return
+    told = " and ".join(f"{count:,} {kind}" for count, kind in ((images, "images"), (videos, "videos")) if count)
+    say(f"Not here yet: {told}.")
+    if find_manifest_name(dataset) is not None:
+        say(f"Get them with: ivbench-data fetch --dataset {dataset.name}")
+    elif images:
+        say(f"Put the images, each named by its id, in {workspace.images}")
+    if videos:
+        say(f"Link videos that a folder has: ivbench-data fetch --source FOLDER --dataset {dataset.name}")

@@ -73,7 +73,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     if grids:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
     elif loaded.videos:
-        say("No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240")
+        say(f"No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240 --dataset {loaded.name}")
     for withdrawal in loaded.withdrawals:
         say(f"withdrawn, and not counted: {withdrawal}")
     if WITHDRAWING in loaded.provenance:

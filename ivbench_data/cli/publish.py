@@ -41,7 +41,9 @@ Examples:
   ivbench-data publish --to hf://my-lab/mine --dataset mine --yes          push it""",
 )
 @click.option("--to", metavar="DIR|hf://ORG/NAME", help="A folder, or a repository on the Hub.")
-@click.option("--split", metavar="NAME=SIZE,…", help="Splits by video: `test=0.8,mini=200q,dev=rest`.  [default: test]")
+@click.option(
+    "--split", metavar="NAME=SIZE,…", help="Splits by video: `test=0.8,mini=200q,dev=rest`.  [default: test=rest]"
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Show the splits, and write nothing.")
 @click.option("--hide-answers", "hidden", multiple=True, metavar="SPLIT", help="Keep its answers back; repeatable.")
 @click.option("--reveal-answers", "revealed", multiple=True, metavar="SPLIT", help="Hide them no longer; repeatable.")

@@ -44,7 +44,7 @@ def command(
 ) -> int:  # fmt: skip
     """Mend questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
 
-    Nothing is mended otherwise. A patch has a JSON line a change: question, field, before, after, check.
+    Nothing is mended otherwise. A patch has a JSON line a change: question_id, field, before, after, check.
 
     A video that must go is withdrawn: out of the dataset and its caches, and on record, so that no import brings it
     back.
@@ -77,6 +77,9 @@ def command(
             ("check", "changes"),
             list(counted.items()),
         )
+        if not changes:
+            say(f"Nothing that validate finds has a safe repair; the patch is empty: {path}")
+            return 0
         say(f"The patch, to read and to edit: {path}")
         say(f"Apply it with: ivbench-data repair --apply {path} --dataset {dataset}")
         return 0

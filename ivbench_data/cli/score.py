@@ -37,7 +37,7 @@ Examples:
   ivbench-data score 3f2a 91bc
   ivbench-data score 3f2a --dataset vlm2bench --judge openai:gpt-4o --judge-url https://api.example/v1
   ivbench-data score --diagnose
-  ivbench-data score --answers data/mine/private/answers-test.jsonl SUBMISSION.jsonl
+  ivbench-data score --answers data/mine/private/answers-test-1.0.0.jsonl SUBMISSION.jsonl
 
 \b
 A line of a submission, in one of two ways; answer_index counts the options as published, from 0:

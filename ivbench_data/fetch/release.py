@@ -151,8 +151,9 @@ def fetch_images(
     name = find_manifest_name(dataset)
     manifest = load_manifest(name) if name is not None else None
     if manifest is None or manifest.hub is None:
+        reason = f"no repository is known to hold it: put its file in {workspace.images}"
         for image in wanted.values():
-            yield ImageResult(image_id=image.image_id, status="missing", reason="no repository is known to hold it")
+            yield ImageResult(image_id=image.image_id, status="missing", reason=reason)
         return
     repository = Repository.open(manifest, workspace, redact or Redactor())
     try:

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
@@ -37,13 +37,7 @@ _FORMS: Final = (
 
 def guess_by_digests(case: Case) -> Iterator[Try]:
     """The option of which a digest is published: by itself, with its question, or as the answer in a whole record."""
-    tied = chain.from_iterable(texts.values() for texts in case.found.tied.values())
-    published = collect_digests(case.found.loose.values())
-    for question in case.found.public:
-        # it says no more than its row does, though a hidden question with the same options would give the same one
-        published[64].discard(digest_what_is_scored(question))
-    for digits, found in collect_digests(tied).items():
-        published[digits] |= found
+    published = _collect_unexplained(case)
     slots: dict[int, int] = {}
     for number, question in enumerate(case.questions if published else ()):
         images = case.found.image_digests.get(question.question_id, [])
@@ -64,19 +58,34 @@ def guess_by_digests(case: Case) -> Iterator[Try]:
     )
 
 
-def collect_digests(texts: Iterable[str]) -> defaultdict[int, set[str]]:
-    """Everything in the texts that may be a digest or a piece of one, in hexadecimal digits, by their number."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
+def _collect_unexplained(case: Case) -> Mapping[int, Counter[str]]:
+    """What may be a digest, but for those of what is scored of the public questions.
+
+    Questions without options can be alike in all that is scored, such as two counts with the same answer; the digest of
+    a public one says nothing of a hidden one, unless it stands there once more.
+    """
+    public = {question.question_id: question for question in case.found.public}
+    explained = Counter(map(digest_what_is_scored, public.values()))
+    published = collect_digests(chain.from_iterable(texts.values() for texts in case.found.tied.values()))
+    for text in case.found.loose.values():
+        for digits, found in collect_digests([text]).items():
+            published[digits].update(found - explained)
+    return published
+
+
+def collect_digests(texts: Iterable[str]) -> defaultdict[int, Counter[str]]:
+    """How often each that may be a digest or a piece of one is in the texts: by digits, and as hexadecimal ones."""
+    found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for text in texts:
         for match in _HEX.finditer(text):
-            found[len(match[0])].add(match[0].lower())
+            found[len(match[0])][match[0].lower()] += 1
         for match in _BASE64.finditer(text):
             padded = match[0] + "=" * (-len(match[0]) % 4)
             try:
                 digest = base64.b64decode(padded, altchars=b"-_" if {"-", "_"} & set(padded) else None).hex()
             except binascii.Error:
                 continue
-            found[len(digest)].add(digest)
+            found[len(digest)][digest] += 1
     return found
 
 
@@ -126,5 +135,5 @@ def _hash(text: str) -> Iterator[str]:
         yield hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
 
 
-def _is_published(digest: str, published: Mapping[int, set[str]]) -> bool:
+def _is_published(digest: str, published: Mapping[int, Counter[str]]) -> bool:
     return any(digest[:digits] in found for digits, found in published.items() if digits <= len(digest))

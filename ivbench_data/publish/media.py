@@ -66,8 +66,8 @@ class GatheredImages:
                 f"{len(bad):,} of {total:,} cannot be used ({'; '.join(bad[:3])}{'; …' if len(bad) > 3 else ''})"
             )
         return (
-            f"{'; '.join(told)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or "
-            "publish rows without them: --allow-missing-images"
+            f"{'; '.join(told)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or put "
+            "your own in its folder images/; or publish rows without them: --allow-missing-images"
         )
 
 
