@@ -6,12 +6,13 @@ import json
 import struct
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Outcome
 from fetch_media import make_video
 from loopback import Loopback, Request, serve
 from loopback_hub import describe_repository, list_files
@@ -298,6 +299,46 @@ def test_different_images_of_one_name_are_not_chosen_between(
     assert {name: row.status for name, row in rows.items()} == {"a.png": "failed", "b.png": "failed", "c.png": "ok"}
     assert "1/b.png" in str(rows["b.png"].reason)
     assert [path.name for path in (tmp_path / "ivbench" / "images").iterdir()] == ["c.png"]
+
+
+def test_images_in_a_folder_are_taken_from_there_and_the_hub_is_asked_for_the_rest(
+    tmp_path: Path, hub: HubStandIn, manifest: Manifest
+) -> None:
+    folder = tmp_path / "mirror"
+    (folder / "images").mkdir(parents=True)
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "a.png").write_bytes(make_image(1))
+    (folder / "images" / "b.png").write_bytes(make_image(2))
+    (folder / "deep" / "er" / "1.png").write_bytes(make_image(3))
+    (folder / "page.png").write_bytes(b"<html>not an image</html>")
+    (folder / "other.png").write_bytes(make_image(4))
+    (tmp_path / "outside.png").write_bytes(make_image(5))
+    hub.files = {"page.png": make_image(6), "other.png": make_image(7), "lost/outside.png": make_image(8)}
+    images = (
+        QueryImage(image_id="a.png"),
+        QueryImage(image_id="b.png"),
+        QueryImage(image_id="c.png", source_metadata={"path": "deep/er/1.png"}),
+        QueryImage(image_id="page.png"),
+        QueryImage(image_id="other.png", sha256=hashlib.sha256(make_image(7)).hexdigest()),
+        QueryImage(image_id="d.png", source_metadata={"path": "../outside.png"}),
+    )
+    rows = {row.image_id: row for row in fetch_images(Dataset("ivbench", (), images), tmp_path, folders=[folder])}
+    assert {name: row.status for name, row in rows.items() if row.status != "ok"} == {"d.png": "missing"}
+    there = {path.name: path.read_bytes() for path in (tmp_path / "ivbench" / "images").iterdir()}
+    shades = {"a.png": 1, "b.png": 2, "c.png": 3, "page.png": 6, "other.png": 7}
+    assert there == {name: make_image(shade) for name, shade in shades.items()}
+
+
+def test_no_hub_is_asked_where_a_folder_has_all_images(
+    tmp_path: Path, hub: HubStandIn, run_cli: Callable[..., Outcome]
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "a.png").write_bytes(make_image(1))
+    dataset_of("a.png").save(tmp_path)
+    fetched = run_cli("fetch", "--only", "images", "--source", tmp_path / "mirror", "--root", tmp_path)
+    assert fetched.code == 0, fetched.err
+    assert (tmp_path / "ivbench" / "images" / "a.png").read_bytes() == make_image(1)
+    assert hub.tokens == []
 
 
 def test_hostile_archives(tmp_path: Path, hub: HubStandIn, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:

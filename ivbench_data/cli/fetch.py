@@ -67,8 +67,8 @@ Examples:
     "sources",
     multiple=True,
     metavar="SOURCE",
-    help="Where from, in order of preference: origin, a folder, hf://ORG/REPO[@REVISION], or an address with "
-    "{video_id} in it.  [default: origin]",
+    help="Where from, in order of preference: origin, a folder (of images, too), hf://ORG/REPO[@REVISION], or an "
+    "address with {video_id} in it.  [default: origin]",
 )
 @click.option("--max-height", type=click.IntRange(1), default=720, show_default=True, help="Tallest format, in pixels.")
 @click.option("--with-audio", is_flag=True, help="Also the sound; needs ffmpeg.")
@@ -103,7 +103,7 @@ def command(
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
     from ivbench_data.fetch.report import report_fetch
-    from ivbench_data.fetch.sources import make_redactor
+    from ivbench_data.fetch.sources import list_folders, make_redactor
     from ivbench_data.workspace import Workspace
 
     parts = only or PARTS
@@ -112,7 +112,8 @@ def command(
     with _terminated_like_interrupted():
         annotations = _fetch_annotations(dataset, root, redact) if "annotations" in parts else None
         loaded = load(Workspace(root, dataset).folder)
-        images, hub_error = _fetch_images(loaded, root, redact) if "images" in parts else ([], None)
+        folders = list_folders(options.sources)
+        images, hub_error = _fetch_images(loaded, root, redact, folders) if "images" in parts else ([], None)
         videos = list(_fetch_videos(loaded, root, options, _read_ids(ids), limit)) if "videos" in parts else []
     report = report_fetch(loaded, root)
     if as_json:
@@ -197,7 +198,9 @@ def _fetch_annotations(name: str, root: Path, redact: Redactor) -> AnnotationsRe
     return result
 
 
-def _fetch_images(dataset: Dataset, root: Path, redact: Redactor) -> tuple[list[ImageResult], str | None]:
+def _fetch_images(
+    dataset: Dataset, root: Path, redact: Redactor, folders: list[Path]
+) -> tuple[list[ImageResult], str | None]:
     """The rows, and why the Hub could not be asked, if so: the videos come from elsewhere, and are still tried."""
     from ivbench_data.cli.console import say, track
     from ivbench_data.errors import EnvironmentProblemError, StorageError
@@ -205,7 +208,8 @@ def _fetch_images(dataset: Dataset, root: Path, redact: Redactor) -> tuple[list[
 
     rows = []
     try:
-        for row in track(fetch_images(dataset, root, redact, notify=say), "images", len(dataset.images)):
+        found = fetch_images(dataset, root, redact, notify=say, folders=folders)
+        for row in track(found, "images", len(dataset.images)):
             rows.append(row)
     except StorageError:
         raise

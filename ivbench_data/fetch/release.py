@@ -31,6 +31,8 @@ from ivbench_data.sources import RELEASE_FILES, SOURCES, import_dataset
 from ivbench_data.workspace import (
     Workspace,
     digest_file,
+    link_or_copy,
+    stays_inside,
     write_atomically,
 )
 
@@ -128,11 +130,16 @@ def _describe_annotations(manifest: Manifest, file: Path, was_here: bool, revisi
 
 
 def fetch_images(
-    dataset: Dataset, root: Path, redact: Redactor | None = None, notify: Callable[[str], None] | None = None
+    dataset: Dataset,
+    root: Path,
+    redact: Redactor | None = None,
+    notify: Callable[[str], None] | None = None,
+    folders: Sequence[Path] = (),
 ) -> Iterator[ImageResult]:
     """Rows, one for each query image: here already, fetched now, or why not.
 
-    `notify` is told what is being downloaded, for an archive can take long.
+    `folders` are looked into first, and the Hub is asked only for what none of them has. `notify` is told what is being
+    downloaded, for an archive can take long.
 
     Raises:
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
@@ -144,8 +151,12 @@ def fetch_images(
         path = workspace.image_path(image.image_id)
         if path.is_file() and find_image_fault(path) is None and image.sha256 in (None, digest_file(path)):
             yield ImageResult(image_id=image.image_id, status="ok")
+        elif (original := _take_from_folder(image, folders, path)) is not None:
+            yield ImageResult(image_id=image.image_id, status="ok", origin=str(original))
         else:
             wanted[_name_in_release(image)] = image
+    if folders:
+        _record_images(workspace)
     if not wanted:
         return
     name = find_manifest_name(dataset)
@@ -162,6 +173,24 @@ def fetch_images(
     finally:
         repository.save()
         _record_images(workspace)
+
+
+def _take_from_folder(image: QueryImage, folders: Sequence[Path], target: Path) -> Path | None:
+    """The readable file that one of the folders has of the image, now in its place; None where none has one.
+
+    It lies there by its name, in `images/`, or where the release keeps it.
+    """
+    released = image.source_metadata.get("path")
+    names = [image.image_id, f"images/{image.image_id}"]
+    if isinstance(released, str) and stays_inside(released):
+        names.append(released)
+    for original in (folder / name for folder in folders for name in names):
+        if not original.is_file() or find_image_fault(original) is not None:
+            continue
+        if image.sha256 in (None, digest_file(original)):
+            link_or_copy(original, target)
+            return original
+    return None
 
 
 @dataclass

@@ -138,6 +138,12 @@ def open_sources(
     ]
 
 
+def list_folders(sources: Sequence[str]) -> list[Path]:
+    """The sources that are folders on this machine, in their order: images are looked for in them, too."""
+    named = [Path(text).expanduser() for text in sources if text != "origin" and "://" not in text]
+    return [folder.resolve() for folder in named if folder.is_dir()]
+
+
 def uses_yt_dlp(dataset: Dataset, options: FetchOptions) -> bool:
     """Whether any of the sources is asked with yt-dlp."""
     return any(
