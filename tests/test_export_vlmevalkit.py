@@ -96,13 +96,15 @@ def test_a_film_is_shown_to_models_that_take_films_alone(tiny: tuple[Dataset, Pa
         write_message(rows.rows[0], tmp_path / "out", takes_films=False)
 
 
-def test_films_that_vlmevalkit_does_not_know_are_refused_before_anything_is_written(
+def test_films_that_vlmevalkit_does_not_know_are_named_and_not_asked(
     tiny: tuple[Dataset, Path], tmp_path: Path
 ) -> None:
     make_films(tiny, ".mkv")
-    with pytest.raises(UsageError, match=r"alpha\.mkv"):
-        export_tiny(tiny, tmp_path / "out", HarnessOptions())
-    assert not (tmp_path / "out").exists()
+    rows = export_tiny(tiny, tmp_path / "out", HarnessOptions())
+    of_videos = [question for question in tiny[0].questions if question.video_id is not None]
+    assert {row.question_id for row in rows.unasked} == {question.question_id for question in of_videos}
+    assert {row.kind for row in rows.unasked} == {"missing"}
+    assert any("alpha.mkv is no film of a kind that it takes" in row.reason for row in rows.unasked)
 
 
 def test_pictures_are_seen_upright_and_in_rgb_by_whoever_opens_them(tiny: tuple[Dataset, Path], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ lmms-eval takes rows as documents, and inspect_ai as samples; both hand over rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -205,6 +205,17 @@ def _show_film(workspace: Workspace, question: Question, options: HarnessOptions
         video=str(film.absolute()) if film is not None else None,
         images=tuple(str(path.absolute()) for path in images),
     )
+
+
+def check_film(row: HarnessRow, suffixes: Collection[str]) -> HarnessRow | UnaskedRow:
+    """The row, if its film ends as those that a harness takes; else it cannot be asked there, and says so."""
+    film = Path(row.video) if row.video is not None else None
+    if film is None or film.suffix.lower() in suffixes:
+        return row
+    reason = (
+        f"{film.name} is no film of a kind that it takes ({', '.join(suffixes)}): show the frames of a cache instead"
+    )
+    return UnaskedRow(question=row.question, kind="missing", reason=reason, position=row.position)
 
 
 def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:

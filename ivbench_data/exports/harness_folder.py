@@ -13,7 +13,7 @@ PNG, as `export frames` writes them. `export.json` is written last: a folder wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
@@ -22,7 +22,16 @@ from pydantic import NonNegativeInt, ValidationError
 from ivbench_data.dataset import Dataset, explain, load, read_jsonl, write_jsonl
 from ivbench_data.errors import DatasetError, DatasetNotFoundError
 from ivbench_data.exports.frames import ExportedClip, export_frames
-from ivbench_data.exports.harness import Figure, HarnessOptions, HarnessRow, HarnessSet, UnaskedRow, find_rows, make_set
+from ivbench_data.exports.harness import (
+    Figure,
+    HarnessOptions,
+    HarnessRow,
+    HarnessSet,
+    UnaskedRow,
+    check_film,
+    find_rows,
+    make_set,
+)
 from ivbench_data.schema import Record, SafeName
 from ivbench_data.workspace import Workspace, default_root, link_or_copy, sweep_temporaries, write_json
 
@@ -51,9 +60,15 @@ class ExportHeader(Record):
 
 
 def write_harness_folder(
-    dataset: Dataset, out: Path | str, options: HarnessOptions, root: Path | str | None = None
+    dataset: Dataset,
+    out: Path | str,
+    options: HarnessOptions,
+    root: Path | str | None = None,
+    film_suffixes: Collection[str] | None = None,
 ) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
     """Write the folder; with frames, a row a video first, then a row a question, as it stands in the folder.
+
+    `film_suffixes` are the endings of films that the harness takes, where it does not take all.
 
     Raises:
         UsageError: the options cannot be used together.
@@ -72,6 +87,8 @@ def write_harness_folder(
             yield clip
     placed: list[HarnessRow | UnaskedRow] = []
     for row in find_rows(dataset, workspace, options, folder / MEDIA / "frames"):
+        if isinstance(row, HarnessRow) and film_suffixes is not None:
+            row = check_film(row, film_suffixes)
         if isinstance(row, HarnessRow) and (reason := damaged.get(row.question.video_id or "")):
             row = UnaskedRow(question=row.question, kind="failed", reason=reason, position=row.position)
         elif isinstance(row, HarnessRow):

@@ -20,6 +20,9 @@ from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
 from ivbench_data.workspace import write_bytes
 
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
+"""Endings of films, and what inspect_ai calls their format; it has no word for others."""
+
 TASK_FILE = "ivbench_task.py"
 
 TASK = '''\
@@ -101,7 +104,7 @@ def export_inspect(
         UsageError: the options cannot be used together.
         StorageError: `out` cannot be written.
     """
-    yield from write_harness_folder(dataset, out, options, root)
+    yield from write_harness_folder(dataset, out, options, root, FORMATS)
     folder = Path(out)
     write_bytes(folder / TASK_FILE, TASK.encode())
     write_bytes(folder / "README.md", _write_readme(read_harness_folder(folder)).encode())

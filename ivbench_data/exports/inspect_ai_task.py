@@ -25,17 +25,16 @@ from ivbench_data.exports.harness import (
     HarnessRow,
     HarnessSet,
     UnaskedRow,
+    check_film,
     gather_rows,
     keep_judgement,
     show_frames_of,
 )
 from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_judged
+from ivbench_data.exports.inspect_ai import FORMATS
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
-"""Endings of films, and what inspect_ai calls their format; it has no word for others."""
 
 
 @task
@@ -75,14 +74,13 @@ def make_task(rows: HarnessSet) -> Task:
 
 
 def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) -> Sample:
+    checked = check_film(row, FORMATS)
+    if isinstance(checked, UnaskedRow):
+        return _make_unasked(checked)
     question = row.question
-    suffix = Path(row.video).suffix.lower() if row.video is not None else None
-    if suffix is not None and suffix not in FORMATS:
-        reason = f"inspect_ai takes films in mp4 and mov, and this one is {suffix}: show frames instead"
-        return _make_unasked(UnaskedRow(question=question, kind="missing", reason=reason))
     content: list[Content] = []
-    if row.video is not None and suffix is not None:
-        content.append(ContentVideo(video=row.video, format=FORMATS[suffix]))
+    if row.video is not None:
+        content.append(ContentVideo(video=row.video, format=FORMATS[Path(row.video).suffix.lower()]))
     content += [ContentImage(image=path) for path in (*row.frames, *row.images)]
     content.append(ContentText(text=row.text))
     return Sample(

@@ -28,7 +28,7 @@ from ivbench_data.exports.frames import ExportedClip, encode_picture
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
 from ivbench_data.exports.harness_folder import MEDIA, describe_rows, read_harness_folder, write_harness_folder
 from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
-from ivbench_data.workspace import Workspace, default_root, write_bytes
+from ivbench_data.workspace import write_bytes
 
 EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
 """Names the export's folder to the dataset's class, also in the processes that VLMEvalKit starts."""
@@ -132,12 +132,10 @@ def export_vlmevalkit(
     """Write the folder; with frames, a row a video first, then a row a question.
 
     Raises:
-        UsageError: the options cannot be used together, or a film is of a kind that VLMEvalKit does not take.
+        UsageError: the options cannot be used together.
         StorageError: `out` cannot be written.
     """
-    if options.show == "videos":
-        _check_films(dataset, Workspace(Path(root) if root is not None else default_root(), dataset.name))
-    yield from write_harness_folder(dataset, out, options, root)
+    yield from write_harness_folder(dataset, out, options, root, FILM_SUFFIXES)
     folder = Path(out).absolute()
     rows = read_harness_folder(folder)
     for path in sorted({path for row in rows.rows for path in row.images}):
@@ -240,16 +238,6 @@ def _is_path(text: str) -> bool:
         return Path(text).exists()
     except (OSError, ValueError):
         return False  # too long for one, or with characters that none has
-
-
-def _check_films(dataset: Dataset, workspace: Workspace) -> None:
-    for video in dataset.videos:
-        film = workspace.find_video(video.video_id)
-        if film is not None and film.suffix not in FILM_SUFFIXES:
-            raise UsageError(
-                f"VLMEvalKit takes films that end in {', '.join(FILM_SUFFIXES)}, and not {film}. Show frames of a "
-                "cache, with --as frames, or bring it into another container"
-            )
 
 
 def _place_upright(folder: Path, path: str) -> Path:
