@@ -107,6 +107,7 @@ def test_every_frame_of_the_demo_equals_a_sequential_decode(linked_demo: Dataset
         assert_cache_is_exact(tmp_path, linked_demo, grid)
 
 
+@pytest.mark.full
 def test_every_frame_of_real_footage_equals_a_sequential_decode(tmp_path: Path) -> None:
     folder = os.environ.get("IVBENCH_TEST_MEDIA")
     if not folder:

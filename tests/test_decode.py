@@ -671,6 +671,7 @@ def test_iteration_can_stop_early(folder: Path) -> None:
 FOOTAGE = os.environ.get("IVBENCH_TEST_MEDIA")
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not FOOTAGE, reason="IVBENCH_TEST_MEDIA is not set: the folder of real footage")
 def test_real_footage_is_exact() -> None:
     paths = sorted(path for path in Path(FOOTAGE or "").iterdir() if path.suffix in {".mp4", ".mkv", ".webm", ".mov"})

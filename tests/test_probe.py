@@ -94,6 +94,7 @@ def clean() -> ProbeReport:
 # --- what it finds ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_hard_subset_is_written_where_it_is_asked_for(
     demo_media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_planted_cue_is_found_and_named(planted: ProbeReport) -> None:
     assert longest.accuracy.value == 1
 
 
+@pytest.mark.full
 def test_a_cue_planted_in_the_demo_is_found_and_named_and_none_before(demo_media: Path) -> None:
     demo = read_demo(demo_media / "demo" / "raw")
     planted = []
@@ -456,7 +458,7 @@ def test_features_of_the_real_release(release: Dataset) -> None:
 def test_the_probe_on_the_real_release(release: Dataset) -> None:
     began = time.process_time()
     report = run_probe(release)
-    assert time.process_time() - began < 180
+    assert time.process_time() - began < 600  # 150 s where nothing else runs; this is for a probe that never ends
     assert report.overall.null_is_at_chance
     assert report.overall.leaks
     assert report.overall.accuracy.low > 0.2
