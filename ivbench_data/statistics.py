@@ -178,17 +178,20 @@ def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confiden
         effective = min(float(len(values)), spread / variance)
     else:
         effective = float(len(values))
-    low, high = 0.0, 1.0
-    if count > 1:
-        low, high = _wilson(share, effective, _t_quantile(confidence, count - 1))
+    return _surround(share, len(values), effective, count, "Wilson, clustered", confidence)
+
+
+def _surround(share: float, n: int, effective: float, clusters: int, method: str, confidence: float) -> Estimate:
+    """The share with its Wilson interval on `effective` hits; a single cluster says nothing of the spread."""
+    low, high = _wilson(share, effective, _t_quantile(confidence, clusters - 1)) if clusters > 1 else (0.0, 1.0)
     return Estimate(
         value=share,
         low=min(low, share),
         high=max(high, share),
-        n=len(values),
-        clusters=count,
-        design_effect=len(values) / effective,
-        method="Wilson, clustered",
+        n=n,
+        clusters=clusters,
+        design_effect=n / effective,
+        method=method,
         confidence=confidence,
     )
 
@@ -202,8 +205,9 @@ def estimate_mean_of_strata(
 ) -> Estimate:
     """The weighted mean `Σ W_s p_s` of the strata's shares, with a Wilson interval clustered by `clusters`.
 
-    `weights` holds `W_s`, which sum to 1. A hit's residual is `W_s (y - p_s) / n_s`, clusters may cross strata, and the
-    rest is as in `estimate_share`; with one stratum it is `estimate_share`.
+    `weights` holds `W_s`, which sum to 1. A hit's residual is `W_s (y - p_s) / n_s`, clusters may cross strata. Strata
+    that are each all hits or none show no spread: `n*` is then the number of clusters. The rest is as in
+    `estimate_share`, which it is with one stratum.
 
     Raises:
         UsageError: as `estimate_share`, or a stratum has no weight, or a weight no hits.
@@ -228,17 +232,7 @@ def estimate_mean_of_strata(
     variance, spread = _clustered_variance(residuals, 1.0), share * (1 - share)
     is_spread = spread > 1e-15 and variance > 0
     effective = min(float(len(values)), spread / variance) if is_spread else float(count)
-    low, high = _wilson(share, effective, _t_quantile(confidence, count - 1)) if count > 1 else (0.0, 1.0)
-    return Estimate(
-        value=share,
-        low=min(low, share),
-        high=max(high, share),
-        n=len(values),
-        clusters=count,
-        design_effect=len(values) / effective,
-        method="Wilson, stratified, clustered",
-        confidence=confidence,
-    )
+    return _surround(share, len(values), effective, count, "Wilson, stratified, clustered", confidence)
 
 
 def estimate_unclustered_share(

@@ -84,8 +84,8 @@ def _serve_lines() -> None:
                 code = 130
             finally:
                 os._exit(code)
-        print(pid, flush=True)  # noqa: T201
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)  # noqa: T201
+        print(pid, flush=True)  # noqa: T201  # for the test that started us
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)  # noqa: T201  # for the test that started us
 
 
 if __name__ == "__main__":

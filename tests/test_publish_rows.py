@@ -18,7 +18,7 @@ from ivbench_data.publish.shards import RowSource, iterate_rows, write_shards
 from ivbench_data.schema import Evidence, EvidenceBox, Question, Video
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-import pyarrow.parquet as pq  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402  # after it is known to be there
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.text(string.ascii_letters + string.digits + "_-é", min_size=1, max_size=8).map(lambda name: f"n{name}")

@@ -133,7 +133,7 @@ def guess_by_broken_order(case: Case) -> Iterator[Try]:
 
 def _find_odd_one(keys: Sequence[object]) -> int | None:
     """The only position without which the keys ascend; None where they do already, or where there is none or two."""
-    falls = sum(later < earlier for earlier, later in pairwise(keys))  # type: ignore[operator]
+    falls = sum(later < earlier for earlier, later in pairwise(keys))  # type: ignore[operator]  # keys are of one kind
     if len(keys) < MIN_ORDERED or not 0 < falls <= 2:  # one that is out of its place makes two at most
         return None
     found = [at for at in range(len(keys)) if _ascends([*keys[:at], *keys[at + 1 :]])]
@@ -141,7 +141,7 @@ def _find_odd_one(keys: Sequence[object]) -> int | None:
 
 
 def _ascends(keys: Sequence[object]) -> bool:
-    return all(not (later < earlier) for earlier, later in pairwise(keys))  # type: ignore[operator]
+    return all(not (later < earlier) for earlier, later in pairwise(keys))  # type: ignore[operator]  # keys are of one kind
 
 
 def _find_alike(question: Question, fold: Callable[[str], str]) -> list[bool]:

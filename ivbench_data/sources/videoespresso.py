@@ -294,7 +294,10 @@ def _read_strings(record: dict[str, JsonValue], kind: str) -> list[str]:
 def _read_times(record: dict[str, JsonValue]) -> list[float]:
     (name,) = _OTHER_NAMES["times"]
     value = record.get(name, [])
-    if not isinstance(value, list) or not all(type(time) in (int, float) and time >= 0 for time in value):  # type: ignore[operator]
+    # bool is an int to isinstance, and no time
+    if not isinstance(value, list) or not all(
+        isinstance(time, int | float) and not isinstance(time, bool) and time >= 0 for time in value
+    ):
         raise ValueError(f"the field {name!r} is {shorten(value)}, not a list of seconds")
     return [float(cast("float", time)) for time in value]
 
