@@ -85,4 +85,4 @@ def _say_where_media_go(dataset: Dataset, workspace: Workspace) -> None:
     elif images:
         say(f"Put the images, each named by its id, in {workspace.images}")
     if videos:
-        say(f"Link videos that a folder has: ivbench-data fetch --source FOLDER --dataset {dataset.name}")
+        say(f"Take what a folder holds of images and videos: ivbench-data fetch --source FOLDER --dataset {dataset.name}")
