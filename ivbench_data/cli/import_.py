@@ -84,5 +84,4 @@ def _say_where_media_go(dataset: Dataset, workspace: Workspace) -> None:
         say(f"Get them with: ivbench-data fetch --dataset {dataset.name}")
     elif images:
         say(f"Put the images, each named by its id, in {workspace.images}")
-    if videos:
-        say(f"Take what a folder holds of images and videos: ivbench-data fetch --source FOLDER --dataset {dataset.name}")
+    say(f"Take what a folder holds of them: ivbench-data fetch --source FOLDER --dataset {dataset.name}")
