@@ -55,8 +55,8 @@ def plan_indices(frames: int, nframes: int) -> list[int]:
 
 def run_ours(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames, dict[str, Any]]:
     """One pass of our engine for all grids, scan included."""
-    from ivbench_data.decode import FrameRequest, extract_frames, scan_video
     from ivbench_data.schema import FrameGrid
+    from ivbench_data.video.decode import FrameRequest, extract_frames, scan_video
 
     scan = scan_video(path)
     requests = [
@@ -78,8 +78,8 @@ def run_ours_to_disk(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames
     """Our engine with all that `ivbench-data cache` does: the source's digest, the files written and synced."""
     import tempfile
 
-    from ivbench_data.cache import CacheTask, cache_video
-    from ivbench_data.reader import read_frames
+    from ivbench_data.frames.cache import CacheTask, cache_video
+    from ivbench_data.frames.reader import read_frames
     from ivbench_data.schema import FrameGrid
     from ivbench_data.workspace import Workspace
 
@@ -265,7 +265,8 @@ def run_once(tool: str, path: Path, frames: int, grids: list[Grid]) -> dict[str,
     from footage import LOOP_SECONDS, RATE, read_frame_number
 
     work = TOOLS[tool]
-    for module in ("ivbench_data.decode", "ivbench_data.cache", "torchcodec.decoders", "decord", "cv2", "av"):
+    ours = ("ivbench_data.video.decode", "ivbench_data.frames.cache")
+    for module in (*ours, "torchcodec.decoders", "decord", "cv2", "av"):
         if tool.split(",")[0] in ("ours", "pyav") and module.startswith(("torch", "decord", "cv2")):
             continue
         if tool in ("torchcodec", "decord", "opencv", "ffmpeg") and module.startswith(("ivbench", "av")):
@@ -289,8 +290,8 @@ def check_identity(path: Path, grids: list[Grid]) -> str:
     """Whether our frames equal, bit for bit, those of a plain sequential decode."""
     from dataclasses import replace
 
-    from ivbench_data.decode import FrameRequest, extract_frames, scan_video
     from ivbench_data.schema import FrameGrid
+    from ivbench_data.video.decode import FrameRequest, extract_frames, scan_video
 
     scan = scan_video(path)
     requests = [
@@ -345,7 +346,7 @@ def measure_reading(folder: Path, rounds: int) -> None:
     """Reading one clip of 32×240, every byte, against copying as many bytes from memory."""
     from safetensors.numpy import load_file
 
-    from ivbench_data.framefile import read_frame_file, write_frame_file
+    from ivbench_data.frames.frame_file import read_frame_file, write_frame_file
 
     frames = np.random.default_rng(0).integers(0, 256, (32, 3, 240, 426), np.uint8)
     path = folder / "reading.safetensors"
@@ -390,8 +391,8 @@ def measure_workers(path: Path, rounds: int) -> None:
     """Videos a second of two workers against one, on eight copies of a video."""
     import tempfile
 
-    from ivbench_data.cache import CacheOptions, cache_frames
     from ivbench_data.dataset import Dataset
+    from ivbench_data.frames.cache import CacheOptions, cache_frames
     from ivbench_data.schema import FrameGrid, Video
 
     ratios = []

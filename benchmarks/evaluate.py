@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from ivbench_data.evaluate.models import ModelOptions, open_model
-from ivbench_data.evaluate.prompts import digest_prompt
-from ivbench_data.evaluate.requests import Model, Request, TextPart, VideoPart
-from ivbench_data.framefile import read_frame_file, write_frame_file
+from ivbench_data.evaluate.prompts.compose import digest_prompt
+from ivbench_data.evaluate.prompts.requests import Model, Request, TextPart, VideoPart
+from ivbench_data.frames.frame_file import read_frame_file, write_frame_file
 from ivbench_data.schema import FrameGrid
 
 LETTERS = tuple("ABCDEFGHIJ")
@@ -118,7 +118,7 @@ def replace_options(options: ModelOptions, **changed: Any) -> ModelOptions:
 
 def make_tiny_model(folder: Path, family: str) -> str:
     """The tests' random checkpoint, and torchvision made ready for a CPU build of torch."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
     tiny_models: Any = importlib.import_module("tiny_models")
     tiny_models.prepare_torchvision()
     return str(tiny_models.make_qwen(folder / family, family))

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import ivbench_data as iv
-from ivbench_data.reader import open_torch_dataset
+from ivbench_data.frames.reader import open_torch_dataset
 
 
 def answer(frames: torch.Tensor, question: iv.Question) -> str:

@@ -19,11 +19,11 @@ import numpy as np
 from PIL import ImageOps
 
 import ivbench_data as iv
-from ivbench_data.evaluate.patterns import PATTERNS
-from ivbench_data.evaluate.wording import word_by_default
-from ivbench_data.exports.frames import encode_picture
-from ivbench_data.framefile import Clip
-from ivbench_data.images import open_image
+from ivbench_data.evaluate.prompts.patterns import PATTERNS
+from ivbench_data.evaluate.prompts.wording import word_by_default
+from ivbench_data.exports.frame_pictures import encode_picture
+from ivbench_data.frames.frame_file import Clip
+from ivbench_data.query_images import open_image
 
 Parts = list[dict[str, Any]]
 

@@ -23,7 +23,7 @@ from pydantic import Field, JsonValue
 
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import FrameGrid, NonEmpty, Record
-from ivbench_data.wholedecode import describe_ffmpeg, find_ffmpeg
+from ivbench_data.video.whole_decode import describe_ffmpeg, find_ffmpeg
 from ivbench_data.workers import available_cores
 from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 

@@ -11,9 +11,9 @@ import uuid
 from pathlib import Path
 from typing import TypeVar
 
-from ivbench_data.dataset import read_jsonl
 from ivbench_data.errors import StorageError
 from ivbench_data.schema import BadLine, Record
+from ivbench_data.strict_json import read_jsonl
 from ivbench_data.workspace import Workspace
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -11,9 +11,10 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256
+from ivbench_data.strict_json import explain
 
 
 class HubRepository(Record):

@@ -288,7 +288,7 @@ class FrameGrid(Record):
     multiple_of: Annotated[int, Field(ge=1, le=1024)] = 2
     """Each side is the nearest multiple of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL, so that no model resizes again."""
     sampler: Sampler = "linspace_round"
-    """Sampling convention; see `ivbench_data.sample`."""
+    """Sampling convention; see `ivbench_data.frames.samplers`."""
     resize: Resize = "bicubic"
     """swscale's filter."""
     fps: Annotated[float, Field(gt=0, le=1000)] | None = None

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt
 
 from ivbench_data.errors import MissingDependencyError, UsageError
-from ivbench_data.schema import NonEmpty, Question, Record
+from ivbench_data.schema import NonEmpty, Record
 
 CONFIDENCE = 0.95
 """Coverage of the intervals, unless another is asked for."""
@@ -74,15 +74,6 @@ class PairedComparison(Record):
     """The test on discordant questions, as if questions were independent."""
     clustered_p_value: Probability
     """Two-sided p of the difference with videos as units (t, `clusters - 1` degrees of freedom)."""
-
-
-def cluster_of(question: Question) -> str:
-    """The name of what a question is drawn with: its video, else its group, else its first image, else itself."""
-    if question.video_id is not None:
-        return f"video {question.video_id}"
-    if question.group_id is not None:
-        return f"group {question.group_id}"
-    return f"image {question.image_ids[0]}" if question.image_ids else f"question {question.question_id}"
 
 
 # --- intervals --------------------------------------------------------------------------------------------------

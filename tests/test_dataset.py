@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivbench_data.dataset import MAX_LINE_BYTES, MAX_NESTING, Dataset, iterate_jsonl, load, parse_json, read_jsonl
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, DatasetNotFoundError, StorageError, UsageError
 from ivbench_data.schema import BadLine, Evidence, QueryImage, Question, Video, check_safe_name
+from ivbench_data.strict_json import MAX_LINE_BYTES, MAX_NESTING, iterate_jsonl, parse_json, read_jsonl
 
 # --- JSON, strictly ---------------------------------------------------------------------------------------------
 

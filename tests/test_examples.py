@@ -16,10 +16,10 @@ import pytest
 from evaluation_dataset import GRID, make_dataset, make_media
 
 from ivbench_data.dataset import load
-from ivbench_data.evaluate.asker import Asker, AskOptions
 from ivbench_data.evaluate.models import ModelOptions
 from ivbench_data.evaluate.models.openai import OpenAIModel
-from ivbench_data.evaluate.requests import Request
+from ivbench_data.evaluate.prompts.asking import Asker, AskOptions
+from ivbench_data.evaluate.prompts.requests import Request
 from ivbench_data.sources import import_dataset
 from ivbench_data.workspace import Workspace
 

@@ -15,17 +15,17 @@ import loopback_openai
 import numpy as np
 import pytest
 from conftest import Outcome
+from hub_standin import REPOSITORY, HubStandIn, hub
 from loopback_openai import MODEL
-from test_fetch_hub import REPOSITORY, HubStandIn, hub
 from vlm2bench_release import bring_media, make_records, write_release
 
 from ivbench_data import import_dataset, load
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import EnvironmentProblemError
-from ivbench_data.evaluate.asker import Asker, AskOptions
 from ivbench_data.evaluate.models import ModelOptions
 from ivbench_data.evaluate.models.openai import OpenAIModel
-from ivbench_data.evaluate.requests import ImagePart, Request, TextPart
+from ivbench_data.evaluate.prompts.asking import Asker, AskOptions
+from ivbench_data.evaluate.prompts.requests import ImagePart, Request, TextPart
 from ivbench_data.fetch import FetchOptions, fetch_annotations, fetch_images, fetch_videos
 from ivbench_data.manifests import HubRepository, load_manifest
 from ivbench_data.schema import FrameGrid
@@ -215,12 +215,12 @@ def test_a_video_without_an_image_is_asked_and_compared_as_such(
 @pytest.fixture
 def release_archive(monkeypatch: pytest.MonkeyPatch, demo_media: Path, tmp_path: Path) -> bytes:
     """The release as its one zip, with the demo's media where the benchmark keeps its own; the manifest names it."""
-    import ivbench_data.fetch.release
-    import ivbench_data.fetch.repository
+    import ivbench_data.fetch.benchmark_repository
+    import ivbench_data.fetch.release_download
 
     pointed = load_manifest("vlm2bench").model_copy(update={"hub": HubRepository(repo_id=REPOSITORY)})
-    monkeypatch.setattr(ivbench_data.fetch.release, "load_manifest", lambda name: pointed)
-    monkeypatch.setattr(ivbench_data.fetch.repository, "find_manifest", lambda dataset: pointed)
+    monkeypatch.setattr(ivbench_data.fetch.release_download, "load_manifest", lambda name: pointed)
+    monkeypatch.setattr(ivbench_data.fetch.benchmark_repository, "find_manifest", lambda dataset: pointed)
     folder = write_release(tmp_path / "release", make_records(2))
     dataset = import_dataset("vlm2bench", folder, tmp_path / "elsewhere")
     demo = Workspace(demo_media, "demo")

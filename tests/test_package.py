@@ -13,6 +13,7 @@ import tomllib
 import venv
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,48 @@ HEAVY = {
     "safetensors", "scipy", "sklearn", "statsmodels", "torch", "transformers", "yt_dlp",
 }  # fmt: skip
 
-# The rooms in the order in which data flows (DESIGN); a module imports only what stands above it, or in its own room.
-# What has no place here yet gets one, where the reader of the journey would look for it.
-ROOMS = (
-    "errors", "schema", "timecodes", "workspace", "withdrawals", "dataset", "manifests", "sources", "images",
-    "workers", "ledger", "grids", "sample", "bitstream", "boxes", "decode", "fingerprint", "content", "wholedecode",
-    "verify", "fetch", "framefile", "cache", "torch_dataset", "reader", "plan", "statistics", "html", "markdown",
-    "validate", "evaluate", "publish", "exports", "doctor", "cli",
-)  # fmt: skip
+# The rooms in the order in which data flows (docs/design.md); a module imports only what stands above it, or in its own
+# room. A room with rooms inside says their order, too. What has no place here yet gets one, where the reader of the
+# journey would look for it.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "schema": (),
+    "atomic_files": (),
+    "strict_json": (),
+    "timecodes": (),
+    "workspace": (),
+    "withdrawals": (),
+    "dataset": (),
+    "questions": (),
+    "manifests": (),
+    "ledger": (),
+    "statistics": (),
+    "html": (),
+    "text": (),
+    "query_images": (),
+    "perceptual_hash": (),
+    "workers": (),
+    "sources": (),
+    "video": (
+        "mp4_boxes", "mp4_sample_tables", "opening", "bitstream", "decode", "whole_decode", "fingerprint",
+        "content_match", "verify",
+    ),
+    "frames": ("grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
+    "fetch": (),
+    "validate": ("checks", "repair", "review", "necessity", "coverage", "probe", "report"),
+    "evaluate": (
+        "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "evaluation", "scores",
+        "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
+    ),
+    "publish": (
+        "publication_record", "tables", "published_damage", "changes", "hidden", "splits", "selfcheck", "card", "hub",
+        "edition", "build", "publishing",
+    ),
+    "exports": (),
+    "takedown": (),
+    "doctor": (),
+    "cli": (),
+}  # fmt: skip
 OUTSIDE_THE_ORDER = {"__init__", "__main__"}
 """The two faces: one names what is public, the other calls the command line."""
 
@@ -84,7 +119,8 @@ def test_help_of_a_verb_is_light_and_shows_an_example(verb: str) -> None:
 
 
 def test_records_and_data_load_nothing_heavy() -> None:
-    modules = ", ".join(f"ivbench_data.{room}" for room in ROOMS[: ROOMS.index("sample") + 1] if room_exists(room))
+    rooms = [*takewhile(lambda room: room != "statistics", ROOMS), "sources", "frames.grids", "frames.samplers"]
+    modules = ", ".join(f"ivbench_data.{room}" for room in rooms if room_exists(room.replace(".", "/")))
     assert not loaded_by(f"import {modules}") & HEAVY
 
 
@@ -223,9 +259,21 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def rooms_imported(path: Path) -> set[str]:
-    """Rooms that a module imports anywhere in it: at its top, inside its functions, or for types alone."""
-    rooms = set()
+def place_of(module: tuple[str, ...]) -> tuple[int, ...]:
+    """Where a module stands: its room's number, and the number of the inner room where there is an order inside.
+
+    A room's face (its `__init__`) stands below all that is inside of it.
+    """
+    inner = ROOMS[module[0]]
+    room = [*ROOMS].index(module[0])
+    if not inner:
+        return (room,)
+    return (room, inner.index(module[1]) if len(module) > 1 else len(inner))
+
+
+def modules_imported(path: Path) -> set[tuple[str, ...]]:
+    """Modules that a module imports anywhere in it: at its top, inside its functions, or for types alone."""
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -234,24 +282,51 @@ def rooms_imported(path: Path) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        rooms |= {name.split(".")[1] for name in names if name.startswith("ivbench_data.")}
-    return {room for room in rooms if room_exists(room)}
+        for name in names:
+            parts = name.split(".")[1:]
+            while name.startswith("ivbench_data.") and parts and not room_exists("/".join(parts)):
+                parts.pop()
+            if name.startswith("ivbench_data.") and parts:
+                modules.add(tuple(parts))
+    return modules
+
+
+def iterate_modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Every module with a place in the order: its file, and its name's parts."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in OUTSIDE_THE_ORDER:
+            yield path, parts[:-1] if parts[-1] == "__init__" else parts
 
 
 def test_every_module_has_its_room() -> None:
-    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - OUTSIDE_THE_ORDER
-    assert rooms <= set(ROOMS), f"give these a place in ROOMS: {rooms - set(ROOMS)}"
+    for _, module in iterate_modules():
+        assert module[0] in ROOMS, f"give {module[0]} a place in ROOMS"
+        if len(module) > 1 and ROOMS[module[0]]:
+            assert module[1] in ROOMS[module[0]], f"give {'.'.join(module)} a place in ROOMS"
+    for room, inner in ROOMS.items():
+        assert room_exists(room), f"ROOMS names {room}, which is not there"
+        for name in inner:
+            assert room_exists(f"{room}/{name}"), f"ROOMS names {room}/{name}, which is not there"
 
 
 def test_modules_import_only_what_stands_above_them() -> None:
     wrong = [
-        f"{path.relative_to(REPOSITORY)} imports {imported}, which stands below it"
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if room_of(path) not in OUTSIDE_THE_ORDER
-        for imported in sorted(rooms_imported(path))
-        if ROOMS.index(imported) > ROOMS.index(room_of(path))
+        f"{path.relative_to(REPOSITORY)} imports {'.'.join(imported)}, which stands below it"
+        for path, module in iterate_modules()
+        for imported in sorted(modules_imported(path))
+        if place_of(imported) > place_of(module)
     ]
     assert wrong == []
+
+
+def test_no_two_files_of_one_name_mean_different_things() -> None:
+    """A verb's file may be called like the stage that it calls, and nothing else like anything."""
+    files: dict[str, list[str]] = {}
+    for path, module in iterate_modules():
+        if path.name != "__init__.py" and module[0] != "cli":
+            files.setdefault(path.name, []).append(path.relative_to(PACKAGE).as_posix())
+    assert [sorted(paths) for paths in files.values() if len(paths) > 1] == []
 
 
 # --- benchmarks by name -------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ import pytest
 from conftest import Outcome
 
 from ivbench_data import import_dataset, load, read_frames
-from ivbench_data.cache import cache_frames
-from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
-from ivbench_data.evaluate.requests import Request
+from ivbench_data.evaluate.prompts.asking import Asker, AskOptions, Unasked
+from ivbench_data.evaluate.prompts.requests import Request
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, find_rows
+from ivbench_data.frames.cache import cache_frames
+from ivbench_data.frames.samplers import digest_moments, find_moments
 from ivbench_data.manifests import load_manifest
-from ivbench_data.sample import digest_moments, find_moments
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 

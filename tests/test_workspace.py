@@ -19,20 +19,18 @@ from typing import Any
 import pytest
 
 import ivbench_data.workspace as workspace_module
-from ivbench_data.errors import EnvironmentProblemError, StorageError, UnsafeNameError, UsageError
-from ivbench_data.schema import FrameGrid
-from ivbench_data.workspace import (
+from ivbench_data.atomic_files import (
     TEMPORARY_MAX_AGE_SECONDS,
-    Workspace,
-    default_root,
     digest_file,
-    list_folder,
     sweep_temporaries,
     write_atomically,
     write_bytes,
     write_folder_atomically,
     write_json,
 )
+from ivbench_data.errors import EnvironmentProblemError, StorageError, UnsafeNameError, UsageError
+from ivbench_data.schema import FrameGrid
+from ivbench_data.workspace import Workspace, default_root, list_folder
 
 # --- where things lie -------------------------------------------------------------------------------------------
 
@@ -291,7 +289,7 @@ def test_a_folder_that_refuses_to_be_synced_is_no_error(tmp_path: Path, monkeypa
 HALF_WRITE = """
 import sys, time
 from pathlib import Path
-from ivbench_data.workspace import write_atomically
+from ivbench_data.atomic_files import write_atomically
 with write_atomically(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -407,7 +405,7 @@ WRITE_MANY = """
 import sys
 import threading
 from pathlib import Path
-from ivbench_data.workspace import write_bytes
+from ivbench_data.atomic_files import write_bytes
 for turn in range(40):
     write_bytes(Path(sys.argv[1]), sys.argv[2].encode() * 50_000)
 """

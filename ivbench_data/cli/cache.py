@@ -16,8 +16,8 @@ from ivbench_data.errors import UsageError
 from ivbench_data.schema import FrameGrid, Resize, Sampler
 
 if TYPE_CHECKING:
-    from ivbench_data.cache import CacheOptions
     from ivbench_data.dataset import Dataset
+    from ivbench_data.frames.cache import CacheOptions
     from ivbench_data.schema import CacheResult
 
 
@@ -77,9 +77,9 @@ def command(
     """
     if token_budget is not None or model is not None:
         return _list_grids_of_budget(token_budget, model, aspect, plan, as_json)
-    from ivbench_data.cache import CacheOptions
     from ivbench_data.cli.console import say_without_videos
     from ivbench_data.dataset import load
+    from ivbench_data.frames.cache import CacheOptions
 
     variant = {"multiple_of": multiple_of, "sampler": sampler, "resize": resize, "fps": fps, "span": span}
     grids = _collect_grids(nframes, res, identities, sets, variant)
@@ -97,8 +97,8 @@ def _collect_grids(
 ) -> list[FrameGrid]:
     from pydantic import ValidationError
 
-    from ivbench_data.dataset import explain
-    from ivbench_data.grids import GRID_SETS
+    from ivbench_data.frames.grids import GRID_SETS
+    from ivbench_data.strict_json import explain
 
     names = list(identities)
     for name in sets:
@@ -135,8 +135,8 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
 def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheOptions, as_json: bool) -> int:
     import time
 
-    from ivbench_data.cache import cache_frames
     from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.frames.cache import cache_frames
 
     started = time.monotonic()
     total = sum(options.takes(position) for position in range(len(dataset.videos))) * len(grids)
@@ -207,7 +207,7 @@ def _show_result(dataset: Dataset, root: Path, rows: list[CacheResult], seconds:
 
 def _show_plan(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheOptions, as_json: bool) -> int:
     from ivbench_data.cli.console import format_bytes, print_json, print_table, say
-    from ivbench_data.plan import plan_cache
+    from ivbench_data.frames.cache_plan import plan_cache
 
     plan = plan_cache(dataset, root, grids, options)
     if as_json:
@@ -270,7 +270,7 @@ def _format_duration(seconds: float) -> str:
 
 def _list_grids_of_budget(token_budget: int | None, model: str | None, aspect: str, plan: bool, as_json: bool) -> int:
     from ivbench_data.cli.console import print_json, print_table, say
-    from ivbench_data.grids import count_visual_tokens, find_grids_of_budget
+    from ivbench_data.frames.grids import count_visual_tokens, find_grids_of_budget
 
     if token_budget is None or model is None or not plan:
         raise UsageError("--token-budget and --model go together, with --plan")

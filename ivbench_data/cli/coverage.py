@@ -14,7 +14,12 @@ from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.statistics import Estimate
-    from ivbench_data.validate.coverage import AnswerCoverage, CoverageOptions, CoverageSummary, EvidenceCoverage
+    from ivbench_data.validate.coverage.evidence_coverage import (
+        AnswerCoverage,
+        CoverageOptions,
+        CoverageSummary,
+        EvidenceCoverage,
+    )
 
 
 @click.command(
@@ -71,7 +76,7 @@ def command(
     from ivbench_data.dataset import load
     from ivbench_data.evaluate.conditions import gather_answers
     from ivbench_data.evaluate.results import find_results, read_results
-    from ivbench_data.validate.coverage import (
+    from ivbench_data.validate.coverage.evidence_coverage import (
         CoverageOptions,
         compare_answers,
         cover_questions,
@@ -121,7 +126,7 @@ def _parse_grid(identity: str) -> FrameGrid:
 def _read_selections(path: Path, bad: list[BadLine]) -> list[FrameSelection]:
     from pydantic import ValidationError
 
-    from ivbench_data.dataset import explain, iterate_jsonl
+    from ivbench_data.strict_json import explain, iterate_jsonl
 
     selections = []
     for number, line, value in iterate_jsonl(path):
@@ -137,7 +142,7 @@ def _read_selections(path: Path, bad: list[BadLine]) -> list[FrameSelection]:
 
 def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) -> Path | None:
     from ivbench_data.cli.console import say
-    from ivbench_data.validate.coverage_figure import compute_curve, plot_curve
+    from ivbench_data.validate.coverage.coverage_figure import compute_curve, plot_curve
 
     points = list(compute_curve(dataset, root, options))
     if not points:
@@ -150,7 +155,7 @@ def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) ->
 def _print_summaries(summaries: list[CoverageSummary]) -> None:
     """One grid in full; several side by side, a column each, and in full with `--json`."""
     from ivbench_data.cli.console import print_table
-    from ivbench_data.validate.coverage import OVERALL
+    from ivbench_data.validate.coverage.evidence_coverage import OVERALL
 
     names = list(dict.fromkeys(row.frames_of for row in summaries))
     if len(names) == 1:
@@ -206,7 +211,7 @@ def _say_assumptions(rows: list[EvidenceCoverage], options: CoverageOptions) -> 
     from collections import Counter
 
     from ivbench_data.cli.console import say
-    from ivbench_data.validate.coverage import REASONS
+    from ivbench_data.validate.coverage.evidence_coverage import REASONS
 
     first = {row.question_id: row for row in reversed(rows)}
     for reason, count in Counter(row.reason for row in first.values() if row.reason is not None).most_common():

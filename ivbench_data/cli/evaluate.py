@@ -15,9 +15,9 @@ from ivbench_data.schema import FrameGrid, Sampler
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
-    from ivbench_data.evaluate.asker import AskOptions
     from ivbench_data.evaluate.models import ModelOptions
-    from ivbench_data.evaluate.requests import Model
+    from ivbench_data.evaluate.prompts.asking import AskOptions
+    from ivbench_data.evaluate.prompts.requests import Model
     from ivbench_data.evaluate.scores import Scorecard
     from ivbench_data.workspace import Workspace
 
@@ -86,8 +86,8 @@ def command(
     failed, or its frames are not in the cache though its video is here.
     """
     from ivbench_data.dataset import load
-    from ivbench_data.evaluate.asker import AskOptions
     from ivbench_data.evaluate.models import ModelOptions, open_model
+    from ivbench_data.evaluate.prompts.asking import AskOptions
     from ivbench_data.evaluate.sweeps import DEFAULT_TOKEN_BUDGET, SWEEPS, SweepPoint, name_token_rule, plan_sweep
     from ivbench_data.workspace import Workspace
 
@@ -126,7 +126,7 @@ def _choose_grid(
 
 
 def _parse_rotations(text: str) -> int:
-    from ivbench_data.evaluate.asker import MAX_ROTATIONS
+    from ivbench_data.evaluate.prompts.asking import MAX_ROTATIONS
 
     if text == "all":
         return 0
@@ -195,8 +195,8 @@ class _Run:
 
     def _ask(self, options: AskOptions, label: str) -> None:
         from ivbench_data.cli.console import track
-        from ivbench_data.evaluate.asker import Asker
         from ivbench_data.evaluate.evaluation import evaluate_questions
+        from ivbench_data.evaluate.prompts.asking import Asker
 
         rows = evaluate_questions(
             self.dataset,
@@ -221,7 +221,7 @@ class _Run:
 
     def _draw(self, figure: Path, sweep: str | None, labels: list[str], cards: list[Scorecard]) -> None:
         from ivbench_data.cli.console import say
-        from ivbench_data.evaluate.figures import draw_sweep, draw_tasks, save_figure
+        from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks, save_figure
 
         if sweep is None:
             drawn = draw_tasks(cards)

@@ -13,7 +13,7 @@ from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
-    from ivbench_data.exports.frames import ExportedClip, FrameFormat
+    from ivbench_data.exports.frame_pictures import ExportedClip, FrameFormat
     from ivbench_data.exports.harness import HarnessOptions, HarnessRow, UnaskedRow
 
 
@@ -48,7 +48,7 @@ def export_frames_command(
     """Cached frames as pictures or a film, in OUT: a folder a video, a picture a frame, named by its index."""
     from ivbench_data.cli.console import print_json, say, say_without_videos, track
     from ivbench_data.dataset import load
-    from ivbench_data.exports.frames import export_frames
+    from ivbench_data.exports.frame_pictures import export_frames
     from ivbench_data.schema import FrameGrid
 
     try:

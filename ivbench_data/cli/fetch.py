@@ -17,10 +17,10 @@ from ivbench_data.cli.options import NumberRange, dataset_option, json_option, r
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
-    from ivbench_data.fetch.options import FetchOptions
+    from ivbench_data.fetch.fetch_options import FetchOptions
     from ivbench_data.fetch.redaction import Redactor
-    from ivbench_data.fetch.release import AnnotationsResult, ImageResult
-    from ivbench_data.fetch.report import FetchReport
+    from ivbench_data.fetch.release_download import AnnotationsResult, ImageResult
+    from ivbench_data.fetch.summary import FetchReport
     from ivbench_data.schema import FetchResult
 
 PARTS = ("annotations", "images", "videos")
@@ -102,8 +102,8 @@ def command(
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
-    from ivbench_data.fetch.report import report_fetch
-    from ivbench_data.fetch.sources import list_folders, make_redactor
+    from ivbench_data.fetch.summary import report_fetch
+    from ivbench_data.fetch.video_sources import list_folders, make_redactor
     from ivbench_data.workspace import Workspace
 
     parts = only or PARTS
@@ -144,8 +144,8 @@ def _make_options(
 ) -> FetchOptions:
     from pydantic import SecretStr
 
-    from ivbench_data.fetch.limits import FetchLimits
-    from ivbench_data.fetch.options import FetchOptions
+    from ivbench_data.fetch.download_limits import FetchLimits
+    from ivbench_data.fetch.fetch_options import FetchOptions
 
     caps = {"max_bytes": max_bytes, "max_seconds": max_seconds}
     return FetchOptions(
@@ -177,7 +177,7 @@ def _read_ids(values: tuple[str, ...]) -> list[str] | None:
 
 def _fetch_annotations(name: str, root: Path, redact: Redactor) -> AnnotationsResult | None:
     from ivbench_data.cli.console import say
-    from ivbench_data.fetch.release import fetch_annotations
+    from ivbench_data.fetch.release_download import fetch_annotations
     from ivbench_data.manifests import load_manifest, manifest_names
     from ivbench_data.workspace import Workspace
 
@@ -204,7 +204,7 @@ def _fetch_images(
     """The rows, and why the Hub could not be asked, if so: the videos come from elsewhere, and are still tried."""
     from ivbench_data.cli.console import say, track
     from ivbench_data.errors import EnvironmentProblemError, StorageError
-    from ivbench_data.fetch.release import fetch_images
+    from ivbench_data.fetch.release_download import fetch_images
 
     rows = []
     try:
@@ -223,8 +223,8 @@ def _fetch_videos(
     dataset: Dataset, root: Path, options: FetchOptions, ids: list[str] | None, limit: int | None
 ) -> Iterator[FetchResult]:
     from ivbench_data.cli.console import say, say_without_videos, track
-    from ivbench_data.fetch.sources import uses_yt_dlp
-    from ivbench_data.fetch.videos import fetch_videos
+    from ivbench_data.fetch.downloads import fetch_videos
+    from ivbench_data.fetch.video_sources import uses_yt_dlp
 
     if ids is None and say_without_videos(dataset, "fetch from video sites"):
         return
@@ -240,7 +240,7 @@ def _fetch_videos(
 
 def _warn_of_old_yt_dlp() -> None:
     from ivbench_data.cli.console import say
-    from ivbench_data.fetch.sources import find_yt_dlp_version
+    from ivbench_data.fetch.video_sources import find_yt_dlp_version
 
     version = find_yt_dlp_version()
     match = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ivbench_data.publish.build import PublishOptions
     from ivbench_data.publish.edition import Earlier
     from ivbench_data.publish.publishing import Published
-    from ivbench_data.publish.splits import SplitPlan
+    from ivbench_data.publish.splits.split_plan import SplitPlan
     from ivbench_data.workspace import Workspace
 
 
@@ -177,7 +177,7 @@ def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
 
 
 def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: Earlier | None) -> SplitPlan:
-    from ivbench_data.publish.splits import parse_splits, plan_splits
+    from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
 
     requests = parse_splits(split) if split is not None else ()
     previous = earlier.record if earlier is not None else None
@@ -186,8 +186,8 @@ def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: Ea
 
 def _show_plan(dataset: Dataset, plan: SplitPlan, as_json: bool) -> None:
     from ivbench_data.cli.console import print_json, print_table, say
-    from ivbench_data.evaluate.tables import write_cell
-    from ivbench_data.publish.split_table import describe_splits, make_split_table
+    from ivbench_data.evaluate.score_tables import write_cell
+    from ivbench_data.publish.splits.split_table import describe_splits, make_split_table
 
     rows = describe_splits(dataset, plan)
     if as_json:
@@ -277,7 +277,7 @@ def _show(published: Published, folder: Path) -> None:
 def _push(target: Target, really: bool, as_pull_request: bool, public: bool | None, quiet: bool) -> dict[str, Any]:
     """Show what the push would change, and do it when asked to."""
     from ivbench_data.cli.console import format_bytes, print_table, say
-    from ivbench_data.publish.push import PLAN_COLUMNS, describe_plan, plan_push, plan_rows, push_folder
+    from ivbench_data.publish.hub.push import PLAN_COLUMNS, describe_plan, plan_push, plan_rows, push_folder
 
     assert target.repo_id is not None
     plan = plan_push(target.folder, target.repo_id, private=None if public is None else not public)

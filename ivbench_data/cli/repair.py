@@ -108,7 +108,7 @@ def command(
 
 def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bool, as_json: bool) -> int:
     from ivbench_data.cli.console import format_bytes, print_json, print_table, say
-    from ivbench_data.publish.withdrawal import plan_withdrawal, withdraw_video
+    from ivbench_data.takedown import plan_withdrawal, withdraw_video
 
     if is_meant and as_json:
         print_json({"plan": withdraw_video(workspace, video_id, why).model_dump(mode="json"), "done": True})

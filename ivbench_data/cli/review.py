@@ -48,12 +48,14 @@ def export(
     dataset: str, root: Path, reviewer: str, review_round: int, only: str | None, out: Path | None, force: bool
 ) -> int:
     """Write a CSV sheet: people fill in `verdict` (accept, reject, unsure) and `reason`."""
+    from ivbench_data.atomic_files import write_bytes
     from ivbench_data.cli.console import say
-    from ivbench_data.dataset import load, read_jsonl
+    from ivbench_data.dataset import load
     from ivbench_data.errors import UsageError
     from ivbench_data.schema import Finding, check_safe_name
+    from ivbench_data.strict_json import read_jsonl
     from ivbench_data.validate.review import export_sheet
-    from ivbench_data.workspace import Workspace, write_bytes
+    from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)

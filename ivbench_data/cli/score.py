@@ -14,11 +14,11 @@ from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
-    from ivbench_data.evaluate.comparison import Comparison, Signature
+    from ivbench_data.evaluate.compare import Comparison, Signature
     from ivbench_data.evaluate.metrics.units import Verdicts
     from ivbench_data.evaluate.results import Results
     from ivbench_data.evaluate.scores import Scorecard
-    from ivbench_data.publish.submissions import Submission
+    from ivbench_data.publish.hidden.submissions import Submission
     from ivbench_data.workspace import Workspace
 
 WIDTH_OF_THE_PAPERS_TABLE = 225
@@ -86,18 +86,19 @@ def command(
     --answers, RESULTS is one submission, and no dataset is needed. Texts that only a judge can score stay unscored
     without --judge; what it said is kept, and not asked for again. Exit code 1 when it said nothing of some.
     """
+    from ivbench_data.atomic_files import write_bytes
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
-    from ivbench_data.evaluate.comparison import compare_results
-    from ivbench_data.evaluate.comparison import diagnose as find_signatures
-    from ivbench_data.evaluate.figures import draw_tasks, save_figure
-    from ivbench_data.evaluate.patterns import PATTERNS
-    from ivbench_data.evaluate.report import make_error_report
+    from ivbench_data.evaluate.compare import compare_results
+    from ivbench_data.evaluate.compare import diagnose as find_signatures
+    from ivbench_data.evaluate.prompts.patterns import PATTERNS
     from ivbench_data.evaluate.results import find_results, read_results
+    from ivbench_data.evaluate.score_figures import draw_tasks, save_figure
+    from ivbench_data.evaluate.score_tables import make_paper_table
     from ivbench_data.evaluate.scores import score_results
-    from ivbench_data.evaluate.tables import make_paper_table
+    from ivbench_data.evaluate.wrong_answers_page import make_error_report
     from ivbench_data.manifests import find_manifest
-    from ivbench_data.workspace import Workspace, write_bytes
+    from ivbench_data.workspace import Workspace
 
     workspace: Workspace | None = None
     submission: Submission | None = None
@@ -163,7 +164,7 @@ def _ask_judge(
 ) -> tuple[list[Verdicts | None], dict[str, int]]:
     """What the judge said of each results file's replies; and how many it said nothing of, by reason."""
     from ivbench_data.cli.console import say, track
-    from ivbench_data.evaluate.judges import ask_judge, needs_judge, open_judge, write_prompts
+    from ivbench_data.evaluate.llm_judge import ask_judge, needs_judge, open_judge, write_prompts
     from ivbench_data.evaluate.metrics.units import Verdicts
     from ivbench_data.evaluate.models import ModelOptions
 
@@ -187,8 +188,8 @@ def _ask_judge(
 def _read_submission(answers: Path, results: tuple[str, ...]) -> tuple[Dataset, Submission, list[Results]]:
     """The dataset of the answers and the one submission: as results, unless lines of it are wrong."""
     from ivbench_data.dataset import Dataset
-    from ivbench_data.publish.hidden import read_answers
-    from ivbench_data.publish.submissions import make_results, read_submission
+    from ivbench_data.publish.hidden.hidden_answers import read_answers
+    from ivbench_data.publish.hidden.submissions import make_results, read_submission
 
     if len(results) != 1:
         raise UsageError(f"--answers scores one submission at a time, and {len(results)} are named")
@@ -226,7 +227,7 @@ def _describe_submission(submission: Submission) -> dict[str, object]:
 def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
     """Print our figures and, below them, the paper's; for a single results file with its intervals and slices."""
     from ivbench_data.cli.console import print_table, say, stdout
-    from ivbench_data.evaluate.tables import make_paper_table, write_cell
+    from ivbench_data.evaluate.score_tables import make_paper_table, write_cell
     from ivbench_data.manifests import find_manifest
 
     table = make_paper_table(cards, find_manifest(dataset), with_paper)
@@ -263,7 +264,7 @@ def _name_clusters(dataset: Dataset) -> str:
 
 def _show_details(card: Scorecard, dataset: Dataset) -> None:
     from ivbench_data.cli.console import print_table
-    from ivbench_data.evaluate.tables import make_detail_table, write_cell
+    from ivbench_data.evaluate.score_tables import make_detail_table, write_cell
 
     rows: list[tuple[object, ...]] = []
     for name, kind, questions, accuracy, low, high, chance, *_, theirs in make_detail_table(card).rows:
@@ -278,7 +279,7 @@ def _show_details(card: Scorecard, dataset: Dataset) -> None:
 
 
 def _describe(card: Scorecard) -> str:
-    from ivbench_data.evaluate.tables import percent, write_cell
+    from ivbench_data.evaluate.score_tables import percent, write_cell
 
     counts, overall = card.denominators, card.overall
     parts = [

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from ivbench_data.dataset import Dataset
     from ivbench_data.schema import BadLine, Finding, Severity
-    from ivbench_data.validate import CheckContext
+    from ivbench_data.validate.checks import CheckContext
     from ivbench_data.validate.necessity import NecessityReport
-    from ivbench_data.validate.probe_report import ProbeReport
-    from ivbench_data.validate.report import ReportPart
+    from ivbench_data.validate.probe.probe_report import ProbeReport
+    from ivbench_data.validate.report.findings_page import ReportPart
     from ivbench_data.workspace import Workspace
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
@@ -106,8 +106,9 @@ def command(
     RESULTS are for --necessity: what `evaluate` wrote under several patterns, by paths or beginnings of their names.
     """
     from ivbench_data.cli.console import print_json, print_table, say
-    from ivbench_data.dataset import load, write_jsonl
-    from ivbench_data.validate import CheckContext, count_findings, describe_check, select_checks
+    from ivbench_data.dataset import load
+    from ivbench_data.strict_json import write_jsonl
+    from ivbench_data.validate.checks import CheckContext, count_findings, describe_check, select_checks
     from ivbench_data.workspace import Workspace
 
     names = select_checks(checks, skipped)
@@ -130,7 +131,7 @@ def command(
     probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
     findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
     if probed is not None:
-        from ivbench_data.validate.probe_report import find_leaks
+        from ivbench_data.validate.probe.probe_report import find_leaks
 
         names.append(PROBE_CHECK)
         findings.extend(find_leaks(probed))
@@ -140,8 +141,8 @@ def command(
     write_jsonl(findings_path, findings)
     report_path = None
     if with_report:
-        from ivbench_data.validate.report import write_report
-        from ivbench_data.validate.report_parts import show_no_probe
+        from ivbench_data.validate.report.findings_page import write_report
+        from ivbench_data.validate.report.report_parts import show_no_probe
 
         parts = _gather_parts(loaded, workspace, probed, needed)
         if no_probe is not None:
@@ -187,9 +188,9 @@ def command(
 
 def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeReport | None, str | None]:
     """What the probe found, or why it could not be run: a dataset too small for it has its checks all the same."""
+    from ivbench_data.atomic_files import write_json
     from ivbench_data.cli.console import say
-    from ivbench_data.validate.probe import run_probe
-    from ivbench_data.workspace import write_json
+    from ivbench_data.validate.probe.text_probe import run_probe
 
     def tell(step: str, done: int) -> None:
         if not quiet:
@@ -205,7 +206,7 @@ def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeRe
 
 def _write_hard_subset(dataset: Dataset, workspace: Workspace, probed: ProbeReport, quiet: bool) -> None:
     from ivbench_data.cli.console import say
-    from ivbench_data.dataset import write_jsonl
+    from ivbench_data.strict_json import write_jsonl
 
     path, chosen = workspace.reports / "subset-hard.jsonl", set(probed.hard.question_ids)
     write_jsonl(path, [question for question in dataset.questions if question.question_id in chosen])
@@ -219,9 +220,9 @@ def _judge_necessity(
     """What was judged, or why nothing was: here the evaluator's files meet the judgement, which knows none."""
     from dataclasses import replace
 
-    from ivbench_data.dataset import write_jsonl
     from ivbench_data.evaluate.conditions import gather_runs
     from ivbench_data.evaluate.results import find_results, read_results
+    from ivbench_data.strict_json import write_jsonl
     from ivbench_data.validate.necessity import judge_necessity
 
     judged = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
@@ -244,10 +245,10 @@ def _gather_parts(
 ) -> list[ReportPart]:
     """What the probe and models' answers gave, where they were asked for, and coverage, where any can be judged."""
     from ivbench_data.schema import FrameGrid
-    from ivbench_data.validate.coverage import cover_questions, summarise_coverage
-    from ivbench_data.validate.coverage_figure import compute_curve
-    from ivbench_data.validate.leaks import list_grids
-    from ivbench_data.validate.report_parts import show_coverage, show_necessity, show_probe
+    from ivbench_data.validate.checks.image_leaks import list_grids
+    from ivbench_data.validate.coverage.coverage_figure import compute_curve
+    from ivbench_data.validate.coverage.evidence_coverage import cover_questions, summarise_coverage
+    from ivbench_data.validate.report.report_parts import show_coverage, show_necessity, show_probe
 
     parts = [] if probed is None else [show_probe(probed)]
     if needed is not None:
@@ -263,8 +264,8 @@ def _gather_parts(
 def _find(dataset: Dataset, context: CheckContext, names: Iterable[str], quiet: bool) -> Iterator[Finding]:
     """All findings; the one check that may take hours goes video by video, so that its progress shows."""
     from ivbench_data.cli.console import track
-    from ivbench_data.validate import CHECKS
-    from ivbench_data.validate.context import group_by_video
+    from ivbench_data.validate.checks import CHECKS
+    from ivbench_data.validate.checks.context import group_by_video
 
     quick = [name for name in names if name != LEAK_CHECK]
     for name in track(quick, "Checking", len(quick), quiet=quiet):
@@ -303,7 +304,7 @@ def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: 
 
 def _print_probe(probed: ProbeReport) -> None:
     from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
+    from ivbench_data.validate.probe.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
 
     rows = list_task_rows(probed)
     figures = [at for at, column in enumerate(TASK_COLUMNS) if column not in _WORDY_COLUMNS]

@@ -14,9 +14,9 @@ from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
-    from ivbench_data.fingerprint import Fingerprint
     from ivbench_data.schema import VerifyResult
-    from ivbench_data.verify import Depth
+    from ivbench_data.video.fingerprint import Fingerprint
+    from ivbench_data.video.verify import Depth
 
 
 @click.command(
@@ -77,10 +77,10 @@ def command(
     if caches:
         return _check_caches(loaded, root, as_json)
     if write_fingerprints:
-        from ivbench_data.fingerprint import write_fingerprints as write
+        from ivbench_data.video.fingerprint import write_fingerprints as write
 
         return _report(loaded, root, write(loaded, root, workers), "Fingerprinting", strict, as_json, writes=True)
-    from ivbench_data.verify import VerifyOptions, verify_videos
+    from ivbench_data.video.verify import VerifyOptions, verify_videos
 
     depth: Depth = "quick" if quick else "deep" if deep else "default"
     fingerprints = None if against is None else _read_theirs(against, loaded, as_json)
@@ -90,8 +90,8 @@ def command(
 
 
 def _check_caches(dataset: Dataset, root: Path, as_json: bool) -> int:
-    from ivbench_data.cache import check_caches
     from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.frames.cache import check_caches
     from ivbench_data.workspace import Workspace
 
     folder = Workspace(root, dataset.name).cache
@@ -116,7 +116,7 @@ def _check_caches(dataset: Dataset, root: Path, as_json: bool) -> int:
 
 def _read_theirs(path: Path, dataset: Dataset, as_json: bool) -> dict[str, Fingerprint]:
     from ivbench_data.cli.console import say
-    from ivbench_data.fingerprint import read_fingerprints
+    from ivbench_data.video.fingerprint import read_fingerprints
 
     if not path.is_file():
         raise UsageError(f"--against: there is no file {path}")

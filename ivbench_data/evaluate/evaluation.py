@@ -12,12 +12,12 @@ from pydantic import JsonValue
 from ivbench_data import __version__
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.asker import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
-from ivbench_data.evaluate.judging import Judgement, judge_choice, judge_reply
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS, ModelOptions, open_model
-from ivbench_data.evaluate.patterns import PATTERNS
-from ivbench_data.evaluate.prompts import PROMPT_VERSION
-from ivbench_data.evaluate.requests import Key, Model, Reply, Request, read_identity
+from ivbench_data.evaluate.prompts.asking import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
+from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
+from ivbench_data.evaluate.prompts.patterns import PATTERNS
+from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
+from ivbench_data.evaluate.reply_scores import Judgement, judge_choice, judge_reply
 from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.workspace import Workspace, default_root

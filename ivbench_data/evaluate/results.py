@@ -20,10 +20,10 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
-from ivbench_data.dataset import explain, iterate_jsonl
 from ivbench_data.errors import DatasetError, StorageError, UsageError
-from ivbench_data.evaluate.requests import Key
+from ivbench_data.evaluate.prompts.requests import Key
 from ivbench_data.schema import BadLine, EvaluationResult, NonEmpty, Record
+from ivbench_data.strict_json import explain, iterate_jsonl
 
 SYNC_EVERY_SECONDS = 5.0
 """A kill loses nothing that was appended; a power cut loses at most what came after the last sync."""

@@ -28,19 +28,12 @@ from ivbench_data.evaluate.metrics.means import (
 from ivbench_data.evaluate.metrics.units import Judged, Verdicts
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
+from ivbench_data.questions.clusters import cluster_of
+from ivbench_data.questions.duration_buckets import DURATION_BUCKETS, name_duration
 from ivbench_data.schema import NonEmpty, Question, Record, Seconds
-from ivbench_data.statistics import Estimate, Probability, cluster_of, estimate_share
+from ivbench_data.statistics import Estimate, Probability, estimate_share
 from ivbench_data.withdrawals import count_withdrawn
 from ivbench_data.workspace import Workspace
-
-DURATION_BUCKETS: tuple[tuple[str, float], ...] = (
-    ("under 1 min", 60),
-    ("1 to 3 min", 180),
-    ("3 to 10 min", 600),
-    ("10 to 30 min", 1800),
-    ("30 min and over", float("inf")),
-)
-"""Names of durations, and where each ends, in seconds."""
 
 NO_VERDICTS: Mapping[str, str] = MappingProxyType({})
 
@@ -242,11 +235,6 @@ def score(name: str, judged: Sequence[Judged], mean_of: MeanOf = "questions") ->
 
 
 # --- slices -----------------------------------------------------------------------------------------------------
-
-
-def name_duration(seconds: float) -> str:
-    """The bucket that a duration falls into."""
-    return next(name for name, end in DURATION_BUCKETS if seconds < end)
 
 
 def _slice(dataset: Dataset, judged: Sequence[Judged]) -> dict[str, dict[str, Score]]:

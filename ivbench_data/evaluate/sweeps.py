@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ivbench_data.cache import shows_moments
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError
-from ivbench_data.evaluate.asker import AskOptions, write_grid_options
-from ivbench_data.evaluate.patterns import PATTERNS
-from ivbench_data.framefile import read_frame_file
-from ivbench_data.grids import GRID_SETS, count_visual_tokens, find_grids_of_budget
-from ivbench_data.sample import find_moments
+from ivbench_data.evaluate.prompts.asking import AskOptions, write_grid_options
+from ivbench_data.evaluate.prompts.patterns import PATTERNS
+from ivbench_data.frames.cache import shows_moments
+from ivbench_data.frames.frame_file import read_frame_file
+from ivbench_data.frames.grids import GRID_SETS, count_visual_tokens, find_grids_of_budget
+from ivbench_data.frames.samplers import find_moments
 from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 

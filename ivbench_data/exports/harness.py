@@ -26,17 +26,17 @@ from pydantic import NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.asker import Asker, AskOptions, Unasked
-from ivbench_data.evaluate.judging import Judgement, judge_reply
-from ivbench_data.evaluate.patterns import PATTERNS
-from ivbench_data.evaluate.prompts import PROFILES, PROMPT_VERSION, compose, resolve_profile
+from ivbench_data.evaluate.prompts.asking import Asker, AskOptions, Unasked
+from ivbench_data.evaluate.prompts.compose import PROFILES, PROMPT_VERSION, compose, resolve_profile
+from ivbench_data.evaluate.prompts.patterns import PATTERNS
+from ivbench_data.evaluate.prompts.wording import find_evidence_text
+from ivbench_data.evaluate.reply_scores import Judgement, judge_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
-from ivbench_data.evaluate.wording import find_evidence_text
-from ivbench_data.exports.frames import list_frame_paths
-from ivbench_data.framefile import read_frame_file
-from ivbench_data.images import find_image_fault
+from ivbench_data.exports.frame_pictures import list_frame_paths
+from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.manifests import Manifest, find_manifest
+from ivbench_data.query_images import find_image_fault
 from ivbench_data.schema import EvaluationResult, FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
 

@@ -19,9 +19,10 @@ from typing import Final, Literal
 
 from pydantic import NonNegativeInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, load, read_jsonl, write_jsonl
+from ivbench_data.atomic_files import link_or_copy, sweep_temporaries, write_json
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, DatasetNotFoundError
-from ivbench_data.exports.frames import ExportedClip, export_frames
+from ivbench_data.exports.frame_pictures import ExportedClip, export_frames
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
@@ -33,7 +34,8 @@ from ivbench_data.exports.harness import (
     make_set,
 )
 from ivbench_data.schema import Record, SafeName
-from ivbench_data.workspace import Workspace, default_root, link_or_copy, sweep_temporaries, write_json
+from ivbench_data.strict_json import explain, read_jsonl, write_jsonl
+from ivbench_data.workspace import Workspace, default_root
 
 FORMAT_VERSION: Final = 1
 

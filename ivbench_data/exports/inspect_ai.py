@@ -13,12 +13,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from ivbench_data.atomic_files import write_bytes
 from ivbench_data.dataset import Dataset
-from ivbench_data.exports.frames import ExportedClip
+from ivbench_data.exports.frame_pictures import ExportedClip
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
 from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
-from ivbench_data.workspace import write_bytes
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 """Endings of films, and what inspect_ai calls their format; it has no word for others."""

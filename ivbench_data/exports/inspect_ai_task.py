@@ -18,7 +18,7 @@ from inspect_ai.scorer import Metric, MetricProtocol, SampleScore, Score, Scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from ivbench_data.dataset import load
-from ivbench_data.evaluate.judging import judge_reply
+from ivbench_data.evaluate.reply_scores import judge_reply
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
@@ -32,8 +32,8 @@ from ivbench_data.exports.harness import (
 )
 from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_judged
 from ivbench_data.exports.inspect_ai import FORMATS
+from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import EvaluationResult, Question
-from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 

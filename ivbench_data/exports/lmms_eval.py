@@ -17,9 +17,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ivbench_data.atomic_files import write_bytes
 from ivbench_data.dataset import Dataset
-from ivbench_data.evaluate.prompts import PROMPT_VERSION
-from ivbench_data.exports.frames import ExportedClip
+from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
+from ivbench_data.exports.frame_pictures import ExportedClip
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
@@ -31,7 +32,6 @@ from ivbench_data.exports.harness import (
 from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING, name_metrics
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
 from ivbench_data.manifests import Manifest
-from ivbench_data.workspace import write_bytes
 
 FUNCTIONS = "ivbench_data.exports.lmms_eval_task"
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError
-from ivbench_data.evaluate.judging import judge_reply
-from ivbench_data.evaluate.requests import ImagePart
+from ivbench_data.evaluate.prompts.requests import ImagePart
+from ivbench_data.evaluate.reply_scores import judge_reply
 from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.exports.harness import (
     Figure,
@@ -43,8 +43,8 @@ from ivbench_data.exports.harness_figures import (
     score_judged,
 )
 from ivbench_data.manifests import load_manifest
+from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import EvaluationResult, Question
-from ivbench_data.statistics import cluster_of
 from ivbench_data.workspace import Workspace, default_root
 
 # --- documents --------------------------------------------------------------------------------------------------

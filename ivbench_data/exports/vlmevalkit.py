@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ivbench_data.atomic_files import write_bytes
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
-from ivbench_data.exports.frames import ExportedClip, encode_picture
+from ivbench_data.exports.frame_pictures import ExportedClip, encode_picture
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
 from ivbench_data.exports.harness_folder import MEDIA, describe_rows, read_harness_folder, write_harness_folder
-from ivbench_data.images import IMAGE_ERRORS, ImageProblemError, open_image
-from ivbench_data.workspace import write_bytes
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
 
 EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
 """Names the export's folder to the dataset's class, also in the processes that VLMEvalKit starts."""

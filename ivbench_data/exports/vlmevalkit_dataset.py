@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from vlmeval.dataset.video_base import VideoBaseDataset
 
-from ivbench_data.dataset import Dataset, write_jsonl
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.evaluation import find_versions
 from ivbench_data.evaluate.results import Header, Results
@@ -27,6 +27,7 @@ from ivbench_data.exports.vlmevalkit import (
     write_message,
 )
 from ivbench_data.exports.vlmevalkit_tables import find_cut_replies, read_table
+from ivbench_data.strict_json import write_jsonl
 
 FAILED = "Failed to obtain answer"
 """What VLMEvalKit writes instead of a reply that it did not get; more may follow."""

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import EnvironmentProblemError, RepositoryNotFoundError, StorageError, UsageError
-from ivbench_data.fetch.options import FetchOptions
+from ivbench_data.fetch.fetch_options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
 from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file, stays_inside
+from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
 
 ResultT = TypeVar("ResultT")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ivbench_data.dataset import read_jsonl, write_jsonl
-from ivbench_data.fetch.history import VideoHistory
+from ivbench_data.fetch.fetch_ledger import VideoHistory
 from ivbench_data.schema import Subtitle, Video
+from ivbench_data.strict_json import read_jsonl, write_jsonl
 from ivbench_data.workspace import Workspace, stays_inside
 
 _FIELDS_OF_THEIR_OWN = frozenset(

@@ -27,13 +27,13 @@ from pydantic import JsonValue
 from yt_dlp.utils import DownloadCancelled, YoutubeDLError  # noqa: TID253
 
 from ivbench_data.errors import StorageError, UsageError
-from ivbench_data.fetch.guarded import GuardedYoutubeDL
-from ivbench_data.fetch.limits import Watchdog
-from ivbench_data.fetch.network import AddressGuard
-from ivbench_data.fetch.options import FetchOptions
+from ivbench_data.fetch.allowed_addresses import AddressGuard
+from ivbench_data.fetch.download_limits import Watchdog
+from ivbench_data.fetch.fetch_options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
-from ivbench_data.wholedecode import find_ffmpeg
+from ivbench_data.fetch.ytdlp_networking import GuardedYoutubeDL
+from ivbench_data.video.whole_decode import find_ffmpeg
 
 FOLLOWED_PROTOCOLS = frozenset(
     {"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"}

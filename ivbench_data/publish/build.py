@@ -13,16 +13,15 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
+from ivbench_data.atomic_files import digest_file, sweep_temporaries, write_bytes, write_folder_atomically, write_json
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
-from ivbench_data.fingerprint import FILE_NAME as FINGERPRINTS
-from ivbench_data.fingerprint import read_fingerprints
 from ivbench_data.manifests import load_manifest, manifest_names
-from ivbench_data.publish.card import write_card
+from ivbench_data.publish.card.card_facts import CardFacts
+from ivbench_data.publish.card.dataset_card import write_card
+from ivbench_data.publish.card.hub_settings import write_eval_yaml
 from ivbench_data.publish.edition import CHANGELOG, Edition
-from ivbench_data.publish.facts import CardFacts
-from ivbench_data.publish.media import GatheredImages, copy_media, gather_images
-from ivbench_data.publish.record import (
+from ivbench_data.publish.publication_record import (
     FILE_NAME,
     PublishedSplit,
     PublishedVersion,
@@ -31,20 +30,15 @@ from ivbench_data.publish.record import (
     read_published,
     write_published,
 )
-from ivbench_data.publish.rows import make_row, make_video_row, question_features, video_features
-from ivbench_data.publish.settings import write_eval_yaml
-from ivbench_data.publish.shards import MAX_SHARD_BYTES, RowSource, write_shards
+from ivbench_data.publish.tables.parquet_columns import make_row, make_video_row, question_features, video_features
+from ivbench_data.publish.tables.parquet_files import MAX_SHARD_BYTES, RowSource, write_shards
+from ivbench_data.publish.tables.published_media import GatheredImages, copy_media, gather_images
 from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
-from ivbench_data.validate import CheckContext, count_findings, select_checks, validate_questions
+from ivbench_data.validate.checks import CheckContext, count_findings, select_checks, validate_questions
+from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
+from ivbench_data.video.fingerprint import read_fingerprints
 from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
-from ivbench_data.workspace import (
-    Workspace,
-    digest_file,
-    sweep_temporaries,
-    write_bytes,
-    write_folder_atomically,
-    write_json,
-)
+from ivbench_data.workspace import Workspace
 
 NOT_CHECKED: Final = ("image_from_own_video",)
 """Checks that a publication does not wait for: they decode videos, or read all caches."""

@@ -23,7 +23,7 @@ from pydantic import Field, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.publish.record import PublishedVersion, digest_what_is_scored
+from ivbench_data.publish.publication_record import PublishedVersion, digest_what_is_scored
 from ivbench_data.schema import NonEmpty, Record
 from ivbench_data.withdrawals import Withdrawal, read_withdrawals
 

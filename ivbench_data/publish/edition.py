@@ -10,23 +10,24 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import uuid4
 
+from ivbench_data.atomic_files import delete, digest_file, link_or_copy
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
-from ivbench_data.publish.changelog import write_changelog
+from ivbench_data.publish.card.changelog import write_changelog
 from ivbench_data.publish.changes import FIRST_VERSION, Changes, choose_version, find_changes, make_draft
-from ivbench_data.publish.hidden import HiddenAnswers, hide_answers, read_answers, write_answers
-from ivbench_data.publish.media import GatheredImages
-from ivbench_data.publish.record import (
+from ivbench_data.publish.hidden.hidden_answers import HiddenAnswers, hide_answers, read_answers, write_answers
+from ivbench_data.publish.hidden.secret import Secret, keep_secret, make_private_folder
+from ivbench_data.publish.hub.hub_repository import Repository
+from ivbench_data.publish.publication_record import (
     FILE_NAME,
     PublishedVersion,
     SplitRecipe,
     digest_question,
     read_published,
 )
-from ivbench_data.publish.repository import Repository
-from ivbench_data.publish.secret import Secret, keep_secret, make_private_folder
+from ivbench_data.publish.tables.published_media import GatheredImages
 from ivbench_data.schema import QueryImage, Question, Video
-from ivbench_data.workspace import Workspace, delete, digest_file, link_or_copy
+from ivbench_data.workspace import Workspace
 
 CHANGELOG: Final = "CHANGELOG.md"
 

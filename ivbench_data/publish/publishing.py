@@ -19,12 +19,12 @@ from ivbench_data.publish.edition import (
     hide_splits,
     make_edition,
 )
-from ivbench_data.publish.hidden import read_answers
-from ivbench_data.publish.media import GatheredImages, gather_images
-from ivbench_data.publish.record import PublishedVersion
-from ivbench_data.publish.secret import Secret
-from ivbench_data.publish.selfcheck import SelfCheckReport, check_published
-from ivbench_data.publish.splits import SplitPlan
+from ivbench_data.publish.hidden.hidden_answers import read_answers
+from ivbench_data.publish.hidden.secret import Secret
+from ivbench_data.publish.publication_record import PublishedVersion
+from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published
+from ivbench_data.publish.splits.split_plan import SplitPlan
+from ivbench_data.publish.tables.published_media import GatheredImages, gather_images
 from ivbench_data.workspace import Workspace
 
 

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ivbench_data.dataset import Dataset, parse_json
+from ivbench_data.atomic_files import sweep_temporaries, write_atomically
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import Question
 from ivbench_data.sources import demo, ivbench, native, videoespresso, vlm2bench
-from ivbench_data.sources.files import find_release_files
-from ivbench_data.sources.released import Released, read_fields
+from ivbench_data.sources.release_files import find_release_files
+from ivbench_data.sources.released_fields import Released, read_fields
+from ivbench_data.strict_json import parse_json
 from ivbench_data.withdrawals import (
     WITHDRAWING,
     extend_withdrawals,
@@ -23,7 +25,7 @@ from ivbench_data.withdrawals import (
     read_withdrawals,
     record_withdrawals,
 )
-from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_atomically
+from ivbench_data.workspace import Workspace, default_root
 
 SOURCES: dict[str, Callable[[Path], Dataset]] = {
     "demo": demo.read,

@@ -16,11 +16,13 @@ from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, iterate_jsonl
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.manifests import Manifest, load_manifest
+from ivbench_data.questions.option_order import order_options
 from ivbench_data.schema import BadLine, QueryImage, Question, Video
-from ivbench_data.sources.released import Released
+from ivbench_data.sources.released_fields import Released
+from ivbench_data.strict_json import explain, iterate_jsonl
 from ivbench_data.timecodes import parse_location
 
 RELEASE_FILES = ("test_data.jsonl",)
@@ -98,14 +100,6 @@ def rebuild_release(questions: Iterable[Question]) -> bytes:
         ValueError: a question has no raw record (its answers are hidden).
     """
     return b"".join(line + b"\n" for line in _rebuild_lines(questions))
-
-
-def order_options(question_id: str, options: Iterable[str]) -> tuple[str, ...]:
-    """The options in the order of SHA-256 of `question_id NUL option` (UTF-8), ascending.
-
-    The order rests on the texts alone: it gives no answer away, and is the same on every machine.
-    """
-    return tuple(sorted(options, key=lambda option: hashlib.sha256(f"{question_id}\0{option}".encode()).digest()))
 
 
 _IMAGE_NAME = re.compile(r"(?P<video_id>[\w-]{11})_(?P<index>-?\d{1,6})[_.].*", re.ASCII | re.DOTALL)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from ivbench_data.dataset import Dataset, parse_json, read_jsonl
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import QueryImage, Question, Video, check_safe_name
+from ivbench_data.strict_json import parse_json, read_jsonl
 from ivbench_data.withdrawals import read_withdrawals, record_withdrawals
-from ivbench_data.workspace import digest_file
 
 RELEASE_FILES = ("questions.jsonl", "videos.jsonl", "images.jsonl", "dataset.json")
 

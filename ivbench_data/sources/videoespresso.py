@@ -24,13 +24,15 @@ from typing import Final, cast
 
 from pydantic import JsonValue, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, parse_json
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import BadLine, Evidence, EvidenceBox, Question, Video, check_safe_name
-from ivbench_data.sources.jsonlist import ListForm, detect_form, iterate_json_list, write_json_list
-from ivbench_data.sources.released import Released
-from ivbench_data.workspace import VIDEO_SUFFIXES, digest_file, stays_inside
+from ivbench_data.sources.json_list import ListForm, detect_form, iterate_json_list, write_json_list
+from ivbench_data.sources.released_fields import Released
+from ivbench_data.strict_json import explain, parse_json
+from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
 
 RELEASE_FILES = ("bench_hard.json", "bench_final.json", "videoespresso_train_video.json", "videoespresso_train.json")
 """The closed-ended test first, then the open-ended one, then the training files; a folder's first one is read."""

@@ -21,14 +21,15 @@ from typing import Any, cast
 
 from pydantic import JsonValue, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, iterate_jsonl
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import BadLine, QueryImage, Question, QuestionType, Video, check_safe_name
-from ivbench_data.sources.files import find_release_files
-from ivbench_data.sources.images import check_release_path, name_images
+from ivbench_data.sources.image_names import check_release_path, name_images
 from ivbench_data.sources.jsonl_style import JsonlStyle, find_style
-from ivbench_data.sources.released import Released
+from ivbench_data.sources.release_files import find_release_files
+from ivbench_data.sources.released_fields import Released
+from ivbench_data.strict_json import explain, iterate_jsonl
 from ivbench_data.workspace import VIDEO_SUFFIXES
 
 NAME = "vlm2bench"

@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import NonEmpty, Question, Record
 from ivbench_data.statistics import (
     CONFIDENCE,
@@ -23,7 +24,6 @@ from ivbench_data.statistics import (
     McNemar,
     Probability,
     adjust_holm,
-    cluster_of,
     compute_clustered_p_value,
     compute_mcnemar,
     estimate_mean,

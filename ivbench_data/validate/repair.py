@@ -15,13 +15,15 @@ from typing import Any, cast
 
 from pydantic import JsonValue, NonNegativeInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, load, parse_json, read_jsonl, write_jsonl
+from ivbench_data.atomic_files import digest_file, write_bytes, write_json
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, Question, Record, Sha256
-from ivbench_data.validate import validate_questions
-from ivbench_data.validate.context import CheckContext
+from ivbench_data.strict_json import explain, parse_json, read_jsonl, write_jsonl
+from ivbench_data.validate.checks import validate_questions
+from ivbench_data.validate.checks.context import CheckContext
 from ivbench_data.withdrawals import check_no_withdrawal_is_unfinished
-from ivbench_data.workspace import Workspace, digest_file, write_bytes, write_json
+from ivbench_data.workspace import Workspace
 
 MAX_ROUNDS = 50
 """A question is mended one finding at a time until none is left; no honest one needs so many."""

@@ -20,11 +20,12 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime, PositiveInt, ValidationError
 
-from ivbench_data.dataset import Dataset, explain, write_jsonl
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.ledger import read_ledger
 from ivbench_data.schema import BadLine, Finding, NonEmpty, Question, Record
 from ivbench_data.statistics import compute_cohen_kappa, compute_krippendorff_alpha
+from ivbench_data.strict_json import explain, write_jsonl
 from ivbench_data.workspace import Workspace
 
 Verdict = Literal["accept", "reject", "unsure"]

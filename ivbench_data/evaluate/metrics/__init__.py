@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 
 from ivbench_data.errors import DatasetError
-from ivbench_data.evaluate.metrics import vlm2bench
-from ivbench_data.evaluate.metrics.options import NUMBER, OPTIONS
+from ivbench_data.evaluate.metrics import vlm2bench_metrics
+from ivbench_data.evaluate.metrics.accuracy import NUMBER, OPTIONS
 from ivbench_data.evaluate.metrics.units import Metric
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import Question
@@ -18,11 +18,11 @@ from ivbench_data.schema import Question
 METRICS: dict[str, Metric] = {
     "options": OPTIONS,
     "number": NUMBER,
-    "pairs": vlm2bench.PAIRS,
-    "pairs_to_the_letter": vlm2bench.PAIRS_TO_THE_LETTER,
-    "counting": vlm2bench.COUNTING,
-    "grouping": vlm2bench.GROUPING,
-    "identity_description": vlm2bench.IDENTITY_DESCRIPTION,
+    "pairs": vlm2bench_metrics.PAIRS,
+    "pairs_to_the_letter": vlm2bench_metrics.PAIRS_TO_THE_LETTER,
+    "counting": vlm2bench_metrics.COUNTING,
+    "grouping": vlm2bench_metrics.GROUPING,
+    "identity_description": vlm2bench_metrics.IDENTITY_DESCRIPTION,
 }
 """Every metric, by the name that a manifest's task gives it."""
 

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 from typing import Literal
 
 from ivbench_data.evaluate.metrics.units import Judged, Unit
-from ivbench_data.statistics import Estimate, cluster_of, estimate_mean_of_strata, estimate_share
+from ivbench_data.questions.clusters import cluster_of
+from ivbench_data.statistics import Estimate, estimate_mean_of_strata, estimate_share
 
 MeanOf = Literal["questions", "tasks"]
 """What a figure over several tasks is the mean of: all questions alike, or the tasks' figures alike."""

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.models import baselines, function, openai, transformers
-from ivbench_data.evaluate.requests import Model
+from ivbench_data.evaluate.prompts.requests import Model
 from ivbench_data.schema import Record
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.requests import Model, Reply, Request
+from ivbench_data.evaluate.prompts.requests import Model, Reply, Request
 from ivbench_data.schema import Question
 
 
@@ -69,9 +69,9 @@ def open_text(dataset: Dataset | None) -> Model:
 
 def _pick_by_probe(dataset: Dataset) -> dict[str, int]:
     """The position of the likeliest option, in stored order, by question; the mean over the probe's choosing models."""
-    from ivbench_data.validate.features import tabulate_options
-    from ivbench_data.validate.holdout import Probing, Steps, average, find_picks, hold_out
-    from ivbench_data.validate.probe_report import ProbeOptions
+    from ivbench_data.validate.probe.features import tabulate_options
+    from ivbench_data.validate.probe.holdout import Probing, Steps, average, find_picks, hold_out
+    from ivbench_data.validate.probe.probe_report import ProbeOptions
 
     options = ProbeOptions()
     table = tabulate_options(dataset.questions)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ivbench_data.errors import CacheError, UsageError
-from ivbench_data.evaluate.requests import Model, Reply, Request
+from ivbench_data.evaluate.prompts.requests import Model, Reply, Request
 
 Answer = Callable[[Request], str | Reply | None]
 

@@ -32,10 +32,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from pydantic import JsonValue
 
-from ivbench_data.dataset import parse_json
 from ivbench_data.errors import CacheError, EnvironmentProblemError, UsageError
 from ivbench_data.evaluate.models.timing import describe_timing
-from ivbench_data.evaluate.requests import ImagePart, Reply, Request, TextPart, VideoPart
+from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart, VideoPart
+from ivbench_data.strict_json import parse_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

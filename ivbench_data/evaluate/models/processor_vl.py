@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.models.qwen_prompts import find_letter_ids
 from ivbench_data.evaluate.models.timing import describe_timing
-from ivbench_data.evaluate.requests import ImagePart, Reply, Request, TextPart
+from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart
 
 
 class ProcessorVL:

@@ -16,8 +16,8 @@ import torch  # noqa: TID253  (this module is about tensors; it is reached only 
 
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.models.timing import describe_timing
-from ivbench_data.evaluate.patches import VideoPreprocessing
-from ivbench_data.evaluate.requests import ImagePart, Request, TextPart, VideoPart
+from ivbench_data.evaluate.models.vision_patches import VideoPreprocessing
+from ivbench_data.evaluate.prompts.requests import ImagePart, Request, TextPart, VideoPart
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from pydantic import JsonValue
 
 from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.models.qwen_prompts import Prompt, PromptEncoder, find_letter_ids
-from ivbench_data.evaluate.patches import make_patches
-from ivbench_data.evaluate.requests import Reply, Request, VideoPart
-from ivbench_data.reader import FrameStager
+from ivbench_data.evaluate.models.vision_patches import make_patches
+from ivbench_data.evaluate.prompts.requests import Reply, Request, VideoPart
+from ivbench_data.frames.reader import FrameStager
 
 DEFAULT_BATCH_SIZE = 16
 """Most questions that are answered together, unless asked otherwise: beyond it there is little to gain."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ivbench_data.evaluate.requests import VideoPart
-from ivbench_data.framefile import read_frame_file
+from ivbench_data.evaluate.prompts.requests import VideoPart
+from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.schema import FrameGrid
 
 TICKS_PER_SECOND = 1000

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from ivbench_data.dataset import parse_json
 from ivbench_data.errors import EnvironmentProblemError, MissingDependencyError, UsageError
-from ivbench_data.reader import import_torch
+from ivbench_data.frames.reader import import_torch
+from ivbench_data.strict_json import parse_json
 
 if TYPE_CHECKING:
     from ivbench_data.evaluate.models import ModelOptions
-    from ivbench_data.evaluate.requests import Model
+    from ivbench_data.evaluate.prompts.requests import Model
 
 FAST = ("qwen2_5_vl", "qwen3_vl")
 """Model types that take the fast path."""
@@ -72,7 +72,7 @@ def open_qwen(name: str, options: ModelOptions, *, share_prefix: bool = True) ->
     transformers = import_transformers()
     from ivbench_data.evaluate.models.qwen_prompts import PromptEncoder
     from ivbench_data.evaluate.models.qwen_vl import QwenVL
-    from ivbench_data.evaluate.patches import VideoPreprocessing
+    from ivbench_data.evaluate.models.vision_patches import VideoPreprocessing
 
     revision = options.revision
     with _explain(name):

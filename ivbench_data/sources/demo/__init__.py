@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ivbench_data.dataset import Dataset, read_jsonl
+from ivbench_data.atomic_files import sweep_temporaries, write_bytes
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import Video
 from ivbench_data.sources.ivbench import read_release
-from ivbench_data.workspace import Workspace, default_root, sweep_temporaries, write_bytes
+from ivbench_data.strict_json import read_jsonl
+from ivbench_data.workspace import Workspace, default_root
 
 RELEASE_FILES = ("demo.jsonl", "videos.jsonl")
 
@@ -61,8 +63,8 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
     """
     # numpy, pillow and av are loaded by the one who draws, not by the one who reads
     from ivbench_data.sources.demo.encoding import encode_video
-    from ivbench_data.sources.demo.pictures import draw_picture
-    from ivbench_data.sources.demo.questions import draft_questions, image_name, write_release, write_video_list
+    from ivbench_data.sources.demo.image_drawing import draw_picture
+    from ivbench_data.sources.demo.question_writing import draft_questions, image_name, write_release, write_video_list
     from ivbench_data.sources.demo.script import write_scripts
 
     workspace = Workspace(root or default_root(), "demo")

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ivbench_data.errors import EnvironmentProblemError
 from ivbench_data.sources.demo.dice import Dice
+from ivbench_data.sources.demo.scene import draw_frame
 from ivbench_data.sources.demo.script import VIDEO_SECONDS, Footage, Script
-from ivbench_data.sources.demo.stage import draw_frame
 
 TICKS = 600
 """Ticks a second of the frames' timestamps: every frame rate of the demo divides it."""

@@ -1,0 +1,1 @@
+"""What a model is asked: wording, order of visuals, frames."""

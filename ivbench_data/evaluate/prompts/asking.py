@@ -1,0 +1,289 @@
+"""From questions to requests: who is asked what, with which frames and which image, and what cannot be asked."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
+from ivbench_data.evaluate.prompts.compose import (
+    PROFILES,
+    InapplicableError,
+    Profile,
+    choose_core_frames,
+    choose_frames,
+    compose,
+    digest_prompt,
+    find_core_frames,
+    find_evidence_frames,
+    resolve_profile,
+)
+from ivbench_data.evaluate.prompts.patterns import PATTERNS, Pattern
+from ivbench_data.evaluate.prompts.requests import ImagePart, Key, Request, VideoPart
+from ivbench_data.evaluate.prompts.wording import find_evidence_text
+from ivbench_data.frames.cache import shows_moments
+from ivbench_data.frames.frame_file import Clip, read_frame_file
+from ivbench_data.frames.samplers import find_moments, moments_of
+from ivbench_data.query_images import ImageProblemError, open_image
+from ivbench_data.questions.clusters import cluster_of
+from ivbench_data.schema import FrameGrid, Question, Record
+from ivbench_data.workspace import Workspace
+
+MAX_ROTATIONS = 26
+
+
+class AskOptions(Record):
+    """How the questions of a dataset are asked."""
+
+    grid: FrameGrid = FrameGrid(nframes=32, res=240)
+    """The frame cache to show videos from."""
+    pattern: str = "video_first"
+    """Which visuals, in which order; a name in `PATTERNS`."""
+    profile: str = "default"
+    """How it is worded and read; a name in `PROFILES`, or `paper` for the benchmark's own."""
+    rotations: int = Field(default=1, ge=0, le=MAX_ROTATIONS)
+    """Under how many rotations of its options each question is asked; 0 for all of them."""
+    tasks: tuple[str, ...] = ()
+    """Only questions of these tasks; empty for all."""
+    question_ids: tuple[str, ...] = ()
+    """Only these questions; empty for all."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse names that do not exist.
+
+        Raises:
+            UsageError: there is no such pattern, profile, task or question.
+        """
+        known: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
+            ("pattern", (self.pattern,), tuple(PATTERNS)),
+            ("task", self.tasks, tuple(dict.fromkeys(question.task for question in dataset.questions))),
+            ("question", self.question_ids, tuple(question.question_id for question in dataset.questions)),
+        )
+        for kind, wanted, there in known:
+            if missing := [name for name in wanted if name not in there]:
+                listed = f"; there are: {', '.join(there)}" if len(there) <= 30 else ""
+                raise UsageError(f"there is no {kind} named {missing[0]!r}{listed}")
+        for source in sorted({question.source for question in dataset.questions}):
+            resolve_profile(self.profile, source)
+
+
+DEFAULT_ASK_OPTIONS = AskOptions()
+
+
+@dataclass(frozen=True)
+class Unasked:
+    """A question that could not be asked, and why."""
+
+    key: Key
+    """The question and its rotation."""
+    kind: Literal["missing", "inapplicable", "error"]
+    """Its media are not here; the pattern makes no sense for it; or its media are damaged, which counts as wrong."""
+    reason: str
+    """Why."""
+
+
+class Asker:
+    """Makes the requests of one dataset, each video opened once for all its questions."""
+
+    def __init__(self, dataset: Dataset, workspace: Workspace, options: AskOptions) -> None:
+        self.dataset = dataset
+        self.workspace = workspace
+        self.options = options
+        self.pattern = PATTERNS[options.pattern]
+        self._clip: Clip | None = None
+        self._parts: dict[tuple[int, ...] | None, VideoPart] = {}
+        self._digest_of: dict[Path, str] = {}
+
+    def select_questions(self) -> list[Question]:
+        """The questions to ask, those of one video together, videos in order of their first question."""
+        wanted = [
+            question
+            for question in self.dataset.questions
+            if (not self.options.tasks or question.task in self.options.tasks)
+            and (not self.options.question_ids or question.question_id in self.options.question_ids)
+        ]
+        rank: dict[str | None, int] = {}
+        for question in wanted:
+            rank.setdefault(question.video_id, len(rank))
+        return sorted(wanted, key=lambda question: rank[question.video_id])
+
+    def count_rotations(self, question: Question) -> int:
+        """Under how many rotations the question is asked."""
+        return max(1, min(len(question.options), self.options.rotations or MAX_ROTATIONS))
+
+    def count_requests(self) -> int:
+        """How many rows there will be: every selected question under each of its rotations."""
+        return sum(self.count_rotations(question) for question in self.select_questions())
+
+    def iterate(self) -> Iterator[tuple[Question, Request | Unasked]]:
+        """Every question under every rotation: the request, or why there is none."""
+        for question in self.select_questions():
+            for rotation in range(self.count_rotations(question)):
+                yield question, self.ask(question, rotation)
+
+    def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
+        """The request for a question under a rotation, or why there is none."""
+        key, pattern = (question.question_id, rotation), self.pattern
+        profile = PROFILES[resolve_profile(self.options.profile, question.source)]
+        if reason := _find_mismatch(question, pattern, profile):
+            return Unasked(key, "inapplicable", reason)
+        video: VideoPart | None = None
+        images: list[ImagePart] = []
+        facts: dict[str, JsonValue] = {}
+        try:
+            if "video" in pattern.visuals and question.video_id is not None:
+                video, facts = self._show_video(question, question.video_id)
+            if "image" in pattern.visuals:
+                images = [self._show_image(question, at) for at in range(len(question.image_ids))]
+        except CacheNotFoundError:
+            return Unasked(key, "missing", self._explain_missing_cache(question))
+        except FileNotFoundError as error:
+            return Unasked(key, "missing", f"there is no image {error.filename}")
+        except (CacheCorruptError, OSError) as error:
+            return Unasked(key, "error", str(error))
+        except InapplicableError as error:
+            return Unasked(key, "inapplicable", str(error))
+        parts, letters = compose(question, pattern, profile, rotation, video, images)
+        return Request(
+            question.question_id, rotation, self.options.pattern, parts, letters, digest_prompt(parts), facts
+        )
+
+    def _show_video(self, question: Question, video_id: str) -> tuple[VideoPart, dict[str, JsonValue]]:
+        """The video as the pattern shows it, and what is known of the showing."""
+        grid = self.options.grid
+        takes_core_frames = grid.sampler == "core_frames"
+        if takes_core_frames and not moments_of(question):
+            raise InapplicableError("it does not say when its core frames are shown")
+        path = self.workspace.cache_path(grid, video_id)
+        if self._clip is None or self._clip.path != path:
+            self._clip, self._parts = read_frame_file(path), {}
+        if not shows_moments(self._clip, grid, self._moments.get(video_id, ())):
+            raise CacheNotFoundError(f"{path} holds the core frames of other questions")
+        pts = self._clip.pts_seconds.tolist()
+        positions: tuple[int, ...] | None
+        if takes_core_frames:
+            own = find_core_frames(pts, moments_of(question))
+            positions = choose_core_frames(self.pattern.frames, own, video_id)
+        else:
+            positions = choose_frames(self.pattern.frames, pts, question.evidence, video_id)
+        if positions not in self._parts:
+            # one and the same part for all questions that show the same frames
+            self._parts[positions] = _make_part(self._clip, positions, video_id, self.options.grid)
+        part = self._parts[positions]
+        shown = range(len(pts)) if positions is None else positions
+        # a core frame shows its moment, though it may have begun before
+        evidence = list(shown) if takes_core_frames else find_evidence_frames(pts, question.evidence)
+        return part, {
+            "nframes": len(shown),
+            "duration_seconds": part.duration_seconds,
+            "evidence_seen": None if evidence is None else not set(evidence).isdisjoint(shown),
+        }
+
+    @cached_property
+    def _moments(self) -> dict[str, tuple[float, ...]]:
+        """When the core frames of each video's questions are shown."""
+        return find_moments(self.dataset.questions)
+
+    def _explain_missing_cache(self, question: Question) -> str:
+        grid = self.options.grid
+        if question.video_id is not None and self.workspace.find_video(question.video_id) is None:
+            return f"the video {question.video_id} is not in {self.workspace.videos}"
+        command = f"ivbench-data cache --dataset {self.dataset.name} {write_grid_options(grid)}"
+        held = "is not in the cache"
+        if grid.sampler == "core_frames":
+            held = "is not, or with other core frames, in the cache"
+        return f"the video {question.video_id} {held} {grid.identity}; make it with: {command}"
+
+    def _show_image(self, question: Question, at: int) -> ImagePart:
+        image_id = question.image_ids[at]
+        if self.pattern.image == "swapped":
+            image_id = self._find_stranger(question, at)
+        path = self.workspace.image_path(image_id)
+        if self.pattern.image == "blank":
+            content = _paint_blank(path)
+            return ImagePart(image_id, None, content, hashlib.sha256(content).hexdigest())
+        if path not in self._digest_of:
+            if not path.is_file():
+                raise FileNotFoundError(errno.ENOENT, "no such image", str(path))
+            self._digest_of[path] = digest_file(path)
+        return ImagePart(image_id, path, None, self._digest_of[path])
+
+    @cached_property
+    def _clusters_of_images(self) -> dict[str, set[str]]:
+        """Every query image in the order of their ids' digests, and the videos (or pairs) whose questions show it."""
+        clusters_of: dict[str, set[str]] = {}
+        for question in self.dataset.questions:
+            for image_id in question.image_ids:
+                clusters_of.setdefault(image_id, set()).add(cluster_of(question))
+        return dict(sorted(clusters_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
+
+    def _find_stranger(self, question: Question, at: int) -> str:
+        """An image that no question on this video, or of this pair, shows, chosen by the question's digest."""
+        images = list(self._clusters_of_images)
+        first = int.from_bytes(hashlib.sha256(f"{question.question_id}\0{at}".encode()).digest())
+        for step in range(len(images)):
+            image_id = images[(first + step) % len(images)]
+            if cluster_of(question) not in self._clusters_of_images[image_id] and image_id not in question.image_ids:
+                return image_id
+        raise InapplicableError("there is no image of another video's question, or pair's")
+
+
+def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> str | None:
+    """Why the pattern or the profile makes no sense for the question, or None."""
+    of_video = pattern.visuals == ("video",) or pattern.frames != "all"
+    of_image = pattern.visuals == ("image",) or pattern.image != "own"
+    if of_video and question.video_id is None:
+        return "it has no video"
+    if of_image and not question.image_ids:
+        return "it has no query image"
+    if profile.shows_evidence and find_evidence_text(question) is None:
+        return "no text of its evidence is known"
+    return None
+
+
+def write_grid_options(grid: FrameGrid) -> str:
+    """The options of `ivbench-data cache` that make this grid."""
+    written = f"--nframes {grid.nframes} --res {grid.res}"
+    return written if grid.identity == f"{grid.nframes}x{grid.res}" else f"--grid {grid.identity}"
+
+
+def _make_part(clip: Clip, positions: tuple[int, ...] | None, video_id: str, grid: FrameGrid) -> VideoPart:
+    pts, digest = clip.pts_seconds.tolist(), clip.frames_digest
+    if positions is not None:
+        digest = hashlib.sha256(f"{digest}\0{','.join(map(str, positions))}".encode()).hexdigest()
+        pts = sorted(pts[position] for position in positions)
+    count, height, width = len(pts), clip.frames.shape[2], clip.frames.shape[3]
+    return VideoPart(
+        video_id=video_id,
+        path=clip.path,
+        grid=grid.identity,
+        shape=(count, 3, height, width),
+        pts_seconds=tuple(pts),
+        positions=positions,
+        frames_digest=digest,
+        duration_seconds=float(clip.metadata.get("source_duration_seconds", pts[-1])),
+    )
+
+
+def _paint_blank(path: Path) -> bytes:
+    """A PNG of the image's size in middle grey: the same bytes for the same size."""
+    from PIL import Image
+
+    try:
+        with open_image(path) as image:
+            size = image.size
+    except ImageProblemError as error:
+        raise OSError(f"the image {path.name} cannot be shown: {error}") from error
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (128, 128, 128)).save(buffer, "PNG")
+    return buffer.getvalue()

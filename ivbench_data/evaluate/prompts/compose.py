@@ -1,0 +1,239 @@
+"""Words and order of what a model is shown: profiles, the parts of a prompt, its digest, and which frames.
+
+A *pattern* (see `patterns`) says which visuals are shown in which order; a *profile*, how the question is worded and
+read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ivbench_data.errors import IvbenchError, UsageError
+from ivbench_data.evaluate.prompts.patterns import FrameChoice, Pattern
+from ivbench_data.evaluate.prompts.requests import ImagePart, Part, TextPart, VideoPart
+from ivbench_data.evaluate.prompts.wording import (
+    Wording,
+    word_by_default,
+    word_like_paper,
+    word_like_videoespresso,
+    word_like_videoespresso_with_evidence,
+    word_like_vlm2bench,
+    word_with_evidence,
+)
+from ivbench_data.manifests import load_manifest, manifest_names
+from ivbench_data.questions.option_letters import LETTERS
+from ivbench_data.schema import Evidence, Question
+
+PROMPT_VERSION = 1
+"""Raised whenever a wording changes, so that old answers are not taken for new ones."""
+
+
+# --- profiles --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How questions are worded, and whose rules read the replies."""
+
+    word: Wording
+    """Writes the text."""
+    letters: str
+    """The options' letters."""
+    description: str
+    """What it is for."""
+    names_truths: bool = False
+    """Whether true and false stand in the prompt by their own names, without letters."""
+    states_frames: bool = False
+    """Whether it says how many frames are shown."""
+    shows_evidence: bool = False
+    """Whether it tells the text of the evidence; a question without one cannot be asked."""
+
+
+PROFILES: dict[str, Profile] = {
+    "default": Profile(word_by_default, LETTERS, "our wording, A to J, and our parser", names_truths=True),
+    "default_evidence": Profile(
+        word_with_evidence,
+        LETTERS,
+        "our wording with the evidence's text, and our parser",
+        names_truths=True,
+        shows_evidence=True,
+    ),
+    "paper": Profile(
+        word_like_paper,
+        LETTERS.lower(),
+        "IV-Bench's wording, a to j, and its parser, seeded",
+        states_frames=True,
+    ),
+    "videoespresso": Profile(word_like_videoespresso, LETTERS, "VideoEspresso's wording, and its parser"),
+    "videoespresso_evidence": Profile(
+        word_like_videoespresso_with_evidence,
+        LETTERS,
+        "VideoEspresso's wording with evidence, and its parser",
+        shows_evidence=True,
+    ),
+    "vlm2bench": Profile(
+        word_like_vlm2bench, LETTERS, "VLM2-Bench's wording, and its parser of options", names_truths=True
+    ),
+}
+"""Every profile, by name; its parser has the same name in `answers.PARSERS`."""
+
+OWN_WORDINGS = ("paper", "paper_evidence")
+"""What `--profile` calls a benchmark's own wording, whichever it is; its manifest says which."""
+
+
+@cache
+def resolve_profile(word: str, source: str) -> str:
+    """The name in `PROFILES` of what a word means for the questions of a source: `paper` is each benchmark's own.
+
+    Questions of a source without a manifest have no wording of their own, and `paper` is IV-Bench's.
+
+    Raises:
+        UsageError: there is no such profile, or the benchmark has none of its own.
+    """
+    manifest = load_manifest(source) if source in manifest_names() else None
+    own = manifest.profiles if manifest else {}
+    if word in own:
+        return own[word]
+    if word in PROFILES and (manifest is None or word not in OWN_WORDINGS):
+        return word
+    known = [name for name in dict.fromkeys((*PROFILES, *own)) if name in own or name not in OWN_WORDINGS]
+    of = f" for {manifest.title}" if manifest else ""
+    raise UsageError(f"there is no profile named {word!r}{of}; there are: {', '.join(known)}")
+
+
+def rotate(options: Sequence[str], rotation: int) -> tuple[str, ...]:
+    """The options moved `rotation` places to the left: what is shown at `p` is stored at `(p + rotation) % n`."""
+    at = rotation % len(options) if options else 0
+    return (*options[at:], *options[:at])
+
+
+def compose(
+    question: Question,
+    pattern: Pattern,
+    profile: Profile,
+    rotation: int = 0,
+    video: VideoPart | None = None,
+    images: Sequence[ImagePart] = (),
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The parts of the prompt in order, and the letters that stand in it."""
+    options = rotate(question.options, rotation)
+    parts: list[Part] = []
+    for visual in pattern.visuals:
+        if visual == "video" and video is not None:
+            parts.append(video)
+        elif visual == "image":
+            parts.extend(images)
+    parts.append(TextPart(profile.word(question, options, pattern, video)))
+    letters = profile.letters if shows_letters(question, profile) else ""
+    return tuple(parts), tuple(letters[: len(options)])
+
+
+def shows_letters(question: Question, profile: Profile) -> bool:
+    """Whether the options stand in the prompt by letters; ours has true and false by their own names."""
+    return question.question_type != "tf" or not profile.names_truths
+
+
+def digest_prompt(parts: Sequence[Part]) -> str:
+    """SHA-256 of the prompt's canonical form: texts, digests of images, and for a video which of its frames are shown.
+
+    The frames' content is not in it, but in the result's `frames_digest`.
+    """
+    canonical: list[list[object]] = []
+    for part in parts:
+        if isinstance(part, TextPart):
+            canonical.append(["text", part.text])
+        elif isinstance(part, ImagePart):
+            canonical.append(["image", part.sha256])
+        else:
+            canonical.append(["video", part.shape[0], list(part.positions) if part.positions is not None else None])
+    text = json.dumps([PROMPT_VERSION, canonical], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- which frames -----------------------------------------------------------------------------------------------
+
+
+class InapplicableError(IvbenchError):
+    """A pattern makes no sense for a question; it never leaves the evaluator, where it becomes a row."""
+
+
+def find_evidence_frames(pts_seconds: Sequence[float], evidence: Sequence[Evidence]) -> list[int] | None:
+    """Positions of the frames that show the evidence; None where the evidence is the whole video, or none is known.
+
+    Times are written in whole seconds: a moment lasts the second that it names, and a range ends with its last second.
+    A range that is written backwards is read forwards.
+    """
+    if not evidence or any(item.kind == "whole" for item in evidence):
+        return None
+    shown: set[int] = set()
+    for item in evidence:
+        start, end = _window(item)
+        shown.update(position for position, pts in enumerate(pts_seconds) if start <= pts < end)
+    return sorted(shown)
+
+
+def _window(evidence: Evidence) -> tuple[float, float]:
+    start = evidence.start_seconds or 0.0
+    end = start if evidence.end_seconds is None else evidence.end_seconds
+    return min(start, end), max(start, end) + 1
+
+
+def find_core_frames(pts_seconds: Sequence[float], moments: Sequence[float]) -> list[int]:
+    """Positions of the frames on screen at these moments, among the cached frames of all moments of the video.
+
+    Each is the last cached frame that has begun: the one on screen at the moment is among them, and none is between.
+    """
+    return sorted({max(0, bisect_right(pts_seconds, moment) - 1) for moment in moments})
+
+
+def choose_frames(
+    choice: FrameChoice, pts_seconds: Sequence[float], evidence: Sequence[Evidence], video_id: str
+) -> tuple[int, ...] | None:
+    """Positions of the cached frames to show, in order; None for all of them as they are.
+
+    `evidence` takes the frames that show it or, where the grid has none, the one nearest to the middle of each piece.
+    `shuffled` sorts by SHA-256 of `video_id NUL position`, and is never the order that it came in.
+
+    Raises:
+        InapplicableError: the choice makes no sense for this question, and why.
+    """
+    count = len(pts_seconds)
+    if choice == "middle":
+        return ((count - 1) // 2,)
+    if choice == "shuffled":
+        if count < 2:
+            raise InapplicableError("one frame cannot be shuffled")
+        order = sorted(range(count), key=lambda at: hashlib.sha256(f"{video_id}\0{at}".encode()).digest())
+        return tuple(order if order != sorted(order) else [*order[1:], order[0]])
+    if choice == "all":
+        return None
+    shown = find_evidence_frames(pts_seconds, evidence)
+    if shown is None:
+        raise InapplicableError("the evidence is the whole video" if evidence else "no evidence is known")
+    if choice == "evidence":
+        return tuple(shown) or tuple(sorted({_nearest(pts_seconds, sum(_window(item)) / 2) for item in evidence}))
+    rest = tuple(position for position in range(count) if position not in shown)
+    if not rest:
+        raise InapplicableError("every frame shows the evidence")
+    return rest
+
+
+def choose_core_frames(choice: FrameChoice, core_frames: Sequence[int], video_id: str) -> tuple[int, ...]:
+    """Positions of a question's own core frames to show, in order: these are its evidence.
+
+    Raises:
+        InapplicableError: the choice makes no sense for them, and why.
+    """
+    if choice == "no_evidence":
+        raise InapplicableError("every frame shows the evidence")
+    chosen = choose_frames("all" if choice == "evidence" else choice, core_frames, (), video_id)
+    return tuple(core_frames) if chosen is None else tuple(core_frames[at] for at in chosen)
+
+
+def _nearest(pts_seconds: Sequence[float], time_seconds: float) -> int:
+    return min(range(len(pts_seconds)), key=lambda at: (abs(pts_seconds[at] - time_seconds), at))

@@ -1,0 +1,119 @@
+"""How questions are worded: ours, and those of the benchmarks' reference implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ivbench_data.evaluate.prompts.patterns import Pattern
+from ivbench_data.evaluate.prompts.requests import VideoPart
+from ivbench_data.questions.option_letters import LETTERS
+from ivbench_data.schema import Question
+
+Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
+"""The text of a question, with its options as they are shown."""
+
+
+def word_by_default(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """Question, options by capital letters, and how to answer; the visuals need no words."""
+    lines = [question.question.strip()]
+    if question.question_type == "tf" and options:
+        lines.append(f"Answer with one of: {', '.join(options)}.")
+    elif options:
+        lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+        lines.append("Answer with the option's letter from the given choices directly.")
+    elif question.question_type == "tf":
+        lines.append("Answer with True or False.")
+    elif question.question_type == "numeric":
+        lines.append("Answer with a number.")
+    return "\n".join(lines)
+
+
+def word_like_paper(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """The reference implementation's wording: a preamble run on to the question, a full-width mark, small letters.
+
+    Without the image it says what it says with it, since that is what the reference does; without a video, which the
+    reference never asks, there is no preamble.
+    """
+    preamble = ""
+    if video is not None:
+        frames, duration = video.shape[0], video.duration_seconds
+        if pattern.visuals[0] == "image":
+            preamble = (
+                "We provide you with an image placed at the very beginning, followed by a video that has been divided "
+                f"into {frames} evenly spaced frames across its {duration} seconds duration. Please answer the "
+                "question based on the content from both the image and the extracted video frames."
+            )
+        else:
+            preamble = (
+                f"We provide you with a video that has been divided into {frames} evenly spaced frames across its "
+                f"{duration} seconds duration, followed by an image. Please answer the question based on the content "
+                "from both the video frames and the image."
+            )
+    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS.lower(), options, strict=False))
+    instruction = "Answer with the option's letter from the given choices directly."
+    return f"{preamble}{question.question}？\n{listed}\n{instruction}"
+
+
+def word_with_evidence(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """The default wording, with the text of the evidence between the question and its options."""
+    asked, text = question.question.strip(), word_by_default(question, options, pattern, video)
+    return f"{asked}\nEvidence: {find_evidence_text(question)}{text.removeprefix(asked)}"
+
+
+def word_like_videoespresso(
+    question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None
+) -> str:
+    """VideoEspresso's wording: the task as the release labels it, the question, the options by letters in brackets.
+
+    Spaces, line ends and the lone full stop are the reference's (eval/close_ended.py of github.com/hshjerry/
+    VideoEspresso at c865570f).
+    """
+    return _word_like_videoespresso(question, options, "")
+
+
+def word_like_videoespresso_with_evidence(
+    question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None
+) -> str:
+    """VideoEspresso's wording with its evidence: what the reference's `--with_evidence` makes."""
+    return _word_like_videoespresso(question, options, f" Your inference evidence is {find_evidence_text(question)}.")
+
+
+def _word_like_videoespresso(question: Question, options: Sequence[str], evidence: str) -> str:
+    task = question.metadata.get("task_label", question.task)
+    listed = "\n" + "".join(f"({letter}) {option}\n" for letter, option in zip(LETTERS, options, strict=False))
+    return (
+        f"Please finish the {task} task. Question: {question.question}.{evidence} You have the following options: "
+        f"{listed}. Select the answer and only give the option letters."
+    )
+
+
+def word_like_vlm2bench(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+    """VLM2-Bench's wording: a line end and the question as it is released, which says itself how to answer.
+
+    Options stand in the question's own text; where they are shown in another order than they are stored in, or the
+    released text is not there, they are written below it (code/*/test of github.com/vlm2-bench/VLM2-Bench at 7624b777).
+    """
+    released = question.raw.get("question") if question.raw is not None else None
+    if question.question_type != "mcq":
+        return f"\n{question.question}"
+    if isinstance(released, str) and _holds_in_order(released, options):
+        return f"\n{released}"
+    listed = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"\n{question.question}\n{listed}"
+
+
+def _holds_in_order(text: str, options: Sequence[str]) -> bool:
+    """Whether the options stand in the text, one after another."""
+    at = 0
+    for option in options:
+        found = text.find(option, at)
+        if found < 0:
+            return False
+        at = found + len(option)
+    return True
+
+
+def find_evidence_text(question: Question) -> str | None:
+    """The text that leads to the question's answer, where its benchmark gives one."""
+    text = question.metadata.get("evidence_text")
+    return text if isinstance(text, str) and text.strip() else None

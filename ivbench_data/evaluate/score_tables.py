@@ -1,0 +1,150 @@
+"""The paper's table, with our rows above the paper's: for the terminal, Markdown, CSV and JSON.
+
+Our figures and the paper's are not about the same questions: the paper's are about all it counts, ours about what was
+evaluated of the release. Each row says how many.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ivbench_data.evaluate.scores import Score, Scorecard
+from ivbench_data.manifests import Manifest
+from ivbench_data.text.markdown import escape_markdown
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows; figures are in per cent, rounded to a decimal."""
+
+    columns: tuple[str, ...]
+    """Headings."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """A cell a column; None where nothing is known."""
+
+    def to_markdown(self) -> str:
+        """The table in Markdown."""
+        lines = ["| " + " | ".join(map(escape_markdown, self.columns)) + " |"]
+        lines.append("|" + "|".join("---" if at < 2 else "--:" for at in range(len(self.columns))) + "|")
+        lines += ["| " + " | ".join(escape_markdown(write_cell(cell)) for cell in row) + " |" for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+    def to_csv(self) -> str:
+        """The table as CSV; a text that a spreadsheet would compute gets a quote before it."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow(["" if cell is None else _defuse(cell) for cell in row])
+        return buffer.getvalue()
+
+    def to_records(self) -> list[dict[str, Cell]]:
+        """The table as JSON: an object a row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def write_cell(cell: Cell) -> str:
+    """The cell for people: one decimal, thousands apart, a dash for nothing."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, float):
+        return f"{cell:.1f}"
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def percent(share: float | None) -> float | None:
+    """The share in per cent, to a decimal."""
+    return None if share is None else round(100 * share, 1)
+
+
+def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with_paper: bool = True) -> Table:
+    """Our rows in the paper's columns: Overall, then the tasks of each group, and their mean.
+
+    Where the benchmark's own code would make other figures of the same replies, these follow. Below them, with
+    `with_paper`, the paper's own rows, which are about another set of questions.
+    """
+    alone = [task.name for task in manifest.tasks if task.group is None] if manifest else []
+    tasks = list(dict.fromkeys((*alone, *(name for card in cards for name in card.tasks))))
+    layout: list[tuple[str, str]] = []
+    if manifest:
+        for key in manifest.task_groups:
+            members = [task.name for task in manifest.tasks if task.group == key]
+            layout += [("task", name) for name in members]
+            layout.append(("group", key))
+            tasks = [name for name in tasks if name not in members]
+    layout += [("task", name) for name in tasks]
+    titles = {key: f"{title[0]}-Avg" for key, title in manifest.task_groups.items()} if manifest else {}
+    headings = [titles[name] if kind == "group" else name for kind, name in layout]
+    rows: list[tuple[Cell, ...]] = []
+    for card in cards:
+        figures = [(card.groups if kind == "group" else card.tasks).get(name) for kind, name in layout]
+        rows.append((card.name, describe_questions(card), _figure(card.overall), *map(_figure, figures)))
+    for card in cards:
+        if card.overall.as_benchmark is not None:
+            figures = [(card.groups if kind == "group" else card.tasks).get(name) for kind, name in layout]
+            theirs = [_figure_like_benchmark(one) for one in (card.overall, *figures)]
+            rows.append((f"{card.name}, as the benchmark counts", describe_questions(card), *theirs))
+    if manifest and with_paper:
+        asked = f"paper: {manifest.published.questions:,}" if manifest.published.questions else "paper"
+        for row in manifest.published_results:
+            told = [(row.groups if kind == "group" else row.tasks).get(name) for kind, name in layout]
+            rows.append((row.model, asked, row.overall, *told))
+    return Table(("model", "questions", "Overall", *headings), tuple(rows))
+
+
+def make_detail_table(card: Scorecard) -> Table:
+    """Every figure of one results file: tasks, groups, slices, with intervals and counts."""
+    columns = (
+        "", "kind", "questions", "accuracy", "95 % from", "to", "chance", "parsed", "failed", "missing", "n/a",
+        "unscored", "as the benchmark",
+    )  # fmt: skip
+    parts = [("all", card.overall), *(("group", one) for one in card.groups.values())]
+    parts += [("task", one) for one in card.tasks.values()]
+    parts += [(kind, one) for kind, members in card.slices.items() for one in members.values()]
+    if card.right_in_all is not None:
+        parts.append(("all", card.right_in_all))
+    return Table(columns, tuple(_detail(kind, one) for kind, one in parts))
+
+
+def _detail(kind: str, one: Score) -> tuple[Cell, ...]:
+    accuracy = one.accuracy
+    return (
+        one.name,
+        kind,
+        one.evaluated,
+        percent(accuracy.value if accuracy else None),
+        percent(accuracy.low if accuracy else None),
+        percent(accuracy.high if accuracy else None),
+        percent(one.chance),
+        percent(one.parse_rate),
+        one.failed,
+        one.missing,
+        one.inapplicable,
+        one.unscored,
+        percent(one.as_benchmark),
+    )
+
+
+def _figure(one: Score | None) -> float | None:
+    return percent(one.accuracy.value) if one is not None and one.accuracy is not None else None
+
+
+def _figure_like_benchmark(one: Score | None) -> float | None:
+    return percent(one.as_benchmark) if one is not None and one.as_benchmark is not None else _figure(one)
+
+
+def describe_questions(card: Scorecard) -> str:
+    """Of how many questions were how many evaluated; and of how many tasks the mean is, where it is one of tasks."""
+    counts, mean = card.denominators, card.tasks_in_mean
+    total = counts.released if counts.released is not None else counts.in_dataset
+    told = f"{counts.evaluated:,} of {total:,}"
+    return told if mean is None or mean[0] == mean[1] else f"{told}, {mean[0]} of {mean[1]} tasks"
+
+
+def _defuse(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

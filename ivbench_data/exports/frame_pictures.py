@@ -1,0 +1,148 @@
+"""Cached frames as pictures or a film: for people, and for harnesses that want paths.
+
+`{out}/{grid}/{video_id}/000007.png`, named by presentation index, or `{out}/{grid}/{video_id}.mp4`. PNG is lossless;
+JPEG and mp4 are for looking at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from ivbench_data.atomic_files import sweep_temporaries, write_bytes, write_folder_atomically
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
+from ivbench_data.frames.frame_file import Clip, read_frame_file
+from ivbench_data.schema import FrameGrid
+from ivbench_data.workspace import Workspace, default_root
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FrameFormat = Literal["png", "jpeg", "mp4"]
+
+_SIDES: dict[FrameFormat, tuple[int, int]] = {"png": (1, 2**31 - 1), "jpeg": (1, 65_500), "mp4": (2, 16_384)}
+"""The least and the most pixels a side that each format's encoder takes."""
+
+
+@dataclass(frozen=True)
+class ExportedClip:
+    """What became of one video."""
+
+    video_id: str
+    status: Literal["done", "missing", "failed"]
+    path: Path | None = None
+    """The folder of its frames, or its film."""
+    frames: int = 0
+    reason: str | None = None
+
+
+def export_frames(
+    dataset: Dataset,
+    out: Path | str,
+    grid: FrameGrid,
+    root: Path | str | None = None,
+    frame_format: FrameFormat = "png",
+    quality: int = 92,
+    film_seconds: float = 0.5,
+) -> Iterator[ExportedClip]:
+    """Write the cached frames of every video under `out`; a row a video. What is there already is replaced.
+
+    `quality` is JPEG's, from 1 to 100; `film_seconds` is how long a frame stands in an mp4 (its own times would make a
+    film as long as the video).
+
+    Raises:
+        UsageError: the format is none.
+        StorageError: `out` cannot be written.
+    """
+    if frame_format not in get_args(FrameFormat):
+        raise UsageError(f"{frame_format!r} is not a format of frames; there are: {', '.join(get_args(FrameFormat))}")
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    folder = Path(out) / grid.identity
+    sweep_temporaries(folder)
+    for video in dataset.videos:
+        try:
+            clip = read_frame_file(workspace.cache_path(grid, video.video_id), check=True)
+        except CacheNotFoundError as error:
+            yield ExportedClip(video.video_id, "missing", reason=str(error))
+            continue
+        except CacheCorruptError as error:
+            yield ExportedClip(video.video_id, "failed", reason=str(error))
+            continue
+        height, width = clip.frames.shape[2:]
+        least, most = _SIDES[frame_format]
+        if min(height, width) < least or max(height, width) > most:
+            reason = f"{clip.path}: {frame_format} takes sides of {least:,} to {most:,} pixels, not {width}×{height}"
+            yield ExportedClip(video.video_id, "failed", reason=reason)
+            continue
+        if frame_format == "mp4":
+            path = folder / f"{video.video_id}.mp4"
+            write_bytes(path, _encode_film(clip, film_seconds))
+        else:
+            path = folder / video.video_id
+            _write_pictures(clip, path, frame_format, quality)
+        yield ExportedClip(video.video_id, "done", path, len(clip.frames))
+
+
+def list_frame_paths(
+    out: Path | str, grid: FrameGrid, clip: Clip, video_id: str, frame_format: FrameFormat = "png"
+) -> list[Path]:
+    """The paths of a clip's exported frames, one a frame, in their order (repeated frames share a path)."""
+    suffix = "jpg" if frame_format == "jpeg" else frame_format
+    return [Path(out) / grid.identity / video_id / f"{index:06}.{suffix}" for index in clip.indices.tolist()]
+
+
+def encode_picture(frame: NDArray[np.uint8], frame_format: Literal["png", "jpeg"] = "png", quality: int = 92) -> bytes:
+    """One frame, uint8 `[3, H, W]` RGB, as a PNG (lossless) or JPEG file."""
+    from PIL import Image
+
+    picture, buffer = Image.fromarray(frame.transpose(1, 2, 0)), BytesIO()
+    if frame_format == "png":
+        picture.save(buffer, "PNG", compress_level=3)
+    else:
+        picture.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def draw_filmstrip(clip: Clip, columns: int = 8, gap: int = 4) -> bytes:
+    """All frames of a clip side by side in rows, in their order, as a PNG file."""
+    import numpy as np
+
+    nframes, _, height, width = clip.frames.shape
+    rows = -(-nframes // columns)
+    sheet = np.full((3, rows * (height + gap) + gap, columns * (width + gap) + gap), 255, np.uint8)
+    for position, frame in enumerate(clip.frames):
+        row, column = divmod(position, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[:, top : top + height, left : left + width] = frame
+    return encode_picture(sheet)
+
+
+def _write_pictures(clip: Clip, folder: Path, frame_format: Literal["png", "jpeg"], quality: int) -> None:
+    suffix = "jpg" if frame_format == "jpeg" else frame_format
+    with write_folder_atomically(folder) as unfinished:
+        for index, frame in zip(clip.indices.tolist(), clip.frames, strict=True):
+            (unfinished / f"{index:06}.{suffix}").write_bytes(encode_picture(frame, frame_format, quality))
+
+
+def _encode_film(clip: Clip, film_seconds: float) -> bytes:
+    import av
+
+    buffer = BytesIO()
+    _, _, height, width = clip.frames.shape
+    with av.open(buffer, "w", format="mp4") as output:
+        rate = Fraction(1 / film_seconds).limit_denominator(1000)
+        stream = output.add_stream("libx264", rate=rate, options={"crf": "14", "threads": "1"})
+        # 4:2:0 needs even sides: the last row or column is left out of an odd one
+        stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
+        for frame in clip.frames:
+            even = frame[:, : stream.height, : stream.width]
+            picture = av.VideoFrame.from_ndarray(even.transpose(1, 2, 0).copy(), format="rgb24")
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return buffer.getvalue()

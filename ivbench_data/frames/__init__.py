@@ -1,0 +1,1 @@
+"""Frames of videos at fixed frame x resolution grids: which, how many, cached, and read back."""

@@ -1,0 +1,337 @@
+"""Frame caches: every video decoded once for all grids, by many workers, resumable.
+
+`cache/{grid}/{video_id}.safetensors`, one file a video and grid (see `framefile`; `reader` reads them). A file that is
+there, and was made from a video of the same size, is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from ivbench_data.atomic_files import digest_stream, sweep_temporaries
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
+from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
+from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
+from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
+from ivbench_data.workers import available_cores, run_in_workers
+from ivbench_data.workspace import Workspace, default_root, list_folder
+
+
+class CacheOptions(Record):
+    """How to build caches; what to build is said by the grids."""
+
+    workers: NonNegativeInt | None = None
+    """Worker processes, one decoder thread each; None for as many as the cores this process may use, 0 for none."""
+    timeout_seconds: PositiveFloat = 3600.0
+    """Time that one video may take, for all its grids together; then its worker is killed and the video has failed."""
+    shard: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Which part of how many, from 1: part I takes every N-th video, so that N jobs share the work without talk."""
+
+    def takes(self, position: int) -> bool:
+        """Whether the video at that position in the dataset is in this shard."""
+        part, parts = self.shard
+        return position % parts == part - 1
+
+
+DEFAULT_OPTIONS = CacheOptions()
+DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)
+
+MAX_FRAME_PIXELS = 200_000_000
+"""Pixels of one cached frame, which a source of an extreme aspect may exceed; swscale ends at 268 million."""
+
+
+@dataclass(frozen=True)
+class CacheTask:
+    """The work on one video; picklable, so that any engine can run `cache_video` on it."""
+
+    workspace: Workspace
+    video_id: str
+    grids: tuple[FrameGrid, ...]
+    moments: tuple[float, ...] = ()
+    """When its questions' core frames are shown, for grids that take these."""
+
+
+def cache_frames(
+    dataset: Dataset,
+    root: Path | str | None = None,
+    grids: Sequence[FrameGrid] = DEFAULT_GRIDS,
+    options: CacheOptions = DEFAULT_OPTIONS,
+) -> Iterator[CacheResult]:
+    """Build the grids' files of every video that is there; a row for each video and grid, as they are finished.
+
+    Raises:
+        UsageError: no grid is given, or the shard is not one of its parts.
+        StorageError: the root cannot be written.
+    """
+    if not grids:
+        raise UsageError("no grid is given; say for example FrameGrid(nframes=32, res=240)")
+    if options.shard[0] > options.shard[1]:
+        raise UsageError(f"there is no shard {options.shard[0]} of {options.shard[1]}; they count from 1")
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    sweep_temporaries(workspace.cache)
+    tasks: list[CacheTask] = []
+    moments = find_moments(dataset.questions)
+    for position, video in enumerate(dataset.videos):
+        if options.takes(position):
+            video_id = video.video_id
+            rows, task = find_work(
+                CacheTask(workspace, video_id, tuple(dict.fromkeys(grids)), moments.get(video_id, ()))
+            )
+            yield from rows
+            if task is not None:
+                tasks.append(task)
+    try:
+        yield from _run(tasks, options)
+    finally:
+        # a worker that was killed, by its deadline or by the system for its memory, could not clean up after itself
+        sweep_temporaries(workspace.cache)
+
+
+def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
+    """The rows of what needs no work (no video, or the file is there already), and the task that remains."""
+    source = task.workspace.find_video(task.video_id)
+    state = None if source is None else _look_at(source)
+    if state is None:
+        reason = f"there is no video file in {task.workspace.videos}"
+        return [_row(task, grid, "missing", reason=reason) for grid in task.grids], None
+    rows: list[CacheResult] = []
+    remaining: list[FrameGrid] = []
+    for grid in task.grids:
+        clip = _find_finished(task, grid, state.size_bytes)
+        if clip is None:
+            remaining.append(grid)
+        else:
+            frames, upscaled = len(clip.frames), clip.metadata.get("upscaled") == "yes"
+            rows.append(_row(task, grid, "skipped", frames=frames, size_bytes=clip.size_bytes, upscaled=upscaled))
+    return rows, replace(task, grids=tuple(remaining)) if remaining else None
+
+
+class _FileState(NamedTuple):
+    """What changes when a file is replaced, or written to."""
+
+    size_bytes: int
+    modified_ns: int
+    device: int
+    inode: int
+
+
+def _look_at(path: Path) -> _FileState | None:
+    """The file's state; None when it has been removed."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return _FileState(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+
+
+def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
+    """The frames that are there already; None when they are not, or are damaged at first sight, or not these."""
+    try:
+        clip = read_frame_file(task.workspace.cache_path(grid, task.video_id))
+    except CacheError:
+        return None
+    is_it = (clip.metadata["grid"], clip.metadata.get("source_size_bytes")) == (grid.identity, str(source_size_bytes))
+    return clip if is_it and shows_moments(clip, grid, task.moments) else None
+
+
+def shows_moments(clip: Clip, grid: FrameGrid, moments: Sequence[float]) -> bool:
+    """Whether the clip was made for these core frames; any clip of a grid that does not take them was."""
+    return grid.sampler != "core_frames" or clip.metadata.get("moments_digest") == digest_moments(moments)
+
+
+def cache_video(task: CacheTask) -> list[CacheResult]:
+    """Build one video's grid files, decoding it once for all of them; a row for each grid.
+
+    Raises:
+        StorageError: the root cannot be written.
+    """
+    source = task.workspace.find_video(task.video_id)
+    if source is None:
+        return find_work(task)[0]
+    started, state = time.monotonic(), _look_at(source)
+    try:
+        rows = _build(task, source, state)
+    except VideoError as error:
+        reason = str(error) if _look_at(source) == state else _tell_changed(source)
+        rows = [_row(task, grid, "failed", reason=reason) for grid in task.grids]
+    used = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": _peak_memory_bytes()}
+    return [row.model_copy(update=used) for row in rows]
+
+
+def check_caches(
+    dataset: Dataset, root: Path | str | None = None, grids: Sequence[FrameGrid] | None = None
+) -> Iterator[tuple[Path, str | None]]:
+    """Every cache file of the dataset, and what is wrong with it (None: every byte is as it was written).
+
+    With `grids`, only theirs; else those of every folder in `cache/`.
+
+    Raises:
+        EnvironmentProblemError: a folder is not ours to look into.
+    """
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    folders = [workspace.cache / grid.identity for grid in grids] if grids else list_folder(workspace.cache, "*")
+    for folder in folders:
+        for path in list_folder(folder, "*.safetensors"):
+            yield path, _find_fault(path)
+
+
+def _find_fault(path: Path) -> str | None:
+    try:
+        metadata = read_frame_file(path, check=True).metadata
+    except CacheError as error:
+        return str(error)
+    if (metadata["grid"], metadata.get("video_id")) != (path.parent.name, path.stem):
+        return f"{path} holds {metadata['grid']} of {metadata.get('video_id')!r}: it is in the wrong place"
+    return None
+
+
+def _run(tasks: Sequence[CacheTask], options: CacheOptions) -> Iterator[CacheResult]:
+    workers = available_cores() if options.workers is None else options.workers
+    if workers == 0:
+        for task in tasks:
+            yield from cache_video(task)
+        return
+    for outcome in run_in_workers(cache_video, tasks, min(workers, len(tasks)), options.timeout_seconds):
+        if outcome.result is not None:
+            yield from outcome.result
+        else:
+            for grid in outcome.task.grids:
+                yield _row(outcome.task, grid, "failed", reason=outcome.failure)
+
+
+def _peak_memory_bytes() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows has no such count
+        return 0
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _tell_changed(source: Path) -> str:
+    return f"{source.name}: it was replaced or changed while it was read; run again"
+
+
+def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[CacheResult]:
+    from ivbench_data.video.decode import ExtractionReport, FrameRequest, describe_decoder, iterate_frames, scan_video
+
+    scan = scan_video(source)
+    pts, pts_seconds = scan.pts.tolist(), scan.pts_seconds
+    rows: list[CacheResult] = []
+    wanted: list[FrameGrid] = []
+    requests: list[FrameRequest] = []
+    for grid in task.grids:
+        try:
+            indices = sample_indices(grid, pts, scan.time_base, scan.average_rate, scan.duration_seconds, task.moments)
+        except ValueError as error:
+            rows.append(_row(task, grid, "failed", reason=str(error)))
+            continue
+        width, height = grid.size_of(*scan.displayed_size)
+        if width * height > MAX_FRAME_PIXELS:
+            reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
+            rows.append(_row(task, grid, "failed", reason=reason))
+            continue
+        wanted.append(grid)
+        requests.append(FrameRequest(tuple(indices), width, height, grid.resize))
+    if not wanted:
+        return rows
+    source_sha256, decoder = _digest_video(source), json.dumps(describe_decoder(), sort_keys=True)
+    report = ExtractionReport()
+    short_side = min(scan.displayed_size)
+    writers: list[FrameFileWriter] = []
+    with ExitStack() as stack:
+        for grid, request in zip(wanted, requests, strict=True):
+            metadata = {
+                "grid": grid.identity,
+                "video_id": task.video_id,
+                "frames": str(len(request.indices)),
+                "source_sha256": source_sha256,
+                "source_size_bytes": str(scan.size_bytes),
+                "source_width": str(scan.width),
+                "source_height": str(scan.height),
+                "source_frames": str(scan.frames),
+                "source_duration_seconds": repr(scan.duration_seconds),
+                "timestamps": "container" if scan.is_timed else "frame rate",
+                "codec": scan.codec,
+                "upscaled": "yes" if grid.res > short_side else "no",
+                "decoder": decoder,
+            }
+            if grid.sampler == "core_frames":
+                metadata["moments_digest"] = digest_moments(task.moments)
+            indices_array = np.array(request.indices, dtype=np.int64)
+            path = task.workspace.cache_path(grid, task.video_id)
+            size = (request.width, request.height)
+            writers.append(
+                stack.enter_context(write_frame_file(path, size, pts_seconds[indices_array], indices_array, metadata))
+            )
+        for number, position, frame in iterate_frames(scan, requests, report):
+            writers[number].put(position, frame)
+        if _look_at(source) != state:
+            raise UnreadableVideoError(_tell_changed(source))
+        for writer in writers:
+            writer.late_metadata = {
+                "decode_path": report.decode_path,
+                "rotation": str(report.rotation),
+                "mirrored": "yes" if report.is_mirrored else "no",
+                "colour_matrix": report.colour_matrix,
+                "colour_range": report.colour_range,
+            }
+    for grid, request, writer in zip(wanted, requests, writers, strict=True):
+        rows.append(
+            _row(
+                task,
+                grid,
+                "done",
+                frames=len(request.indices),
+                size_bytes=writer.size_bytes,
+                decode_path=report.decode_path,
+                frames_decoded=report.packets_fed,
+                upscaled=grid.res > short_side,
+            )
+        )
+    return rows
+
+
+def _digest_video(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return digest_stream(file)
+    except OSError as error:
+        raise UnreadableVideoError(f"{path.name}: cannot be read: {error.strerror or error}") from error
+
+
+def _row(
+    task: CacheTask,
+    grid: FrameGrid,
+    status: CacheStatus,
+    *,
+    reason: str | None = None,
+    frames: int = 0,
+    size_bytes: int = 0,
+    decode_path: str | None = None,
+    frames_decoded: int = 0,
+    upscaled: bool = False,
+) -> CacheResult:
+    return CacheResult(
+        video_id=task.video_id,
+        grid=grid.identity,
+        status=status,
+        reason=reason,
+        frames=frames,
+        size_bytes=size_bytes,
+        decode_path=decode_path,
+        frames_decoded=frames_decoded,
+        upscaled=upscaled,
+    )

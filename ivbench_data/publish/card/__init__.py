@@ -1,0 +1,1 @@
+"""The dataset card, its facts, and the changelog."""

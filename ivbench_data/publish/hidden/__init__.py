@@ -1,0 +1,1 @@
+"""Hidden answers: the secret that orders their options, the answers kept apart, submissions."""

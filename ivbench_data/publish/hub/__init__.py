@@ -1,0 +1,1 @@
+"""A push to the Hub: its plan, the repository, the commit."""

@@ -1,0 +1,1 @@
+"""Attacks on the hidden answers of a published folder."""

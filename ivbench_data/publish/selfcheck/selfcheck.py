@@ -1,0 +1,240 @@
+"""A published folder against all our attacks on its hidden answers, before anybody else tries.
+
+The level is kept: at most one honest folder in a thousand is refused, for all attacks together. Each try's p-value is
+the exact probability of so many hits or more by chance (Poisson-binomial, each question with a chance of its own); an
+attack's is that of its best try times the number of its tries (Bonferroni); the attacks are adjusted by Holm. What is a
+leak without any statistics (an answer in a hidden row, a private file among the public ones) refuses by itself.
+
+That nothing is found proves little of what was not looked for: pictures that show the answer, or questions whose own
+words give it away (`validate --probe` looks for these).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import NonNegativeFloat, NonNegativeInt
+
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS, AnswersFile
+from ivbench_data.publish.selfcheck.attack_input import Attack, Case, Try
+from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
+from ivbench_data.publish.selfcheck.published_evidence import Exhibits, gather_exhibits, is_empty
+from ivbench_data.schema import NonEmpty, Question, Record
+from ivbench_data.statistics import Probability, adjust_holm
+
+SIGNIFICANCE: Final = 0.001
+"""One-sided level, for all attacks on a folder together."""
+
+PUBLIC_COLUMNS: Final = PUBLIC_QUESTION_FIELDS | {"answers_hidden", "images", "canary"}
+"""Columns that a row with a hidden answer may fill."""
+
+
+class AttackResult(Record):
+    """How far an attack came."""
+
+    attack: NonEmpty
+    """Its name."""
+    tries: NonNegativeInt
+    """Ways of guessing that it tried."""
+    best: str | None
+    """The one that did best against chance; None where it had nothing to try."""
+    guesses: NonNegativeInt
+    """Questions that this one guessed."""
+    hits: NonNegativeInt
+    """Of these, rightly."""
+    expected: NonNegativeFloat
+    """Right ones to be expected by chance."""
+    p_value: Probability
+    """How often chance does as well, with all its tries taken into account."""
+    holm_p_value: Probability
+    """The same with all attacks taken into account."""
+    succeeded: bool
+    """Whether answers can be had this way."""
+    advice: str
+    """What to do about it, if they can."""
+
+
+class SelfCheckReport(Record):
+    """What attacks on a published folder came to."""
+
+    dataset: NonEmpty
+    """Name of the dataset."""
+    splits: tuple[NonEmpty, ...]
+    """The splits whose answers are hidden."""
+    questions: NonNegativeInt
+    """Their questions."""
+    level: Probability
+    """An attack succeeds when its adjusted p-value is at most this."""
+    attacks: tuple[AttackResult, ...]
+    """The attacks."""
+    leaks: tuple[str, ...]
+    """What gives answers away, or could, without any guessing: in sentences."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.leaks and not any(result.succeeded for result in self.attacks)
+
+    def describe(self) -> str:
+        """The verdict in a few sentences, and what to do."""
+        if self.passed:
+            return (
+                f"no hidden answer was found: {len(self.attacks)} attacks on {self.questions:,} questions did no "
+                f"better than chance (level {self.level:g}, one-sided, for all of them together)"
+            )
+        told = [*self.leaks]
+        for result in self.attacks:
+            if result.succeeded:
+                told.append(
+                    f"answers can be had from {result.best} ({result.hits:,} of {result.guesses:,} guesses right, "
+                    f"{result.expected:.1f} by chance, p = {result.holm_p_value:.2g}): {result.advice}"
+                )
+        return "; ".join(told)
+
+
+def check_published(
+    folder: Path,
+    *answers: AnswersFile,
+    attacks: dict[str, Attack] = ATTACKS,
+    on_attack: Callable[[str], None] | None = None,
+) -> SelfCheckReport:
+    """What can be found out about hidden answers from everything in a published folder.
+
+    `answers` are the answers files of the folder's hidden splits. `on_attack` is told the name of each attack when it
+    begins.
+
+    Raises:
+        UsageError: there is no folder, or no answers file is given.
+        DatasetError: the answers are of another version: a question is not in the folder, or with other options; or a
+            Parquet file cannot be read.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    if not answers:
+        raise UsageError("no answers file is given: there is nothing to look for")
+    questions = tuple(question for file in answers for question in file.questions)
+    found = gather_exhibits(folder, questions)
+    case = Case(_put_in_order(questions, found, folder), found)
+    results = []
+    for name, attack in attacks.items():
+        if on_attack is not None:
+            on_attack(name)
+        results.append(_carry_out(name, attack, case))
+    adjusted = adjust_holm([result.p_value for result in results])
+    return SelfCheckReport(
+        dataset=answers[0].header.dataset,
+        splits=tuple(file.header.split for file in answers),
+        questions=len(questions),
+        level=SIGNIFICANCE,
+        attacks=tuple(
+            result.model_copy(
+                update={"holm_p_value": p, "succeeded": p <= SIGNIFICANCE or (name in PROOFS and result.guesses > 0)}
+            )
+            for (name, result, p) in zip(attacks, results, adjusted, strict=True)
+        ),
+        leaks=tuple(_find_leaks(case, answers)),
+    )
+
+
+def compute_chance(hits: int, chances: Sequence[float]) -> float:
+    """The probability of that many hits or more, each of some guesses being right with its own chance, independently.
+
+    The exact tail of the Poisson-binomial distribution, summed from the far end, so that small ones keep their digits.
+    """
+    if hits <= 0:
+        return 1.0
+    if hits > len(chances):
+        return 0.0
+    return min(1.0, float(_weigh_hits(tuple(sorted(Counter(chances).items())))[hits:][::-1].sum()))
+
+
+@lru_cache(maxsize=256)
+def _weigh_hits(counted: tuple[tuple[float, int], ...]) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, 1, … hits, of guesses that are told by their chances, and how many have each."""
+    weights: npt.NDArray[np.float64] = np.ones(1)
+    for chance, times in counted:
+        weights = np.convolve(weights, _binomial_weights(times, min(1.0, max(0.0, chance))))
+    return weights
+
+
+def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
+    """Probabilities of 0 to n hits of n."""
+    if p in (0.0, 1.0):
+        certain: npt.NDArray[np.float64] = np.eye(1, n + 1, n if p else 0)[0]
+        return certain
+    counts = np.arange(1, n + 1)
+    logs = np.cumsum(np.log((n - counts + 1) / counts)) + counts * (np.log(p) - np.log1p(-p))
+    weights: npt.NDArray[np.float64] = np.exp(np.concatenate([[0.0], logs]) + n * np.log1p(-p))
+    return weights
+
+
+def _carry_out(name: str, attack: Attack, case: Case) -> AttackResult:
+    best, best_p, tries = None, 1.0, 0
+    for one in attack(case):
+        tries += 1
+        # fewer hits than expected are no success, whatever their exact probability
+        p = compute_chance(one.hits, one.chances) if one.hits > one.expected else 1.0
+        if best is None or p < best_p:
+            best, best_p = one, p
+    best = best or Try("", 0, ())
+    return AttackResult(
+        attack=name,
+        tries=tries,
+        best=best.name or None,
+        guesses=len(best.chances),
+        hits=best.hits,
+        expected=best.expected,
+        p_value=min(1.0, max(1, tries) * best_p),
+        holm_p_value=1.0,
+        succeeded=False,
+        advice=ADVICE.get(name, "leave it out"),
+    )
+
+
+def _put_in_order(questions: Sequence[Question], found: Exhibits, folder: Path) -> tuple[Question, ...]:
+    """The questions in the order of their rows, which show their options in the order that the answers file has.
+
+    Raises:
+        DatasetError: they do not.
+    """
+    by_id = {question.question_id: question for question in questions}
+    shown = dict(reversed(found.rows))
+    for question_id in by_id:
+        if question_id not in shown:
+            raise DatasetError(f"{folder} does not show the question {question_id!r}, whose answer is in the file")
+    for question_id, row in found.rows:
+        if tuple(row.get("options") or ()) != by_id[question_id].options:
+            raise DatasetError(f"{folder} shows other options for {question_id!r} than the file with its answer")
+    return tuple(by_id[question_id] for question_id in dict.fromkeys(question_id for question_id, _ in found.rows))
+
+
+def _find_leaks(case: Case, answers: Sequence[AnswersFile]) -> Iterator[str]:
+    """What needs no guessing."""
+    filled: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for question_id, row in case.found.rows:
+        for column, value in row.items():
+            if column not in PUBLIC_COLUMNS and not is_empty(value):
+                filled[column] += 1
+                first.setdefault(column, question_id)
+    for column, count in filled.items():
+        yield (
+            f"the column {column!r} is filled in {count:,} rows with a hidden answer (first in that of "
+            f"{first[column]!r}), and may bear it: leave it empty"
+        )
+    private = {digest_file(file.path): file.path for file in answers}
+    for name, digest in case.found.sha256_of.items():
+        if digest in private:
+            yield f"{name} is the private answers file {private[digest]}: delete it here"
+    for name, text in case.found.loose.items():
+        if any(file.header.nonce in text for file in answers):
+            yield f"{name} holds the nonce of an answers file: delete what was copied from there"
+    for name in case.found.closed:
+        yield f"{name} is packed, and cannot be looked into: leave it out"

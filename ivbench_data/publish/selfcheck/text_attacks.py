@@ -1,0 +1,235 @@
+"""Attacks on what is said beside question and options: columns, documents, metadata, bytes, digests, public twins.
+
+What a question must show is left out: what its own words give away is the matter of `validate --probe`. For the rest,
+an option that is named beside a question is taken for its answer. Words have habits (small numbers are right more often
+than large ones), so a guess must do better than the same guess from other questions' material.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS
+from ivbench_data.publish.selfcheck.attack_input import Case, Try
+from ivbench_data.publish.selfcheck.distinctive_options import Slot, fold_text
+from ivbench_data.publish.selfcheck.published_evidence import flatten
+from ivbench_data.questions.clusters import cluster_of
+from ivbench_data.schema import Question
+
+CONTROLS: Final = 24
+"""Other questions whose material a guess is compared with."""
+
+MAX_VALUES: Final = 64
+"""A column with more different values is no code of positions."""
+
+MIN_LOOSE_CHARACTERS: Final = 4
+"""Shorter options stand everywhere."""
+
+
+# --- what is tied to a question -----------------------------------------------------------------------------------
+
+
+def guess_by_words(case: Case) -> Iterator[Try]:
+    """The option that is named beside the question: in a column, a line, a video's row, a picture's metadata."""
+    readers = {number: _OptionReader(case.questions[number].options) for number in case.chosen}
+    answers = {number: [fold_text(str(question.answer))] for number, question in enumerate(case.questions)
+               if not question.options}  # fmt: skip
+    kept_back = {number: list(_list_kept_back(question)) for number, question in enumerate(case.questions)}
+    for place, texts in case.found.tied.items():
+        material = {case.number_of[question_id]: text for question_id, text in texts.items()}
+
+        yield _try_options_named(case, f"{place}: the option that is named there", readers, material)
+        yield _try_presence(case, f"{place}: the answer's words, where there are no options", answers, material)
+        yield _try_presence(case, f"{place}: words that were kept back", kept_back, material)
+
+
+def guess_by_codes(case: Case) -> Iterator[Try]:
+    """The option whose number or letter stands beside the question, or whose code can be learnt from other videos."""
+    for place, texts in case.found.tied.items():
+        values = {case.number_of[question_id]: text.strip() for question_id, text in texts.items()}
+        values = {number: values[number] for number in case.chosen if number in values}
+        numbers = {number: int(value) for number, value in values.items() if re.fullmatch(r"-?\d{1,9}", value)}
+        letters = {
+            number: ord(value.upper()) - 65 for number, value in values.items() if re.fullmatch("[A-Za-z]", value)
+        }
+        yield case.try_slots(f"{place}: a number from 0", numbers)
+        yield case.try_slots(f"{place}: a number from 1", {number: value - 1 for number, value in numbers.items()})
+        yield case.try_slots(f"{place}: a letter", letters)
+        for name, learn, ask in (("first", 0, 1), ("second", 1, 0)):
+            slots: dict[int, int] = {}
+            if len(set(values.values())) <= MAX_VALUES:
+                favoured: dict[str, Counter[int]] = defaultdict(Counter)
+                for number in case.halves[learn]:
+                    favoured[values.get(number, "")].update(case.questions[number].correct_indices)
+                slots = {
+                    number: favoured[value].most_common(1)[0][0]
+                    for number in case.halves[ask]
+                    if favoured[value := values.get(number, "")]
+                }
+            yield case.try_slots(f"{place}: a code, learnt from the {name} half of the videos", slots)
+
+
+def guess_by_bytes(case: Case) -> Iterator[Try]:
+    """The option whose text stands in the bytes of the question's picture, video or frames, however it is written."""
+    for place, finds in case.found.tied_finds.items():
+        slots = {}
+        for question_id, counted in finds.items():
+            number = case.number_of[question_id]
+            slots[number] = _pick({slot: count for (owner, slot), count in counted.items() if owner == question_id})
+        yield case.try_slots(place, {number: slot for number, slot in slots.items() if slot is not None})
+
+
+def guess_by_loose_words(case: Case) -> Iterator[Try]:
+    """The option that is named somewhere in a file, or more often than its rivals: a list of answers, say.
+
+    Only options count that no other question shares and that no question's words hold: others stand there for reasons
+    of their own.
+    """
+    special = case.found.special
+    for name, counted in case.found.loose_finds.items():
+        yield _try_most_named(case, f"bytes of {name}", counted, special)
+    words: dict[Slot, str] = {}
+    first_words: dict[str, list[Slot]] = defaultdict(list)
+    for question_id, at in sorted(special):
+        text = fold_text(case.questions[case.number_of[question_id]].options[at])
+        if len(text) >= MIN_LOOSE_CHARACTERS and not text.replace(" ", "").isdigit():
+            words[question_id, at] = text
+            first_words[text.split(" ", 1)[0].strip(_AROUND)].append((question_id, at))
+    for place, text in case.found.loose.items():
+        prepared = fold_text(text)
+        counted = Counter(
+            slot
+            for match in re.finditer(r"\S+", prepared)
+            for slot in first_words.get(match[0].strip(_AROUND), ())
+            if _stands_at(words[slot], prepared, match.start())
+        )
+        yield _try_most_named(case, f"words of {place}", counted, special)
+
+
+_AROUND: Final = "\"'`()[]{}<>,;:.!?*_|"
+
+
+def _stands_at(text: str, prepared: str, start: int) -> bool:
+    at = prepared.find(text, start, start + len(text) + 8)
+    return at >= 0 and not prepared[at + len(text) : at + len(text) + 1].isalnum()
+
+
+def _try_most_named(case: Case, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]) -> Try:
+    of_question: dict[str, dict[int, int]] = defaultdict(dict)
+    for (question_id, at), count in counted.items():
+        if (question_id, at) in special:
+            of_question[question_id][at] = count
+    picked = {case.number_of[question_id]: _pick(counts) for question_id, counts in of_question.items()}
+    return case.try_slots(name, {number: slot for number, slot in picked.items() if slot is not None})
+
+
+def _pick(counts: Mapping[int, int]) -> int | None:
+    """The one that is counted most often; None where several are."""
+    most = max(counts.values(), default=0)
+    first = [slot for slot, count in counts.items() if count == most]
+    return first[0] if most and len(first) == 1 else None
+
+
+def _try_options_named(case: Case, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]) -> Try:
+    """The try of taking the option that a question's material names; the chance is that of one that others' names."""
+    hits, chances, numbers = 0, [], sorted(material)
+    for number in sorted(material.keys() & readers.keys()):
+        question, read = case.questions[number], readers[number].read
+        said = read(material[number])
+        if said is None:
+            continue
+        there = [text for other in _draw_others(case, number, numbers) if (text := read(material[other])) is not None]
+        by_habit = sum(text == question.answer for text in there) / len(there) if there else 0.0
+        hits += said == question.answer
+        chances.append(max(by_habit, question.options.count(said) / len(question.options)))
+    return Try(name, hits, tuple(chances))
+
+
+def _try_presence(case: Case, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]) -> Try:
+    """The try of finding one of some texts in a question's material, its chance that of finding it in others'."""
+    hits, chances, numbers = 0, [], sorted(material)
+    prepared = {number: f" {fold_text(text)} " for number, text in material.items()}
+    for number in numbers:
+        if not sought.get(number):
+            continue
+        pattern = _write_pattern(sought[number])
+        others = _draw_others(case, number, numbers)
+        there = sum(pattern.search(prepared[other]) is not None for other in others)
+        hits += pattern.search(prepared[number]) is not None
+        chances.append((1 + there) / (1 + len(others)))
+    return Try(name, hits, tuple(chances))
+
+
+def _draw_others(case: Case, number: int, numbers: Sequence[int]) -> list[int]:
+    """Some of the questions, on other videos than one of them."""
+    drawn = random.Random(number).sample(numbers, min(CONTROLS, len(numbers)))
+    return [other for other in drawn if cluster_of(case.questions[other]) != cluster_of(case.questions[number])]
+
+
+def _write_pattern(texts: Sequence[str]) -> re.Pattern[str]:
+    """Any of the texts, as whole words, the longest where several begin at a place."""
+    words = "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+    return re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_]|\.\d)")
+
+
+class _OptionReader:
+    """Reads which option a text names: the one it names most, the longest where one is part of another."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._option_of = {fold_text(option): option for option in reversed(options) if option.strip()}
+        self._pattern = _write_pattern(list(self._option_of))
+
+    def read(self, text: str) -> str | None:
+        """The option; None where the text names none, or several as often."""
+        counted = Counter(self._pattern.findall(fold_text(text)))
+        most = max(counted.values(), default=0)
+        named = [found for found, count in counted.items() if count == most and found]
+        return self._option_of[named[0]] if len(named) == 1 else None
+
+
+def _list_kept_back(question: Question) -> Iterator[str]:
+    """Texts of a question that are not published with it: evidence, groups, its raw record."""
+    shown = fold_text(flatten(question.model_dump(include=set(PUBLIC_QUESTION_FIELDS))))
+    texts = [
+        *(item.text for item in question.evidence),
+        *(box.label for item in question.evidence for box in item.boxes),
+        question.group_id,
+        question.category,
+        *(value for value in (*question.metadata.values(), *(question.raw or {}).values())),
+    ]
+    for text in texts:
+        if isinstance(text, str) and len(fold_text(text)) >= MIN_LOOSE_CHARACTERS and fold_text(text) not in shown:
+            yield fold_text(text)
+
+
+# --- public twins -------------------------------------------------------------------------------------------------
+
+
+def guess_by_twins(case: Case) -> Iterator[Try]:
+    """The answer of a published question that shows the same picture, or is the same in words and on the same video."""
+    digests = case.found.image_digests
+
+    def look(question: Question) -> Iterator[tuple[str, str]]:
+        words = fold_text(question.question)
+        for image in {*question.image_ids, *digests.get(question.question_id, ())}:
+            yield "the same picture", image
+            yield "the same words and picture", f"{words}\0{image}"
+        if question.video_id is not None:
+            yield "the same words and video", f"{words}\0{question.video_id}"
+
+    said: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for question in case.found.public:
+        for sight in look(question):
+            said[sight][str(question.answer)] += 1
+    for kind in ("the same picture", "the same words and picture", "the same words and video"):
+        slots: dict[int, int] = {}
+        for number, question in enumerate(case.questions):
+            told = sum((said[sight] for sight in look(question) if sight[0] == kind and sight in said), Counter[str]())
+            slot = _pick({question.options.index(text): n for text, n in told.items() if text in question.options})
+            if slot is not None:
+                slots[number] = slot
+        yield case.try_slots(f"the answer of a public question with {kind}", slots)

@@ -1,0 +1,1 @@
+"""Splits by video: asked for, planned, shown."""

@@ -1,0 +1,1 @@
+"""Rules about questions: the order and letters of options, what belongs together, buckets of durations."""

@@ -1,0 +1,117 @@
+"""Find the broken questions. A check is `check(dataset, context) -> Iterator[Finding]`; `CHECKS` lists them all.
+
+Severities: an `error` is a question that cannot be scored fairly as it stands, or is wrong; a `warning` is one that is
+weaker than it should be or that someone should look at; an `info` is good to know.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from typing import get_args
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import UsageError
+from ivbench_data.schema import Finding, Severity
+from ivbench_data.validate.checks import cross_references as keys
+from ivbench_data.validate.checks import image_leaks as leaks
+from ivbench_data.validate.checks import media_files as media
+from ivbench_data.validate.checks import option_checks as options
+from ivbench_data.validate.checks import question_wording as wording
+from ivbench_data.validate.checks import time_checks as times
+from ivbench_data.validate.checks.context import CheckContext
+
+Check = Callable[[Dataset, CheckContext], Iterator[Finding]]
+
+CHECKS: dict[str, Check] = {
+    "blank_option": options.check_blank_option,
+    "not_ten_options": options.check_not_ten_options,
+    "fewer_than_ten_distinct": options.check_fewer_than_ten_distinct,
+    "duplicate_option": options.check_duplicate_option,
+    "answer_among_distractors": options.check_answer_among_distractors,
+    "answer_gives_itself_away": options.check_answer_gives_itself_away,
+    "reversed_range": times.check_reversed_range,
+    "malformed_time": times.check_malformed_time,
+    "seconds_over_59": times.check_seconds_over_59,
+    "location_unparsable": times.check_location_unparsable,
+    "location_mixed_format": times.check_location_mixed_format,
+    "granularity_mismatch": times.check_granularity_mismatch,
+    "answer_contradicts_location": times.check_answer_contradicts_location,
+    "distractor_overlaps_answer": times.check_distractor_overlaps_answer,
+    "answer_equals_location": times.check_answer_equals_location,
+    "beyond_video_end": times.check_beyond_video_end,
+    "no_image_reference": wording.check_no_image_reference,
+    "no_video_reference": wording.check_no_video_reference,
+    "repeated_question": wording.check_repeated_question,
+    "same_query_different_answer": wording.check_same_query_different_answer,
+    "answer_is_sibling_distractor": keys.check_answer_is_sibling_distractor,
+    "image_reused": keys.check_image_reused,
+    "image_index_mismatch": keys.check_image_index_mismatch,
+    "label_variant": keys.check_label_variant,
+    "answer_kind_unexpected": keys.check_answer_kind_unexpected,
+    "non_contiguous_ids": keys.check_non_contiguous_ids,
+    "image_missing": media.check_image_missing,
+    "image_unreadable": media.check_image_unreadable,
+    "image_too_small": media.check_image_too_small,
+    "image_too_large": media.check_image_too_large,
+    "near_duplicate_images": media.check_near_duplicate_images,
+    "near_duplicate_videos": media.check_near_duplicate_videos,
+    "image_from_own_video": leaks.check_image_from_own_video,
+}
+"""Every check by name, in the order in which they run and are listed; a check's docstring says what it finds."""
+
+__all__ = ["CHECKS", "Check", "CheckContext", "count_findings", "describe_check", "select_checks", "validate_questions"]
+
+
+def validate_questions(
+    dataset: Dataset, context: CheckContext | None = None, checks: Iterable[str] | None = None
+) -> Iterator[Finding]:
+    """What the checks find, as they find it, check by check; all of them unless some are named.
+
+    Time is linear in the questions, and no finding is kept.
+
+    Raises:
+        UsageError: there is no check of a given name.
+    """
+    names = select_checks(checks or ())
+    context = context or CheckContext()
+    for name in names:
+        yield from CHECKS[name](dataset, context)
+
+
+def select_checks(wanted: Iterable[str] = (), skipped: Iterable[str] = ()) -> list[str]:
+    """Names of the checks to run, in their usual order: the wanted ones, or all, without the skipped ones.
+
+    Raises:
+        UsageError: there is no check of a given name.
+    """
+    wanted, skipped = list(wanted), set(skipped)
+    for name in (*wanted, *sorted(skipped)):
+        if name not in CHECKS:
+            nearest = get_close_matches(name, CHECKS, n=1)
+            advice = f"did you mean {nearest[0]!r}?" if nearest else "list them with: ivbench-data validate --list"
+            raise UsageError(f"there is no check named {name!r}; {advice}")
+    return [name for name in CHECKS if (not wanted or name in wanted) and name not in skipped]
+
+
+def describe_check(name: str) -> str:
+    """What the check finds, in a line: the first line of its docstring."""
+    return (CHECKS[name].__doc__ or "").strip().split("\n", 1)[0]
+
+
+def count_findings(findings: Iterable[Finding], names: Iterable[str]) -> dict[str, dict[str, int]]:
+    """For each check: findings of each severity, the worst first, and how many questions they are about."""
+    by_severity: Counter[tuple[str, Severity]] = Counter()
+    questions: dict[str, set[str]] = {}
+    for finding in findings:
+        by_severity[finding.check, finding.severity] += 1
+        if finding.question_id is not None:
+            questions.setdefault(finding.check, set()).add(finding.question_id)
+    return {
+        name: {
+            **{severity: by_severity[name, severity] for severity in reversed(get_args(Severity))},
+            "questions": len(questions.get(name, ())),
+        }
+        for name in names
+    }

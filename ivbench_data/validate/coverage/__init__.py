@@ -1,0 +1,1 @@
+"""Does a frame grid show the evidence at all?"""

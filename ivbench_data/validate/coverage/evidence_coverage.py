@@ -1,0 +1,457 @@
+"""Does a frame grid, or a selection of frames, show the evidence at all? No model, and no frames where times are known.
+
+Evidence is *seen* when a frame that is shown begins within it; a core frame shows its moment, whenever it began. A
+moment stands for the second that begins with it, as locations are written in whole seconds. What cannot be judged is
+counted by its reason, never guessed: the whole video as evidence (any frame is inside it), none, a range that ends
+before it starts, one that begins after the video ends, a video of unknown length.
+
+When each frame is shown comes from, in this order: the grid's own cache file; the video file's packets; the length that
+the dataset knows (from the release or from the source, as fetching recorded it); a length that the caller assumes. For
+the last two a constant frame rate is assumed, and said.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import CacheError, UsageError, VideoError
+from ivbench_data.frames.cache import shows_moments
+from ivbench_data.frames.frame_file import read_frame_file
+from ivbench_data.frames.samplers import find_moments, moments_of, sample_indices
+from ivbench_data.schema import FrameGrid, FrameSelection, NonEmpty, Question, Record, Seconds, Video
+from ivbench_data.statistics import (
+    Estimate,
+    Probability,
+    compute_clustered_p_value,
+    estimate_share,
+)
+from ivbench_data.video.decode import VideoScan, scan_video
+from ivbench_data.workspace import Workspace
+
+OVERALL: Final = "Overall"
+"""Name of the row over all tasks."""
+
+TimeSource = Literal["cache", "file", "metadata", "assumed"]
+Reason = Literal["no_evidence", "whole_video", "reversed_range", "beyond_video_end", "unknown_duration", "no_frames"]
+
+REASONS: Final[dict[Reason, str]] = {
+    "no_evidence": "no location that can be read",
+    "whole_video": "the whole video is the evidence: any frame is inside it",
+    "reversed_range": "the range ends before it starts",
+    "beyond_video_end": "the location begins after the video ends",
+    "unknown_duration": "nobody knows how long the video is",
+    "no_frames": "the grid takes no frame of this video",
+}
+"""Why a question is not judged."""
+
+
+class CoverageOptions(Record):
+    """How seen is decided."""
+
+    tolerance_seconds: Seconds = 0.0
+    """How far outside the evidence a frame may be and still show it."""
+    assume_duration_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Length of videos of which none is known; None leaves them out."""
+    assumed_rate: PositiveInt = 30
+    """Frames a second where only the length is known."""
+
+
+class EvidenceCoverage(Record):
+    """What one grid or selection shows of one question's evidence."""
+
+    question_id: NonEmpty
+    """The question."""
+    video_id: str
+    """Its video."""
+    task: NonEmpty
+    """Its task."""
+    frames_of: NonEmpty
+    """Identity of the grid, or name of the selector."""
+    is_seen: bool | None = None
+    """Whether a frame shows some of the evidence; None where that cannot be judged."""
+    reason: Reason | None = None
+    """Why not."""
+    recall: Probability | None = None
+    """Share of the question's evidence spans that a frame shows."""
+    precision: Probability | None = None
+    """Share of the frames that show evidence."""
+    nearest_seconds: FiniteFloat | None = None
+    """From the evidence to the nearest frame; 0 where one is inside it."""
+    time_source: TimeSource | None = None
+    """Where the frames' times come from."""
+
+
+class CoverageSummary(Record):
+    """What one grid or selection shows of one task's evidence."""
+
+    frames_of: NonEmpty
+    """Identity of the grid, or name of the selector."""
+    task: NonEmpty
+    """The task, or `Overall`."""
+    seen: Estimate | None
+    """Share of judged questions whose evidence is seen; None where none could be judged."""
+    recall: Probability | None
+    """Mean share of evidence spans shown."""
+    precision: Probability | None
+    """Mean share of frames that show evidence."""
+    questions: NonNegativeInt
+    """All questions of the task."""
+    excluded: dict[str, NonNegativeInt]
+    """Questions that could not be judged, by reason."""
+    time_sources: dict[str, NonNegativeInt]
+    """Judged questions by where their frames' times come from."""
+
+
+class AnswerCoverage(Record):
+    """Answers set against what was shown: right with the evidence unseen is a leak, or a wrong location."""
+
+    frames_of: NonEmpty
+    """Identity of the grid, or name of the selector."""
+    answers: NonEmpty
+    """Name of the answers."""
+    seen: Estimate | None
+    """Accuracy where the evidence is seen."""
+    unseen: Estimate | None
+    """Accuracy where it is not."""
+    difference: FiniteFloat | None
+    """Seen minus unseen."""
+    p_value: Probability | None
+    """Two-sided, clustered by video, of the difference."""
+    right_unseen: tuple[str, ...]
+    """Questions answered right with their evidence unseen."""
+
+
+@dataclass(frozen=True)
+class VideoTiming:
+    """When each frame of one video is shown."""
+
+    pts: Sequence[int]
+    """Ascending, in units of `time_base`."""
+    time_base: Fraction
+    """Seconds a unit."""
+    average_rate: Fraction | None
+    """Frames a second."""
+    duration_seconds: float
+    """From the first frame's beginning to the last one's end."""
+    source: TimeSource
+    """Where it comes from."""
+
+    def seconds_of(self, indices: Iterable[int]) -> list[float]:
+        """When the frames with those presentation indices are shown, after the first one."""
+        first = self.pts[0]
+        return [float((self.pts[index] - first) * self.time_base) for index in indices]
+
+
+# --- judging ----------------------------------------------------------------------------------------------------
+
+
+def cover_questions(
+    dataset: Dataset, root: Path, grids: Sequence[FrameGrid], options: CoverageOptions | None = None
+) -> Iterator[EvidenceCoverage]:
+    """What each grid shows of each question's evidence: a row a question about a video and a grid, video by video.
+
+    Raises:
+        UsageError: no grid.
+    """
+    if not grids:
+        raise UsageError("coverage needs a grid, such as 32x240, or a selection")
+    options = options or CoverageOptions()
+    workspace = Workspace(root, dataset.name)
+    for video, questions in _group_by_video(dataset):
+        timing: VideoTiming | None = None
+        has_timing = False
+        moments = find_moments(questions).get(video.video_id, ())
+        for grid in grids:
+            shown = _read_cached_times(workspace, grid, video.video_id, moments)
+            source: TimeSource = "cache"
+            if not has_timing and any(_spans_of(question) for question in questions):
+                timing, has_timing = find_timing(workspace, video, options), True
+            if shown is None and timing is not None:
+                shown, source = _sample_times(timing, grid, moments), timing.source
+            # frames that are there tell more of the length than an assumption
+            is_guess = timing is None or (source == "cache" and timing.source == "assumed")
+            duration = None if is_guess or timing is None else timing.duration_seconds
+            for question in questions:
+                own = _show_core_frames(question, shown, duration) if grid.sampler == "core_frames" else shown
+                yield _judge(question, grid.identity, own, source, duration, options)
+
+
+def cover_selections(
+    dataset: Dataset, root: Path, selections: Iterable[FrameSelection], options: CoverageOptions | None = None
+) -> Iterator[EvidenceCoverage]:
+    """What each selection shows of its question's evidence: a row a selection, in their order.
+
+    Raises:
+        UsageError: a selection is for a question that the dataset does not have, or for another video than its own, or
+            selects a frame that the video does not have.
+    """
+    options = options or CoverageOptions()
+    workspace = Workspace(root, dataset.name)
+    questions = {question.question_id: question for question in dataset.questions}
+    videos = {video.video_id: video for video in dataset.videos}
+    timings: dict[str, VideoTiming | None] = {}
+    for selection in selections:
+        question = questions.get(selection.question_id)
+        if question is None or question.video_id != selection.video_id:
+            raise UsageError(
+                f"the selection for {selection.question_id!r} in {selection.video_id!r} fits no question of "
+                f"{dataset.name!r}"
+            )
+        if selection.video_id not in timings:
+            video = videos.get(selection.video_id, Video(video_id=selection.video_id))
+            timings[selection.video_id] = find_timing(workspace, video, options)
+        timing = timings[selection.video_id]
+        shown: list[float] | None = None
+        if timing is not None:
+            last = max(selection.frame_indices, default=0)
+            if last >= len(timing.pts) and timing.source == "file":
+                raise UsageError(
+                    f"the selection for {selection.question_id!r} takes frame {last}; {selection.video_id!r} has "
+                    f"{len(timing.pts)}"
+                )
+            shown = timing.seconds_of(sorted(min(index, len(timing.pts) - 1) for index in selection.frame_indices))
+        yield _judge(
+            question,
+            selection.selector,
+            shown,
+            timing.source if timing else "file",
+            timing.duration_seconds if timing else None,
+            options,
+        )
+
+
+def find_timing(workspace: Workspace, video: Video, options: CoverageOptions) -> VideoTiming | None:
+    """When the video's frames are shown: from its file, else from the length known or assumed; None without any."""
+    path = workspace.find_video(video.video_id)
+    if path is not None:
+        try:
+            return _time_by_scan(scan_video(path))
+        except VideoError:
+            pass  # `verify` tells of it; the length may still be known
+    if video.duration_seconds:
+        return _time_by_rate(video.duration_seconds, options.assumed_rate, "metadata")
+    if options.assume_duration_seconds is not None:
+        return _time_by_rate(options.assume_duration_seconds, options.assumed_rate, "assumed")
+    return None
+
+
+def _time_by_scan(scan: VideoScan) -> VideoTiming:
+    return VideoTiming(scan.pts.tolist(), scan.time_base, scan.average_rate, scan.duration_seconds, "file")
+
+
+def _time_by_rate(duration_seconds: float, rate: int, source: TimeSource) -> VideoTiming:
+    frames = max(1, round(duration_seconds * rate))
+    return VideoTiming(range(frames), Fraction(1, rate), Fraction(rate), duration_seconds, source)
+
+
+def _group_by_video(dataset: Dataset) -> Iterator[tuple[Video, list[Question]]]:
+    questions: dict[str, list[Question]] = {}
+    for question in dataset.questions:
+        if question.video_id is not None:
+            questions.setdefault(question.video_id, []).append(question)
+    videos = {video.video_id: video for video in dataset.videos}
+    for video_id, of_video in questions.items():
+        yield videos.get(video_id, Video(video_id=video_id)), of_video
+
+
+def _read_cached_times(
+    workspace: Workspace, grid: FrameGrid, video_id: str, moments: Sequence[float]
+) -> list[float] | None:
+    try:
+        clip = read_frame_file(workspace.cache_path(grid, video_id))
+    except CacheError:
+        return None
+    times: list[float] = clip.pts_seconds.tolist()
+    return sorted(times) if shows_moments(clip, grid, moments) else None
+
+
+def _show_core_frames(
+    question: Question, shown: Sequence[float] | None, duration_seconds: float | None
+) -> list[float] | None:
+    """When the question's own core frames are on screen; the frames themselves may have begun before."""
+    if not shown:
+        return None if shown is None else []
+    return [moment for moment in moments_of(question) if duration_seconds is None or moment <= duration_seconds]
+
+
+def _sample_times(timing: VideoTiming, grid: FrameGrid, moments: Sequence[float]) -> list[float]:
+    try:
+        indices = sample_indices(
+            grid, timing.pts, timing.time_base, timing.average_rate, timing.duration_seconds, moments
+        )
+    except ValueError:
+        return []
+    return timing.seconds_of(indices)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A stretch of evidence, in seconds; a moment's second ends before the next begins."""
+
+    start: float
+    end: float
+    is_closed: bool
+
+    def widen(self, seconds: float) -> _Span:
+        return _Span(self.start - seconds, self.end + seconds, self.is_closed)
+
+    def find_frames(self, shown: Sequence[float]) -> range:
+        """Positions of the frames inside, among ascending times."""
+        last = bisect_right(shown, self.end) if self.is_closed else bisect_left(shown, self.end)
+        return range(bisect_left(shown, self.start), last)
+
+    def distance_to(self, shown: Sequence[float]) -> float:
+        """Seconds to the nearest frame; 0 when one is inside."""
+        if self.find_frames(shown):
+            return 0.0
+        after = bisect_left(shown, self.start)
+        return min(
+            shown[after] - self.end if after < len(shown) else inf, self.start - shown[after - 1] if after else inf
+        )
+
+
+def _spans_of(question: Question) -> list[_Span]:
+    """The question's stretches of evidence that can be: not the whole video, and none that ends before it starts."""
+    spans = []
+    for evidence in question.evidence:
+        start, end = evidence.start_seconds, evidence.end_seconds
+        if start is None or (end is not None and end < start):
+            continue
+        spans.append(_Span(start, start + 1, False) if end is None or end == start else _Span(start, end, True))
+    return spans
+
+
+def _judge(
+    question: Question,
+    frames_of: str,
+    shown: Sequence[float] | None,
+    source: TimeSource,
+    duration_seconds: float | None,
+    options: CoverageOptions,
+) -> EvidenceCoverage:
+    """The row of a question; `shown` are the frames' times, ascending."""
+    reason = _find_reason(question, shown, duration_seconds)
+    base = EvidenceCoverage(
+        question_id=question.question_id,
+        video_id=question.video_id or "",
+        task=question.task,
+        frames_of=frames_of,
+        reason=reason,
+    )
+    if reason is not None or shown is None:
+        return base
+    exact = _spans_of(question)
+    inside = [span.widen(options.tolerance_seconds).find_frames(shown) for span in exact]
+    hits = [bool(frames) for frames in inside]
+    return base.model_copy(
+        update={
+            "is_seen": any(hits),
+            "recall": sum(hits) / len(hits),
+            "precision": len({position for frames in inside for position in frames}) / len(shown),
+            "nearest_seconds": min(span.distance_to(shown) for span in exact),
+            "time_source": source,
+        }
+    )
+
+
+def _find_reason(question: Question, shown: Sequence[float] | None, duration_seconds: float | None) -> Reason | None:
+    spans = _spans_of(question)
+    if not spans:
+        kinds = {evidence.kind for evidence in question.evidence}
+        return "no_evidence" if not kinds else "whole_video" if kinds == {"whole"} else "reversed_range"
+    if shown is None:
+        return "unknown_duration"
+    if not shown:
+        return "no_frames"
+    if duration_seconds is not None and all(span.start > duration_seconds for span in spans):
+        return "beyond_video_end"
+    return None
+
+
+# --- summing up -------------------------------------------------------------------------------------------------
+
+
+def summarise_coverage(rows: Iterable[EvidenceCoverage]) -> list[CoverageSummary]:
+    """A row for each grid or selector and task, `Overall` last of each."""
+    groups: dict[str, dict[str, list[EvidenceCoverage]]] = {}
+    for row in rows:
+        groups.setdefault(row.frames_of, {}).setdefault(row.task, []).append(row)
+    return [
+        _summarise(frames_of, task, of_task)
+        for frames_of, tasks in groups.items()
+        for task, of_task in [*sorted(tasks.items()), (OVERALL, [row for rows in tasks.values() for row in rows])]
+    ]
+
+
+def _summarise(frames_of: str, task: str, rows: Sequence[EvidenceCoverage]) -> CoverageSummary:
+    judged = [row for row in rows if row.is_seen is not None]
+    count = len(judged)
+    return CoverageSummary(
+        frames_of=frames_of,
+        task=task,
+        seen=estimate_share([bool(row.is_seen) for row in judged], [row.video_id for row in judged])
+        if judged
+        else None,
+        recall=sum(row.recall or 0.0 for row in judged) / count if count else None,
+        precision=sum(row.precision or 0.0 for row in judged) / count if count else None,
+        questions=len(rows),
+        excluded=dict(Counter(row.reason for row in rows if row.reason is not None)),
+        time_sources=dict(Counter(row.time_source for row in judged if row.time_source is not None)),
+    )
+
+
+def compare_answers(
+    rows: Iterable[EvidenceCoverage], answers: Mapping[str, bool], name: str = "answers"
+) -> list[AnswerCoverage]:
+    """Accuracy on seen against unseen evidence for each grid or selector; questions without an answer are left out."""
+    groups: dict[str, list[EvidenceCoverage]] = {}
+    for row in rows:
+        if row.is_seen is not None and row.question_id in answers:
+            groups.setdefault(row.frames_of, []).append(row)
+    return [_compare(frames_of, judged, answers, name) for frames_of, judged in groups.items()]
+
+
+def _compare(
+    frames_of: str, judged: Sequence[EvidenceCoverage], answers: Mapping[str, bool], name: str
+) -> AnswerCoverage:
+    parts = {
+        is_seen: [(answers[row.question_id], row.video_id) for row in judged if row.is_seen is is_seen]
+        for is_seen in (True, False)
+    }
+    seen, unseen = (
+        estimate_share([right for right, _ in part], [video for _, video in part]) if part else None
+        for part in (parts[True], parts[False])
+    )
+    return AnswerCoverage(
+        frames_of=frames_of,
+        answers=name,
+        seen=seen,
+        unseen=unseen,
+        difference=seen.value - unseen.value if seen and unseen else None,
+        p_value=_test_difference(parts[True], parts[False]),
+        right_unseen=tuple(row.question_id for row in judged if row.is_seen is False and answers[row.question_id]),
+    )
+
+
+def _test_difference(seen: Sequence[tuple[bool, str]], unseen: Sequence[tuple[bool, str]]) -> float | None:
+    """How often chance alone would part two shares this far; they may have videos in common (linearised, clustered)."""
+    if not seen or not unseen:
+        return None
+    total = len(seen) + len(unseen)
+    means = [sum(right for right, _ in part) / len(part) for part in (seen, unseen)]
+    # each question's part in the difference: their mean is the difference, their clustered spread its variance
+    parts = [
+        *((means[0] - means[1] + (right - means[0]) * total / len(seen), video) for right, video in seen),
+        *((means[0] - means[1] - (right - means[1]) * total / len(unseen), video) for right, video in unseen),
+    ]
+    return compute_clustered_p_value([value for value, _ in parts], [video for _, video in parts])

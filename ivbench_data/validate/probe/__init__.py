@@ -1,0 +1,1 @@
+"""The text-only probe: can question and options alone give the answer?"""

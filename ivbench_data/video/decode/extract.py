@@ -1,0 +1,281 @@
+"""Wanted frames of a video, many sizes in one pass, by the fewest packets that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+
+from ivbench_data.errors import UnreadableVideoError
+from ivbench_data.schema import Resize
+from ivbench_data.video.bitstream import PacketIndex
+from ivbench_data.video.decode.packet_scan import VideoScan
+from ivbench_data.video.decode.resize_to_rgb import FrameConverter, describe_colours
+from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, decode_all, demux, open_video, words_of
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FrameRequest:
+    """Some frames of a video, at one size."""
+
+    indices: tuple[int, ...]
+    """Presentation indices; may repeat."""
+    width: int
+    """Pixels, after rotation."""
+    height: int
+    """Pixels, after rotation."""
+    resize: Resize = "bicubic"
+    """swscale's filter."""
+
+    @property
+    def size(self) -> tuple[int, int, Resize]:
+        """All that decides on a frame's pixels."""
+        return self.width, self.height, self.resize
+
+
+@dataclass
+class ExtractionReport:
+    """How frames were had; filled while they come."""
+
+    decode_path: str = "selective"
+    """`selective`, or `sequential` with the reason after a colon."""
+    packets_fed: int = 0
+    """Packets that were given to the decoder."""
+    rotation: int = 0
+    """Degrees that frames were turned counter-clockwise."""
+    is_mirrored: bool = False
+    """Whether frames were mirrored left to right, before they were turned."""
+    colour_matrix: str = ""
+    """Matrix that was used: `bt709`, `bt601`, …"""
+    colour_range: str = ""
+    """Range that was used: `limited` or `full`."""
+
+
+class _SelectiveError(Exception):
+    """The selective path did not show what the packets promised."""
+
+
+def describe_decoder() -> dict[str, str]:
+    """Versions that the frames' bytes may depend on."""
+    versions = av.library_versions
+    named = {name: ".".join(map(str, versions[name])) for name in ("libavcodec", "libavformat", "libswscale")}
+    return {"pyav": av.__version__, "ffmpeg": av.ffmpeg_version_info, **named}
+
+
+def iterate_frames(
+    scan: VideoScan,
+    requests: Sequence[FrameRequest],
+    report: ExtractionReport | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """The frames of all requests, from one pass over the file: request number, position in its `indices`, frame.
+
+    A frame is uint8 `[3, H, W]` RGB. Should the selective path fail half-way, all frames come once more, from the
+    sequential one.
+
+    Raises:
+        UnreadableVideoError: the file does not hold the frames that it promised.
+        IndexError: an index is out of range.
+    """
+    report = ExtractionReport() if report is None else report
+    wanted = _plan(scan, requests)
+    if not wanted:
+        return
+    if scan.sequential_reason is None:
+        try:
+            yield from _convert(
+                scan, requests, wanted, _decode_selectively(scan, sorted(wanted), report, limits), report
+            )
+            return
+        except _SelectiveError as error:
+            reason = str(error)
+    else:
+        reason = scan.sequential_reason
+    report.decode_path, report.packets_fed = f"sequential: {reason}", 0
+    yield from _convert(scan, requests, wanted, _decode_sequentially(scan, max(wanted), report, limits), report)
+
+
+def extract_frames(
+    scan: VideoScan, requests: Sequence[FrameRequest], limits: DecodeLimits = DEFAULT_LIMITS
+) -> tuple[list[NDArray[np.uint8]], ExtractionReport]:
+    """The frames of all requests in memory: for each one uint8 `[T, 3, H, W]` RGB; and how they were had.
+
+    Raises: as `iterate_frames`.
+    """
+    report = ExtractionReport()
+    arrays = [np.empty((len(r.indices), 3, r.height, r.width), np.uint8) for r in requests]
+    for number, position, frame in iterate_frames(scan, requests, report, limits):
+        arrays[number][position] = frame
+    return arrays, report
+
+
+def _plan(scan: VideoScan, requests: Sequence[FrameRequest]) -> dict[int, list[tuple[int, int]]]:
+    """For each wanted index, the requests and positions that want it."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for number, request in enumerate(requests):
+        for position, index in enumerate(request.indices):
+            if not 0 <= index < scan.frames:
+                raise IndexError(f"{scan.path.name} has no frame {index}; it shows {scan.frames}")
+            wanted.setdefault(index, []).append((number, position))
+    return wanted
+
+
+def _decode_selectively(
+    scan: VideoScan, indices: Sequence[int], report: ExtractionReport, limits: DecodeLimits
+) -> Iterator[tuple[int, VideoFrame]]:
+    packets = scan._packets
+    assert packets is not None
+    index_of_pts = {int(scan.pts[index]): index for index in indices}
+    with open_video(scan.path, limits) as (container, stream):
+        reader = _PacketReader(container, stream, packets)
+        for start, holders in packets.group(indices):
+            missing = len(holders)
+            for frame in _decode_group(reader, stream, packets, start, holders, report):
+                index = None if frame.pts is None else index_of_pts.get(frame.pts)
+                if frame.is_corrupt:
+                    told = "a frame that others build on" if index is None else f"frame {index}"
+                    raise UnreadableVideoError(f"{scan.path.name}: {told} is damaged")
+                if index is not None:
+                    missing -= 1
+                    yield index, frame
+            if missing:
+                raise _SelectiveError(f"the decoder did not show {missing} of the frames its packets promised")
+
+
+def _decode_group(
+    reader: _PacketReader,
+    stream: VideoStream,
+    packets: PacketIndex,
+    start: int,
+    holders: Sequence[int],
+    report: ExtractionReport,
+) -> Iterator[VideoFrame]:
+    context = stream.codec_context
+    is_needed = packets.select(start, holders)
+    try:
+        for packet, needed in zip(reader.read(start, holders[-1]), is_needed.tolist(), strict=True):
+            if needed:
+                report.packets_fed += 1
+                yield from context.decode(packet)
+        yield from context.decode(None)
+        context.flush_buffers()
+    except av.error.FFmpegError as error:
+        raise _SelectiveError(f"the decoder stumbled: {words_of(error)}") from error
+
+
+class _PacketReader:
+    """Packets by their number in decoding order, seeking only when that saves reading."""
+
+    _NEAR = 50
+    """Packets that are read over sooner than a seek, which in MPEG-TS reads much of the file."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, packets: PacketIndex) -> None:
+        self._container = container
+        self._stream = stream
+        self._packets = packets
+        self._by_pts = np.argsort(packets.pts)
+        self._next = 0
+        self._demuxer = self._demux()
+
+    def read(self, first: int, last: int) -> Iterator[av.Packet[VideoStream]]:
+        """Packets `first` to `last`."""
+        if not 0 <= first - self._next <= self._NEAR:
+            self._seek(first)
+        for packet in self._demuxer:
+            if packet.pts != self._packets.pts[self._next]:
+                raise _SelectiveError("packets come in another order after a seek")
+            self._next += 1
+            if self._next > first:
+                yield packet
+            if self._next > last:
+                return
+        raise _SelectiveError("the file ends before its last packet")
+
+    def _seek(self, first: int) -> None:
+        """Go to packet `first` or a little before; containers keep their index by either timestamp."""
+        targets = [int(self._packets.dts[first]), int(self._packets.pts[first]), int(self._packets.dts[0])]
+        for target in dict.fromkeys(targets):
+            try:
+                self._container.seek(target, stream=self._stream, backward=True, any_frame=False)
+            except av.error.FFmpegError:
+                continue
+            demuxer = self._demux()
+            peeked = next(demuxer, None)
+            number = None if peeked is None else self._find(peeked)
+            if peeked is not None and number is not None and number <= first:
+                self._next = number
+                self._demuxer = chain((peeked,), demuxer)
+                return
+        raise _SelectiveError("seeking does not reach a keyframe")
+
+    def _demux(self) -> Iterator[av.Packet[VideoStream]]:
+        return (packet for packet in self._container.demux(self._stream) if packet.size)
+
+    def _find(self, packet: av.Packet[VideoStream]) -> int | None:
+        pts = self._packets.pts
+        if packet.pts is None:
+            return None
+        at = int(np.searchsorted(pts, packet.pts, sorter=self._by_pts))
+        return int(self._by_pts[at]) if at < len(pts) and pts[self._by_pts[at]] == packet.pts else None
+
+
+def _decode_sequentially(
+    scan: VideoScan, last: int, report: ExtractionReport, limits: DecodeLimits
+) -> Iterator[tuple[int, VideoFrame]]:
+    with open_video(scan.path, limits) as (container, stream):
+        index = -1
+        packets = _count_packets(demux(scan.path, container, stream), report)
+        for index, frame in enumerate(decode_all(scan.path, stream, packets)):
+            if frame.is_corrupt:
+                raise UnreadableVideoError(f"{scan.path.name}: frame {index} is damaged")
+            if scan.is_timed and frame.pts != scan.pts[index]:
+                raise UnreadableVideoError(
+                    f"{scan.path.name}: frame {index} is shown at another time than its packet says; it is damaged"
+                )
+            yield index, frame
+            if index == last:
+                return
+        raise UnreadableVideoError(
+            f"{scan.path.name}: only {index + 1} of its {scan.frames} frames can be decoded; the file is damaged"
+        )
+
+
+def _count_packets(
+    packets: Iterator[av.Packet[VideoStream]], report: ExtractionReport
+) -> Iterator[av.Packet[VideoStream]]:
+    for packet in packets:
+        report.packets_fed += 1
+        yield packet
+
+
+def _convert(
+    scan: VideoScan,
+    requests: Sequence[FrameRequest],
+    wanted: dict[int, list[tuple[int, int]]],
+    decoded: Iterator[tuple[int, VideoFrame]],
+    report: ExtractionReport,
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """The wanted frames among those decoded, at their requests' sizes; each size of a frame is made once."""
+    converter = FrameConverter(scan.rotation, scan.is_mirrored)
+    report.rotation, report.is_mirrored = scan.rotation, scan.is_mirrored
+    for index, frame in decoded:
+        if index not in wanted:
+            continue
+        report.colour_matrix, report.colour_range = describe_colours(frame)
+        sizes = list(dict.fromkeys(requests[number].size for number, _ in wanted[index]))
+        try:
+            made = dict(zip(sizes, converter.convert(frame, sizes), strict=True))
+        except ValueError as error:
+            raise UnreadableVideoError(f"{scan.path.name}: {error}") from error
+        for number, position in wanted[index]:
+            yield number, position, made[requests[number].size]

@@ -1,0 +1,283 @@
+"""Whether two video files show the same content, whatever their encodings, sizes, frame rates and black bars.
+
+A fingerprint is a 64-bit perceptual hash (pHash: Zauner, "Implementation and benchmarking of perceptual image hash
+functions", 2010, as `imagehash.phash` does it) of the frame on screen at fixed times, at least every 5 s and at least
+16 of them, with the black bars trimmed that all of those frames share. It is small enough to publish, and another lab
+compares its own file with it: their frames are taken at the same times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, StringConstraints, model_validator
+
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import VideoError
+from ivbench_data.schema import BadLine, Record, SafeName, Seconds, Sha256, VerifyResult
+from ivbench_data.strict_json import read_jsonl, write_jsonl
+from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
+from ivbench_data.workers import available_cores, run_in_workers
+from ivbench_data.workspace import Workspace, default_root
+
+MAX_STEP_SECONDS: Final = 5.0
+MIN_FRAMES: Final = 16
+MIN_STEP_SECONDS: Final = 5 / 128
+"""About one frame; a video so short that this is reached has fewer than `MIN_FRAMES`."""
+
+FILE_NAME: Final = "fingerprints.jsonl"
+SAVED_EVERY: Final = 16
+"""Videos between two writes of the file: a killed run loses no more than these."""
+TIMEOUT_SECONDS: Final = 3600.0
+"""Time that one video may take."""
+
+_SHORT_SIDE = 160
+"""Pixels that frames are reduced to before bars are found; pHash itself sees 32×32."""
+_BAR_LUMA, _BAR_QUANTILE = 32, 0.98
+"""Of 255: a row or column in which 98% of the pixels never exceed this is a bar."""
+_MAX_TRIM = 0.4
+"""Share of a side that bars may take at one edge; a dark video is not all bars."""
+_FLAT_DEVIATION = 4.0
+"""Of 255: a frame with less contrast has a hash that is only noise."""
+
+_Share = Annotated[float, Field(ge=0, lt=0.5)]
+
+
+class Fingerprint(Record):
+    """What one video shows, in a few hundred bytes; a line of `fingerprints.jsonl`."""
+
+    video_id: SafeName
+    """The video."""
+    method: Literal["phash64-1"]
+    """How it was made; another number is not comparable."""
+    duration_seconds: Seconds
+    """Length of the file it was made from, first frame's beginning to last frame's end."""
+    times_seconds: tuple[Seconds, ...]
+    """When each frame is on screen, in seconds after the first frame."""
+    hashes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None, ...]
+    """The frames' hashes; None where a frame has next to no contrast."""
+    bars: tuple[_Share, _Share, _Share, _Share] = (0.0, 0.0, 0.0, 0.0)
+    """Share of height or width that was trimmed at the top, bottom, left and right."""
+    sha256: Sha256 | None = None
+    """Digest of the file it was made from; a file with the same one needs no comparison."""
+
+    @model_validator(mode="after")
+    def _a_hash_a_time(self) -> Self:
+        if not self.times_seconds or len(self.hashes) != len(self.times_seconds):
+            raise ValueError(f"{len(self.hashes)} hashes for {len(self.times_seconds)} times")
+        if any(later <= earlier for earlier, later in pairwise(self.times_seconds)):
+            raise ValueError("the times do not ascend")
+        return self
+
+
+# --- making -----------------------------------------------------------------------------------------------------
+
+
+def sample_times(duration_seconds: float) -> list[float]:
+    """The times of a fingerprint: the middles of equal steps, of 5 s or 5 s halved until there are at least 16.
+
+    Halving keeps the times of videos of nearly the same length the same.
+    """
+    step = MAX_STEP_SECONDS
+    while int(duration_seconds / step + 0.5) < MIN_FRAMES and step > MIN_STEP_SECONDS:
+        step /= 2
+    return [(number + 0.5) * step for number in range(max(1, int(duration_seconds / step + 0.5)))]
+
+
+def make_fingerprint(path: Path, video_id: str) -> Fingerprint:
+    """The fingerprint of a file.
+
+    Raises:
+        UnreadableVideoError: the file is damaged, or no video.
+        VideoLimitError: it is larger or longer than the limits allow.
+    """
+    scan = scan_video(path)
+    times = sample_times(scan.duration_seconds)
+    views = view_frames(scan, times)
+    bars = find_bars(views)
+    return Fingerprint(
+        video_id=video_id,
+        method="phash64-1",
+        duration_seconds=round(scan.duration_seconds, 6),
+        times_seconds=tuple(times),
+        hashes=tuple(None if is_flat(view, bars) else f"{hash_view(view, bars):016x}" for view in views),
+        bars=bars,
+        sha256=digest_file(path),
+    )
+
+
+def view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
+    """The frames on screen at those times, small and grey: uint8 `[H, W]`."""
+    from PIL import Image
+
+    width, height = scan.displayed_size
+    scale = min(1.0, _SHORT_SIDE / min(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    indices = find_indices_at(scan, times_seconds)
+    distinct = sorted(set(indices))
+    grey: dict[int, npt.NDArray[np.uint8]] = {}
+    for _, position, frame in iterate_frames(scan, [FrameRequest(tuple(distinct), *size, "area")]):
+        grey[distinct[position]] = np.asarray(Image.fromarray(frame.transpose(1, 2, 0)).convert("L"))
+    return [grey[index] for index in indices]
+
+
+def find_bars(views: Sequence[npt.NDArray[np.uint8]]) -> tuple[float, float, float, float]:
+    """Shares of height and width that are black in all frames, at the top, bottom, left and right."""
+    height, width = views[0].shape
+    top, bottom, left, right = 0, 0, 0, 0
+    for _ in range(2):  # bars at one pair of sides darken the lines of the other pair, until they are left out
+        rows = _measure_brightness([view[:, left : width - right] for view in views], axis=1)
+        top, bottom = _count_dark(rows), _count_dark(rows[::-1])
+        columns = _measure_brightness([view[top : height - bottom] for view in views], axis=0)
+        left, right = _count_dark(columns), _count_dark(columns[::-1])
+    return (top / height, bottom / height, left / width, right / width)
+
+
+def _measure_brightness(views: Sequence[npt.NDArray[np.uint8]], axis: int) -> npt.NDArray[np.uint8]:
+    """How bright each row or column ever becomes, its brightest fiftieth (specks, noise) left aside."""
+    place = round(_BAR_QUANTILE * (views[0].shape[axis] - 1))
+    brightest: npt.NDArray[np.uint8] = np.max(
+        [np.partition(view, place, axis=axis).take(place, axis=axis) for view in views], axis=0
+    )
+    return brightest
+
+
+def _count_dark(brightness: npt.NDArray[np.uint8]) -> int:
+    lit = np.flatnonzero(brightness > _BAR_LUMA)
+    dark = int(lit[0]) if len(lit) else len(brightness)
+    if dark == 0 or dark > _MAX_TRIM * len(brightness):
+        return 0
+    return dark + 1  # and the line where bar and picture mix
+
+
+def _trim(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> npt.NDArray[np.uint8]:
+    height, width = view.shape
+    top, bottom, left, right = bars
+    rows = slice(round(top * height), height - round(bottom * height))
+    columns = slice(round(left * width), width - round(right * width))
+    trimmed = view[rows, columns]
+    return trimmed if trimmed.size else view  # a view of a few pixels
+
+
+def is_flat(view: npt.NDArray[np.uint8], bars: Sequence[float], times: float = 1.0) -> bool:
+    """Whether the view without its bars has next to no contrast; `times` for some factor more of it."""
+    return float(_trim(view, bars).std()) < _FLAT_DEVIATION * times
+
+
+def hash_view(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> int:
+    """The 64-bit pHash of the view without its bars."""
+    import imagehash
+    from PIL import Image
+
+    return int(str(imagehash.phash(Image.fromarray(_trim(view, bars)))), 16)
+
+
+# --- of a dataset -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FingerprintTask:
+    """The work on one video; picklable, so that any engine can run `fingerprint_video` on it."""
+
+    workspace: Workspace
+    video_id: str
+    there: Fingerprint | None = None
+    """Its fingerprint so far; kept when it was made from the same bytes."""
+
+
+def fingerprint_video(task: FingerprintTask) -> tuple[VerifyResult, Fingerprint | None]:
+    """The row to report of one video, and its fingerprint; None when there is no file, or it is damaged."""
+    path = task.workspace.find_video(task.video_id)
+    if path is None:
+        reason = f"there is no video file in {task.workspace.videos}"
+        return VerifyResult(video_id=task.video_id, status="missing", depth="fingerprint", reason=reason), task.there
+    made: Fingerprint | None = None
+    fault: str | None = None
+    try:
+        is_made = task.there is not None and task.there.sha256 == digest_file(path)
+        made = task.there if is_made else make_fingerprint(path, task.video_id)
+    except VideoError as error:
+        fault = str(error)
+    row = VerifyResult(
+        video_id=task.video_id,
+        status="failed" if made is None else "ok",
+        depth="fingerprint",
+        reason=fault,
+        file_name=path.relative_to(task.workspace.folder).as_posix(),
+        duration_seconds=made.duration_seconds if made else None,
+        sha256=made.sha256 if made else None,
+    )
+    return row, made
+
+
+def write_fingerprints(
+    dataset: Dataset, root: Path | str | None = None, workers: int | None = None
+) -> Iterator[VerifyResult]:
+    """A row for each video, as its fingerprint is made; all of them are kept in the dataset's `fingerprints.jsonl`.
+
+    The fingerprint of a file that has not changed is kept, and so is that of a video whose file is not here. The file
+    is written every few videos and when the generator ends, however it ends.
+
+    Args:
+        dataset: whose videos.
+        root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        workers: worker processes; None for as many as the cores this process may use, 0 for none.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    path = workspace.folder / FILE_NAME
+    there, _ = read_fingerprints(path)
+    made = dict(there)
+    tasks = [FingerprintTask(workspace, video.video_id, there.get(video.video_id)) for video in dataset.videos]
+
+    def save() -> None:
+        in_order = [made[video.video_id] for video in dataset.videos if video.video_id in made]
+        write_jsonl(path, in_order)
+
+    unsaved = 0
+    try:
+        for row, fingerprint in _run(tasks, workers):
+            if fingerprint is not None and made.get(row.video_id) != fingerprint:
+                made[row.video_id] = fingerprint
+                unsaved += 1
+            if unsaved >= SAVED_EVERY:
+                save()
+                unsaved = 0
+            yield row
+    finally:
+        if unsaved:
+            save()
+
+
+def _run(tasks: list[FingerprintTask], workers: int | None) -> Iterator[tuple[VerifyResult, Fingerprint | None]]:
+    workers = min(available_cores(), len(tasks)) if workers is None else workers
+    if workers == 0:
+        yield from map(fingerprint_video, tasks)
+        return
+    for outcome in run_in_workers(fingerprint_video, tasks, workers, TIMEOUT_SECONDS):
+        if outcome.result is not None:
+            yield outcome.result
+        else:
+            video_id = outcome.task.video_id
+            yield VerifyResult(video_id=video_id, status="failed", depth="fingerprint", reason=outcome.failure), None
+
+
+def read_fingerprints(path: Path) -> tuple[dict[str, Fingerprint], list[BadLine]]:
+    """The fingerprints of a file by video, and the lines that hold none; nothing of either when there is no file.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if not path.exists():
+        return {}, []
+    fingerprints, bad = read_jsonl(path, Fingerprint, "video_id")
+    return {fingerprint.video_id: fingerprint for fingerprint in fingerprints}, bad

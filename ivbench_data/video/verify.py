@@ -1,0 +1,359 @@
+"""Whether video files are whole and show what they should, at three depths; each makes the checks of those before it.
+
+| depth   | looks at                                                       | finds                                     |
+|---------|----------------------------------------------------------------|-------------------------------------------|
+| quick   | size, boxes, every packet; decodes nothing, some milliseconds  | cut and empty files, web pages, no video, |
+|         |                                                                | missing fragments, holes of zeros         |
+| default | 16 decoded frames, or those of the fingerprint if there is one | larger damage; other, trimmed or partly   |
+|         |                                                                | replaced content; changes of known bytes  |
+| deep    | every frame, by an ffmpeg that stops at the first error        | flipped bits, as far as the codec shows   |
+|         |                                                                | them; and, digest kept, all from then on  |
+
+H.264 and VP9 carry no checksums: a flipped bit may decode to a valid, other picture. So what a whole decode has once
+passed is known by its digest from then on, and that finds every change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+from pydantic import AwareDatetime, NonNegativeInt, PositiveFloat
+
+from ivbench_data.atomic_files import digest_file
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import MissingDependencyError, UnreadableVideoError, UsageError, VideoError
+from ivbench_data.ledger import LedgerWriter, read_ledger
+from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256, VerifyResult
+from ivbench_data.video.content_match import Comparison, compare_content
+from ivbench_data.video.decode import (
+    DEFAULT_LIMITS,
+    DecodeLimits,
+    FrameRequest,
+    PacketWalk,
+    iterate_frames,
+    scan_video,
+    walk_packets,
+)
+from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
+from ivbench_data.video.fingerprint import Fingerprint, read_fingerprints
+from ivbench_data.video.mp4_boxes import Container, check_structure
+from ivbench_data.video.whole_decode import DEFAULT_TIMEOUT_SECONDS, decode_whole_file, describe_ffmpeg, find_ffmpeg
+from ivbench_data.workers import available_cores, run_in_workers
+from ivbench_data.workspace import Workspace, default_root
+
+Depth = Literal["quick", "default", "deep"]
+
+CHECKED_FRAMES: Final = 16
+"""Frames that the default depth decodes, from the first to the last, evenly."""
+LEDGER_KIND: Final = "verify"
+
+MIN_GAP_SECONDS: Final = 1.0
+"""A shorter gap between timestamps is a dropped frame; DASH and HLS fragments are longer than this."""
+MIN_GAP_INTERVALS: Final = 8
+"""A gap is also longer than this many of the intervals that 95% of the frames keep (variable frame rate)."""
+MAX_LEADING_FRAMES: Final = 16
+"""A lost fragment's successor begins with a keyframe, before which an open GOP shows a few leading pictures."""
+DURATION_TOLERANCE_SECONDS: Final = 2.0
+"""Sources round their durations to seconds, and count the audio, which may be longer than the video."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the quick check saw of a file that passed it."""
+
+    container: Container
+    codec: str
+    width: int
+    """Pixels as coded, before rotation."""
+    height: int
+    """Pixels as coded, before rotation."""
+    frames: int
+    """Counted by their packets; as many as a full decode shows, but for the hidden frames of VP8."""
+    duration_seconds: float
+    """From the first frame's start to the last one's end."""
+    size_bytes: int
+
+
+def check_file_quick(
+    path: Path, expected_seconds: float | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> FileFacts:
+    """What the file holds, when nothing is wrong with its size, boxes, packets, their timestamps, and its duration.
+
+    Decodes nothing: a few milliseconds. Made to be called on a download before it is renamed into place.
+
+    Args:
+        path: the file; its name's ending does not matter.
+        expected_seconds: the duration that the source names, when known. A file may be longer, not shorter.
+        limits: how large and long a video may be.
+
+    Raises:
+        UnreadableVideoError: something is wrong with it; the message says what, and where in the file or video.
+        VideoLimitError: it is larger or longer than the limits allow.
+    """
+    container = check_structure(path)
+    walk = walk_packets(path, limits)
+    for reason in (_find_bad_packets(walk), _find_gap(walk), _find_shortfall(walk, expected_seconds)):
+        if reason is not None:
+            raise UnreadableVideoError(f"{path.name}: {reason}")
+    return FileFacts(
+        container=container,
+        codec=walk.codec,
+        width=walk.width,
+        height=walk.height,
+        frames=len(walk.pts_seconds),
+        duration_seconds=walk.duration_seconds,
+        size_bytes=path.stat().st_size,
+    )
+
+
+def _find_bad_packets(walk: PacketWalk) -> str | None:
+    if len(walk.pts_seconds) == 0:
+        return "holds a video stream without a single frame"
+    if walk.corrupt_packets:
+        return f"{walk.corrupt_packets} of {len(walk.pts_seconds)} packets are damaged or cut"
+    if walk.zeroed_packets:
+        return f"{walk.zeroed_packets} of {len(walk.pts_seconds)} packets hold zeros where there was data: a hole"
+    return None
+
+
+def _find_gap(walk: PacketWalk) -> str | None:
+    """The gaps that lost fragments leave: far longer than the frames' own intervals, and a keyframe comes after.
+
+    Both are needed, for a variable frame rate has long intervals too.
+    """
+    times = walk.pts_seconds
+    intervals = np.diff(times)
+    if not len(intervals) or not walk.is_timed:
+        return None
+    usual = float(np.quantile(intervals, 0.95, method="lower"))
+    suspects = np.flatnonzero(intervals > max(MIN_GAP_SECONDS, MIN_GAP_INTERVALS * usual))
+    gaps = [at for at in suspects if walk.is_keyframe[at + 1 : at + 1 + MAX_LEADING_FRAMES].any()]
+    if not gaps:
+        return None
+    told = ", ".join(f"{intervals[at]:.1f} s at {times[at]:.1f} s" for at in gaps[:3])
+    more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+    return f"fragments are missing: gaps of {told}{more}, where frames are {usual:.2g} s apart"
+
+
+def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | None:
+    if expected_seconds is None or walk.duration_seconds >= expected_seconds - DURATION_TOLERANCE_SECONDS:
+        return None
+    return f"shows {walk.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
+
+
+def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
+    """Return when 16 frames, from the first to the last, can be decoded, and none of them is damaged.
+
+    Raises:
+        UnreadableVideoError: one of them cannot, or is.
+        VideoLimitError: the file is larger or longer than the limits allow.
+    """
+    scan = scan_video(path, limits)
+    indices = tuple(dict.fromkeys(round(at) for at in np.linspace(0, scan.frames - 1, CHECKED_FRAMES)))
+    for _ in iterate_frames(scan, [FrameRequest(indices, 64, 64, "bilinear")], limits=limits):
+        pass
+
+
+# --- one video of a dataset -------------------------------------------------------------------------------------
+
+
+class WholeDecode(Record):
+    """A row of the ledger: a file that was once decoded from end to end without an error."""
+
+    video_id: SafeName
+    """The video."""
+    file_name: NonEmpty
+    """The file, relative to the dataset's folder."""
+    size_bytes: NonNegativeInt
+    """Its size."""
+    sha256: Sha256
+    """Digest of its bytes."""
+    when: AwareDatetime
+    """When it was decoded."""
+    decoder: str | None = None
+    """The ffmpeg that did."""
+
+
+@dataclass(frozen=True)
+class VerifyTask:
+    """The work on one video; picklable, so that any engine can run `verify_video` on it."""
+
+    workspace: Workspace
+    video_id: str
+    depth: Depth = "default"
+    expected_seconds: float | None = None
+    """Length that the source names."""
+    fingerprint: Fingerprint | None = None
+    """What it should show."""
+    known: WholeDecode | None = None
+    """What is known of its bytes."""
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+
+
+def verify_video(task: VerifyTask) -> VerifyResult:
+    """What is to be said of one video's file.
+
+    Raises:
+        MissingDependencyError: the depth is `deep`, and there is no ffmpeg.
+    """
+    path = task.workspace.find_video(task.video_id)
+    if path is None:
+        reason = f"there is no video file in {task.workspace.videos}"
+        return VerifyResult(video_id=task.video_id, status="missing", depth=task.depth, reason=reason)
+    facts: FileFacts | None = None
+    sha256: str | None = None
+    content: Comparison | None = None
+    fault: str | None = None
+    try:
+        facts = check_file_quick(path, task.expected_seconds)
+        if task.depth != "quick":
+            sha256 = _digest_if_needed(path, task)
+            is_known = _is_known(path, facts, sha256, task.known)
+            if task.fingerprint is not None and task.fingerprint.sha256 != sha256:
+                content = compare_content(path, task.fingerprint)
+            elif task.fingerprint is None and not is_known:
+                check_frames(path)
+            if task.depth == "deep" and not is_known:
+                decode_whole_file(path, task.timeout_seconds)
+        if content is not None and content.verdict != "same":
+            fault = content.reason
+    except VideoError as error:
+        fault = str(error)
+    is_same = content is None and task.fingerprint is not None and sha256 == task.fingerprint.sha256
+    return VerifyResult(
+        video_id=task.video_id,
+        status="ok" if fault is None else "failed",
+        depth=task.depth,
+        reason=fault,
+        file_name=path.relative_to(task.workspace.folder).as_posix(),
+        frames=facts.frames if facts else None,
+        duration_seconds=facts.duration_seconds if facts else None,
+        content="same" if is_same and fault is None else content.verdict if content else None,
+        sha256=sha256,
+    )
+
+
+def _digest_if_needed(path: Path, task: VerifyTask) -> str | None:
+    has_reference = task.known is not None or (task.fingerprint is not None and task.fingerprint.sha256 is not None)
+    return digest_file(path) if task.depth == "deep" or has_reference else None
+
+
+def _is_known(path: Path, facts: FileFacts, sha256: str | None, known: WholeDecode | None) -> bool:
+    """Whether these very bytes were decoded whole before.
+
+    A file of another size is another file, and is checked like one; bytes that changed under the same size are damage.
+    """
+    if known is None or facts.size_bytes != known.size_bytes:
+        return False
+    if sha256 == known.sha256:
+        return True
+    raise UnreadableVideoError(
+        f"{path.name}: its bytes have changed since it was decoded whole on {known.when:%Y-%m-%d}. Fetch it again; if "
+        "it was replaced on purpose: ivbench-data verify --deep --recheck"
+    )
+
+
+# --- all of them ------------------------------------------------------------------------------------------------
+
+
+class VerifyOptions(Record):
+    """How to verify; how deeply is said apart."""
+
+    workers: NonNegativeInt | None = None
+    """Worker processes; None for as many as the cores this process may use (one at `deep`, where ffmpeg uses them
+    all, and none at `quick`), 0 for none."""
+    timeout_seconds: PositiveFloat = DEFAULT_TIMEOUT_SECONDS
+    """Time that one video may take; then it has failed."""
+    recheck: bool = False
+    """Whether to pass over the digests of earlier whole decodes."""
+
+
+DEFAULT_OPTIONS = VerifyOptions()
+
+
+def verify_videos(
+    dataset: Dataset,
+    root: Path | str | None = None,
+    depth: Depth = "default",
+    options: VerifyOptions = DEFAULT_OPTIONS,
+    fingerprints: Mapping[str, Fingerprint] | None = None,
+) -> Iterator[VerifyResult]:
+    """A row for each video of the dataset, as it is checked; absent files have the status `missing`.
+
+    Args:
+        dataset: whose videos.
+        root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        depth: how far to go; see the module's table.
+        options: workers, time, whether to believe earlier digests.
+        fingerprints: what each video should show; the dataset's own `fingerprints.jsonl` by default.
+
+    Raises:
+        UsageError: there is no such depth.
+        MissingDependencyError: the depth is `deep`, and there is no ffmpeg.
+        StorageError: the ledger cannot be written.
+    """
+    if depth not in get_args(Depth):
+        raise UsageError(f"there is no depth {depth!r}; there are: {', '.join(get_args(Depth))}")
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    ffmpeg = find_ffmpeg() if depth == "deep" else None
+    if depth == "deep" and ffmpeg is None:
+        raise MissingDependencyError("imageio-ffmpeg", "fetch")
+    if fingerprints is None:
+        fingerprints = read_fingerprints(workspace.folder / FINGERPRINTS)[0] if depth != "quick" else {}
+    known = {} if options.recheck or depth == "quick" else _read_known(workspace)
+    tasks = [
+        VerifyTask(
+            workspace,
+            video.video_id,
+            depth,
+            video.duration_seconds,
+            fingerprints.get(video.video_id),
+            known.get(video.video_id),
+            options.timeout_seconds,
+        )
+        for video in dataset.videos
+    ]
+    decoder = describe_ffmpeg(ffmpeg) if ffmpeg else None
+    ledger = LedgerWriter(workspace, LEDGER_KIND)
+    for row in _run(tasks, depth, options):
+        known_row = known.get(row.video_id)
+        if depth == "deep" and row.sha256 and row.status == "ok" and (not known_row or known_row.sha256 != row.sha256):
+            ledger.append(_make_ledger_row(workspace, row, decoder))
+        yield row
+
+
+def _run(tasks: list[VerifyTask], depth: Depth, options: VerifyOptions) -> Iterator[VerifyResult]:
+    by_depth = {"quick": 0, "default": min(available_cores(), len(tasks)), "deep": 1}
+    workers = by_depth[depth] if options.workers is None else options.workers
+    if workers == 0:
+        yield from map(verify_video, tasks)
+        return
+    # a worker's own deadline comes a little later, so that ffmpeg is ended by the one who started it
+    for outcome in run_in_workers(verify_video, tasks, workers, options.timeout_seconds + 10):
+        if outcome.result is not None:
+            yield outcome.result
+        else:
+            yield VerifyResult(video_id=outcome.task.video_id, status="failed", depth=depth, reason=outcome.failure)
+
+
+def _read_known(workspace: Workspace) -> dict[str, WholeDecode]:
+    rows = sorted(read_ledger(workspace, LEDGER_KIND, WholeDecode)[0], key=lambda row: row.when)
+    return {row.video_id: row for row in rows}
+
+
+def _make_ledger_row(workspace: Workspace, row: VerifyResult, decoder: str | None) -> WholeDecode:
+    assert row.file_name is not None
+    assert row.sha256 is not None
+    return WholeDecode(
+        video_id=row.video_id,
+        file_name=row.file_name,
+        size_bytes=(workspace.folder / row.file_name).stat().st_size,
+        sha256=row.sha256,
+        when=datetime.now(UTC),
+        decoder=decoder,
+    )

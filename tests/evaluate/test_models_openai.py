@@ -1,0 +1,401 @@
+"""The OpenAI backend against a server on this machine: what it sends, and what it makes of every kind of reply."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import demo_evaluation
+import loopback_openai
+import numpy as np
+import pytest
+from evaluation_dataset import GRID, make_dataset, make_media
+from loopback_openai import MODEL, Loopback, Scripted
+
+from ivbench_data.dataset import Dataset
+from ivbench_data.errors import EnvironmentProblemError, UsageError
+from ivbench_data.evaluate.evaluation import evaluate_questions
+from ivbench_data.evaluate.models import ModelOptions, open_model
+from ivbench_data.evaluate.models.openai import OpenAIModel
+from ivbench_data.evaluate.models.timing import describe_timing
+from ivbench_data.evaluate.prompts.asking import Asker, AskOptions
+from ivbench_data.evaluate.prompts.requests import Reply, Request
+from ivbench_data.schema import EvaluationResult
+from ivbench_data.workspace import Workspace
+
+KEY = "sk-this-is-secret"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with loopback_openai.serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
+    """A root with three videos and eight questions. To be read, never written to."""
+    root, dataset = tmp_path_factory.mktemp("root"), make_dataset()
+    make_media(root, dataset)
+    return root, dataset
+
+
+def ask(media: tuple[Path, Dataset], pattern: str = "video_first") -> list[Request]:
+    root, dataset = media
+    asker = Asker(dataset, Workspace(root, dataset.name), AskOptions(grid=GRID, pattern=pattern))
+    return [request for _, request in asker.iterate() if isinstance(request, Request)]
+
+
+def make_model(server: Loopback, api_key: str | None = None, **told: Any) -> OpenAIModel:
+    options = ModelOptions(**{"retries": 2, "timeout_seconds": 5.0, **told})
+    return OpenAIModel(MODEL, options, server.base_url, api_key, backoff_seconds=0.01)
+
+
+def by_key(replies: Iterator[Reply]) -> dict[tuple[str, int], Reply]:
+    return {reply.key: reply for reply in replies}
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------
+
+
+def test_frames_images_and_times_arrive_as_they_are(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    requests = ask(media)
+    replies = by_key(make_model(server, concurrency=1)(requests))
+    assert len(replies) == len(server.seen) == 8
+    for request, seen in zip(requests, server.seen, strict=True):
+        assert seen.order == ["video_url", "image_url", "text"]
+        assert "".join(seen.texts) == request.text
+        assert request.video is not None
+        np.testing.assert_array_equal(seen.videos[0], request.video.read().transpose(0, 2, 3, 1))
+        np.testing.assert_array_equal(seen.images[0], np.asarray(request.images[0].open()))
+        told = seen.body["media_io_kwargs"]["video"]
+        times = [index / told["fps"] for index in told["frames_indices"]]
+        assert times == pytest.approx(request.video.pts_seconds, abs=0.0005)
+        assert told["total_num_frames"] / told["fps"] == request.video.duration_seconds
+        assert "Authorization" not in seen.headers
+        assert replies[request.key].text == seen.letter
+        assert replies[request.key].metadata["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "order"),
+    [
+        ("image_first", ["image_url", "video_url", "text"]),
+        ("video_only", ["video_url", "text"]),
+        ("image_only", ["image_url", "text"]),
+        ("text_only", ["text"]),
+    ],
+)
+def test_parts_keep_their_order(pattern: str, order: list[str], server: Loopback, media: tuple[Path, Dataset]) -> None:
+    assert not [reply.error for reply in make_model(server)(ask(media, pattern)) if reply.error]
+    assert all(seen.order == order for seen in server.seen)
+    assert all(("media_io_kwargs" in seen.body) == ("video_url" in order) for seen in server.seen)
+
+
+def test_frames_can_go_as_images(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    model = make_model(server, video_as="images", concurrency=1)
+    requests = ask(media)
+    assert not [reply.error for reply in model(requests) if reply.error]
+    for request, seen in zip(requests, server.seen, strict=True):
+        assert seen.order == ["image_url"] * 9 + ["text"]
+        assert request.video is not None
+        np.testing.assert_array_equal(np.stack(seen.images[:8]), request.video.read().transpose(0, 2, 3, 1))
+        assert "media_io_kwargs" not in seen.body
+    assert model.identity != make_model(server).identity
+
+
+def test_chosen_frames_keep_their_own_times(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    requests = ask(media, "evidence_only")
+    assert not [reply.error for reply in make_model(server, concurrency=1)(requests) if reply.error]
+    for request, seen in zip(requests, server.seen, strict=True):
+        assert request.video is not None
+        told = seen.body["media_io_kwargs"]["video"]
+        assert [index / 1000 for index in told["frames_indices"]] == list(request.video.pts_seconds)
+
+
+def test_timing_is_the_processors_for_whole_videos_and_the_gap_for_parts(media: tuple[Path, Dataset]) -> None:
+    whole = ask(media)[0].video
+    assert whole is not None
+    assert describe_timing(whole).sampled_fps == pytest.approx(8 / 80)
+    assert describe_timing(whole).average_seconds(2) == [5.0, 25.0, 45.0, 65.0]
+    assert describe_timing(whole).average_seconds(3) == [10.0, 40.0, 65.0]
+    shuffled = ask(media, "shuffled_frames")[0].video
+    assert shuffled is not None
+    assert describe_timing(shuffled) == describe_timing(whole)
+    part = replace(whole, positions=(2, 3, 4), pts_seconds=(20.0, 30.5, 40.0), shape=(3, 3, 16, 28))
+    assert describe_timing(part).sampled_fps == pytest.approx(1 / 10)
+    single = replace(whole, positions=(2,), pts_seconds=(20.0,), shape=(1, 3, 16, 28))
+    assert describe_timing(single).average_seconds(2) == [20.0]
+
+
+def test_likelihoods_come_from_the_first_token(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    requests = ask(media)
+    replies = by_key(make_model(server, mode="likelihood", concurrency=1)(requests))
+    for request, seen in zip(requests, server.seen, strict=True):
+        assert (seen.body["max_tokens"], seen.body["logprobs"]) == (1, True)
+        assert seen.body["top_logprobs"] >= 10
+        logprobs = replies[request.key].option_logprobs
+        assert logprobs is not None
+        assert len(logprobs) == len(request.letters)
+        assert logprobs.index(max(logprobs)) == request.letters.index(seen.letter)
+        assert replies[request.key].text is None
+
+
+def test_letters_beyond_the_likeliest_tokens_come_last(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    top = [{"token": " C", "logprob": -1.0}, {"token": "C", "logprob": -3.0}, {"token": "The", "logprob": -2.0}]
+    body = {"choices": [{"logprobs": {"content": [{"top_logprobs": top}]}}]}
+    server.script.append(Scripted(body=json.dumps(body).encode()))
+    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
+    assert reply.option_logprobs is not None
+    assert reply.option_logprobs[2] == -1.0
+    assert all(value < -2.0 for at, value in enumerate(reply.option_logprobs) if at != 2)
+    assert reply.metadata["letters_beyond_top"] == list("ABDEFGHIJ")
+    server.script.append(Scripted(body=json.dumps(body).replace("C", "x").encode()))
+    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
+    assert "no option's letter" in (reply.error or "")
+
+
+@pytest.mark.parametrize("top", ["[]", "{}", '[{"token": "A"}]', '[{"token": "A", "logprob": "x"}]', "null", "[3]"])
+def test_likelihoods_that_cannot_be_read_are_failed_replies(
+    top: str, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    body = '{"choices": [{"logprobs": {"content": [{"top_logprobs": ' + top + "}]}}]}"
+    server.script.append(Scripted(body=body.encode()))
+    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
+    assert reply.error
+
+
+# --- what comes back --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_passing_failures_are_tried_again(status: int, server: Loopback, media: tuple[Path, Dataset]) -> None:
+    server.script.extend([Scripted(status, b"later"), Scripted(status, b"later")])
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.text == server.seen[0].letter
+    assert server.attempts == reply.metadata["attempts"] == 3
+
+
+def test_a_connection_that_breaks_is_tried_again(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    server.script.append(Scripted(hang_up=True))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error is None
+    assert server.attempts == 2
+
+
+def test_a_server_that_does_not_answer_is_given_up(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    requests = ask(media)[:2]
+    server.script.extend([Scripted(), Scripted(delay_seconds=30), Scripted(delay_seconds=30)])
+    began = time.monotonic()
+    replies = by_key(make_model(server, timeout_seconds=0.3, retries=1, concurrency=1)(requests))
+    assert time.monotonic() - began < 10
+    assert replies[requests[0].key].error is None
+    assert "timed out" in (replies[requests[1].key].error or "")
+    assert "2 attempts" in (replies[requests[1].key].error or "")
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_server_says_when_to_come_back(form: str, server: Loopback, media: tuple[Path, Dataset]) -> None:
+    later = "1" if form == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    server.script.append(Scripted(429, b"", {"Retry-After": later}))
+    began = time.monotonic()
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error is None
+    assert time.monotonic() - began >= 0.9
+
+
+@pytest.mark.parametrize("value", ["soon", "nan", "-5", "inf"])
+def test_a_time_to_come_back_that_says_nothing_is_passed_over(
+    value: str, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.append(Scripted(503, b"", {"Retry-After": value}))
+    began = time.monotonic()
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error is None
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>it works</html>",
+        b"[]",
+        b"null",
+        b'{"choices": []}',
+        b'{"choices": [{"message": {"content": null}}]}',
+        b'{"choices": [{"message": {"content": ["A"]}}]}',
+        b'{"error": "busy"}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"choices": NaN}',
+    ],
+)
+def test_garbage_is_a_failed_reply(body: bytes, server: Loopback, media: tuple[Path, Dataset]) -> None:
+    requests = ask(media)
+    server.script.append(Scripted(body=body))
+    replies = by_key(make_model(server, concurrency=1)(requests))
+    assert (replies[requests[0].key].error or "").startswith("the server's reply")
+    assert all(replies[request.key].error is None for request in requests[1:])
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refused_request_is_a_failed_reply_with_the_servers_words(
+    status: int, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    body = json.dumps({"error": {"message": "maximum context\nlength exceeded"}}).encode()
+    server.script.append(Scripted(status, body))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error == f"the server said {status}: maximum context length exceeded"
+    assert server.attempts == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_every_request_would_meet_ends_the_run_without_the_key(
+    status: int, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.extend([Scripted(status, f"wrong key {KEY}".encode())] * 20)
+    with pytest.raises(EnvironmentProblemError, match=str(status)) as raised:
+        list(make_model(server, KEY)(ask(media)))
+    assert KEY not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_is_named(media: tuple[Path, Dataset]) -> None:
+    options = ModelOptions(retries=1)
+    model = OpenAIModel(MODEL, options, "http://127.0.0.1:9/v1", backoff_seconds=0.01)
+    with pytest.raises(EnvironmentProblemError, match=r"cannot reach the server: http://127.0.0.1:9/v1"):
+        list(model(ask(media)))
+
+
+def test_redirects_are_not_followed(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    server.script.append(Scripted(307, b"", {"Location": "http://192.0.2.1/"}))
+    (reply,) = make_model(server, KEY)(ask(media)[:1])
+    assert reply.error == "the server said 307"
+
+
+def test_requests_go_out_together_up_to_the_limit(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    server.script.extend([Scripted(delay_seconds=0.2) for _ in range(8)])
+    assert len(list(make_model(server, concurrency=3)(ask(media)))) == 8
+    assert server.most_at_once == 3
+
+
+def test_stopping_early_waits_for_no_further_attempt(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    server.script.extend([Scripted(), *[Scripted(503, b"", {"Retry-After": "250"})] * 8])
+    replies = make_model(server, concurrency=2)(ask(media))
+    began = time.monotonic()
+    next(replies)
+    replies.close()
+    assert time.monotonic() - began < 5
+
+
+def test_damaged_media_are_failed_replies(server: Loopback, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    make_media(tmp_path, dataset)
+    requests = ask((tmp_path, dataset))
+    workspace = Workspace(tmp_path, dataset.name)
+    damaged = workspace.cache_path(GRID, "beta")
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    workspace.image_path("alpha_0.png").write_bytes(b"no image")
+    failed = {reply.key[0]: reply.error for reply in make_model(server)(requests) if reply.error}
+    assert set(failed) == {"alpha_0", "beta_3", "beta_4", "beta_7"}
+    assert str(damaged) in str(failed["beta_3"])
+
+
+# --- opening ----------------------------------------------------------------------------------------------------
+
+
+def test_the_key_comes_from_the_environment_and_stays_out_of_results(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    server.script.append(Scripted(400, f"unknown key {KEY}".encode()))
+    dataset = make_dataset()
+    make_media(tmp_path, dataset)
+    rows = list(evaluate_questions(dataset, tmp_path, model=f"openai:{MODEL}", options=AskOptions(grid=GRID)))
+    assert len(rows) == 8
+    assert {seen.headers["Authorization"] for seen in server.seen} == {f"Bearer {KEY}"}
+    written = b"".join(path.read_bytes() for path in (tmp_path / dataset.name / "results").iterdir())
+    assert b"unknown key" in written
+    assert KEY.encode() not in written
+    assert KEY not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("base_url", "match"),
+    [
+        (None, "no server is named"),
+        ("localhost:8000", "is no address"),
+        ("file:///etc/passwd", "is no address"),
+        ("http://user:secret@localhost/v1", "keep secrets out"),
+        ("http://localhost/v1?key=secret", "keep secrets out"),
+    ],
+)
+def test_addresses_that_cannot_be_meant_are_refused(base_url: str | None, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        open_model(f"openai:{MODEL}", ModelOptions(base_url=base_url))
+
+
+def test_a_key_that_no_header_can_hold_is_refused_unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\nX: y")
+    with pytest.raises(UsageError) as raised:
+        open_model(f"openai:{MODEL}", ModelOptions(base_url="http://localhost/v1"))
+    assert KEY not in str(raised.value)
+
+
+# --- the evaluator with a server --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_evaluation_ends_with_the_same_rows(server: Loopback, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    server.spoken = "The answer is {letter}."
+    for name in ("whole", "halved"):
+        make_media(tmp_path / name, dataset)
+
+    def run(root: Path) -> Iterator[EvaluationResult]:
+        options = ModelOptions(base_url=server.base_url, concurrency=2)
+        return evaluate_questions(
+            dataset, root, model=f"openai:{MODEL}", options=AskOptions(grid=GRID), model_options=options
+        )
+
+    whole = {row.question_id: row for row in run(tmp_path / "whole")}
+    rows = run(tmp_path / "halved")
+    for _ in range(3):
+        next(rows)
+    rows.close()
+    resumed = {row.question_id: row for row in run(tmp_path / "halved")}
+    assert len(whole) == 8
+    assert len({row.answer_index for row in whole.values()}) > 2
+
+    def strip(rows: dict[str, EvaluationResult]) -> list[EvaluationResult]:
+        return [row.model_copy(update={"seconds": None}) for _, row in sorted(rows.items())]
+
+    assert strip(whole) == strip(resumed)
+    assert server.attempts < 16 + 2, "what was answered was asked again"
+
+
+def test_the_demo_scores_the_same_after_a_kill(server: Loopback, demo_media: Path, tmp_path: Path) -> None:
+    asked = ("--model", f"openai:{MODEL}", "--base-url", server.base_url)
+    whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")
+    killed = demo_evaluation.make_root(demo_media, tmp_path / "killed")
+    demo_evaluation.finish(demo_evaluation.start(whole, *asked))
+    server.script.extend([Scripted(delay_seconds=0.05)] * 60)
+    there = demo_evaluation.kill_after(demo_evaluation.start(killed, *asked), killed, 13)
+    assert 13 <= there < demo_evaluation.QUESTIONS
+    server.script.clear()
+    demo_evaluation.finish(demo_evaluation.start(killed, *asked))
+    assert demo_evaluation.count_rows(killed) == demo_evaluation.QUESTIONS
+    assert demo_evaluation.score(whole) == demo_evaluation.score(killed)
