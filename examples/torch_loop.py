@@ -40,7 +40,7 @@ def main(root: str = "data", name: str = "ivbench", grid: str = "32x240") -> Non
     for clip in DataLoader(clips, batch_size=None, num_workers=2):
         for question in questions_of[clip["video_id"]]:
             asked += 1
-            right += iv.judge_reply(question, answer(clip["frames"], question)).correct
+            right += iv.score_reply(question, answer(clip["frames"], question)).correct
     print(f"{right} right of {asked} asked, of {len(dataset.questions)} in the dataset")
 
 

@@ -65,7 +65,7 @@ def main(model: str, base_url: str, root: str = "data", name: str = "ivbench", g
         request = urllib.request.Request(f"{base_url}/chat/completions", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request) as response:
             reply = json.load(response)["choices"][0]["message"]["content"]
-        verdict = iv.judge_reply(question, reply)
+        verdict = iv.score_reply(question, reply)
         right += verdict.correct
         print(question.question_id, "right" if verdict.correct else "wrong", repr(reply))
     print(f"{right} right of {len(dataset.questions)} in the dataset")

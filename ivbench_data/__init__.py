@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
     from ivbench_data.evaluate.llm_judge import ask_judge as ask_judge
     from ivbench_data.evaluate.llm_judge import open_judge as open_judge
-    from ivbench_data.evaluate.metrics.units import Verdicts as Verdicts
-    from ivbench_data.evaluate.reply_scores import judge_reply as judge_reply
+    from ivbench_data.evaluate.metrics.units import JudgeReplies as JudgeReplies
+    from ivbench_data.evaluate.reply_scores import score_reply as score_reply
     from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.fetch.downloads import fetch_videos as fetch_videos
     from ivbench_data.fetch.fetch_options import FetchOptions as FetchOptions
@@ -52,7 +52,7 @@ _HOME_OF = {
     "FrameSelection": "schema",
     "QueryImage": "schema",
     "Question": "schema",
-    "Verdicts": "evaluate.metrics.units",
+    "JudgeReplies": "evaluate.metrics.units",
     "Video": "schema",
     "Workspace": "workspace",
     "ask_judge": "evaluate.llm_judge",
@@ -62,7 +62,7 @@ _HOME_OF = {
     "fetch_videos": "fetch.downloads",
     "hide_answers": "publish.hidden.hidden_answers",
     "import_dataset": "sources",
-    "judge_reply": "evaluate.reply_scores",
+    "score_reply": "evaluate.reply_scores",
     "load": "dataset",
     "load_manifest": "manifests",
     "open_judge": "evaluate.llm_judge",

@@ -38,7 +38,7 @@ _USUAL_ASPECT = 16 / 9
 _DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)
 
 
-class Diagnosis(Record):
+class CheckResult(Record):
     """One thing that was looked at."""
 
     name: NonEmpty
@@ -54,7 +54,7 @@ class Diagnosis(Record):
 
 
 @dataclass(frozen=True)
-class Patient:
+class DoctorContext:
     """What is examined: a dataset's folder, and the caches that shall be built in it."""
 
     workspace: Workspace
@@ -63,9 +63,9 @@ class Patient:
 
 def examine_environment(
     dataset: str = DEFAULT_DATASET, root: Path | str | None = None, grids: Sequence[FrameGrid] = _DEFAULT_GRIDS
-) -> Iterator[Diagnosis]:
+) -> Iterator[CheckResult]:
     """What was found, check by check; nothing is changed, and no secret is in it."""
-    patient = Patient(Workspace(Path(root) if root is not None else default_root(), dataset), tuple(grids))
+    patient = DoctorContext(Workspace(Path(root) if root is not None else default_root(), dataset), tuple(grids))
     for check in CHECKS.values():
         yield check(patient)
 
@@ -73,23 +73,25 @@ def examine_environment(
 # --- the checks -------------------------------------------------------------------------------------------------
 
 
-def check_python(_: Patient) -> Diagnosis:
+def check_python(_: DoctorContext) -> CheckResult:
     """Whether Python is new enough."""
     found = platform.python_version()
     message = f"Python {found} on {platform.system()} {platform.machine()}"
     facts: dict[str, JsonValue] = {"version": found, "executable": sys.executable}
     if sys.version_info < MIN_PYTHON:
         needed = ".".join(map(str, MIN_PYTHON))
-        return Diagnosis(name="Python", status="fault", message=message, advice=f"Use {needed} or later.", facts=facts)
-    return Diagnosis(name="Python", status="ok", message=message, facts=facts)
+        return CheckResult(
+            name="Python", status="fault", message=message, advice=f"Use {needed} or later.", facts=facts
+        )
+    return CheckResult(name="Python", status="ok", message=message, facts=facts)
 
 
-def check_packages(_: Patient) -> Diagnosis:
+def check_packages(_: DoctorContext) -> CheckResult:
     """Whether the packages that every stage needs are installed."""
     versions = {name: _find_version(name) for name in _CORE}
     missing = [name for name, found in versions.items() if found is None]
     if missing:
-        return Diagnosis(
+        return CheckResult(
             name="packages",
             status="fault",
             message=f"not installed: {', '.join(missing)}",
@@ -97,10 +99,10 @@ def check_packages(_: Patient) -> Diagnosis:
             facts=dict(versions),
         )
     message = f"all {len(_CORE)} there; PyAV {versions['av']}"
-    return Diagnosis(name="packages", status="ok", message=message, facts=dict(versions))
+    return CheckResult(name="packages", status="ok", message=message, facts=dict(versions))
 
 
-def check_yt_dlp(_: Patient, today: date | None = None) -> Diagnosis:
+def check_yt_dlp(_: DoctorContext, today: date | None = None) -> CheckResult:
     """Whether yt-dlp is there, with the scripts that YouTube needs, and how old it is."""
     found, scripts = _find_version("yt-dlp"), _find_version("yt-dlp-ejs")
     if found is None:
@@ -110,16 +112,16 @@ def check_yt_dlp(_: Patient, today: date | None = None) -> Diagnosis:
     message = f"yt-dlp {found}" + (f", {age} days old" if age is not None else "")
     if scripts is None:
         told = "; YouTube's own scripts (yt-dlp-ejs) are missing, and many videos with them"
-        return Diagnosis(
+        return CheckResult(
             name="yt-dlp", status="advice", message=message + told, advice="pip install 'yt-dlp[default]'", facts=facts
         )
     if age is not None and age > MAX_YT_DLP_AGE_DAYS:
         advice = "YouTube changes often: pip install --upgrade 'yt-dlp[default]'"
-        return Diagnosis(name="yt-dlp", status="advice", message=message, advice=advice, facts=facts)
-    return Diagnosis(name="yt-dlp", status="ok", message=message, facts=facts)
+        return CheckResult(name="yt-dlp", status="advice", message=message, advice=advice, facts=facts)
+    return CheckResult(name="yt-dlp", status="ok", message=message, facts=facts)
 
 
-def check_javascript(_: Patient) -> Diagnosis:
+def check_javascript(_: DoctorContext) -> CheckResult:
     """Whether there is a deno that yt-dlp can run YouTube's scripts with."""
     path = _find_deno()
     told = _ask([str(path), "--version"]) if path is not None else None
@@ -130,11 +132,11 @@ def check_javascript(_: Patient) -> Diagnosis:
     if _number(found) < MIN_DENO:
         needed = ".".join(map(str, MIN_DENO))
         advice = f"yt-dlp wants {needed} or later: pip install --upgrade deno"
-        return Diagnosis(name="JavaScript", status="advice", message=f"deno {found}", advice=advice, facts=facts)
-    return Diagnosis(name="JavaScript", status="ok", message=f"deno {found}", facts=facts)
+        return CheckResult(name="JavaScript", status="advice", message=f"deno {found}", advice=advice, facts=facts)
+    return CheckResult(name="JavaScript", status="ok", message=f"deno {found}", facts=facts)
 
 
-def check_ffmpeg(_: Patient) -> Diagnosis:
+def check_ffmpeg(_: DoctorContext) -> CheckResult:
     """Whether there is an ffmpeg to merge sound, and to decode whole files."""
     path = find_ffmpeg()
     told = describe_ffmpeg(path) if path is not None else None
@@ -142,10 +144,10 @@ def check_ffmpeg(_: Patient) -> Diagnosis:
         return _advise_extra("ffmpeg", "no ffmpeg; verify --deep and fetch --with-audio need it, frames do not")
     if find_spec("ffmpeg") is None:
         return _advise_extra("ffmpeg", f"{told}, but no ffmpeg-python, which verify --deep needs")
-    return Diagnosis(name="ffmpeg", status="ok", message=told, facts={"path": str(path)})
+    return CheckResult(name="ffmpeg", status="ok", message=told, facts={"path": str(path)})
 
 
-def check_hub_token(_: Patient) -> Diagnosis:
+def check_hub_token(_: DoctorContext) -> CheckResult:
     """Whether there is a token for the Hugging Face Hub; what it is does not matter, and is not told."""
     from huggingface_hub import constants
 
@@ -154,12 +156,12 @@ def check_hub_token(_: Patient) -> Diagnosis:
     if not places and path.is_file() and path.stat().st_size:
         places.append("the token file")
     if places:
-        return Diagnosis(name="Hub token", status="ok", message=f"there, in {places[0]}")
+        return CheckResult(name="Hub token", status="ok", message=f"there, in {places[0]}")
     advice = "Public data needs none. To publish, or for gated data: hf auth login"
-    return Diagnosis(name="Hub token", status="advice", message="none", advice=advice)
+    return CheckResult(name="Hub token", status="advice", message="none", advice=advice)
 
 
-def check_disk(patient: Patient) -> Diagnosis:
+def check_disk(patient: DoctorContext) -> CheckResult:
     """Whether the disk has room for the grids that are not there yet, and is ours to write."""
     folder = patient.workspace.folder
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -173,21 +175,21 @@ def check_disk(patient: Patient) -> Diagnosis:
     )
     if not os.access(existing, os.W_OK):
         advice = "It is not yours to write: choose another folder with --root."
-        return Diagnosis(name="disk", status="fault", message=message, advice=advice, facts=facts)
+        return CheckResult(name="disk", status="fault", message=message, advice=advice, facts=facts)
     if needed > free:
         advice = "Free some space, choose another folder with --root, or a smaller grid."
-        return Diagnosis(name="disk", status="fault", message=message, advice=advice, facts=facts)
-    return Diagnosis(name="disk", status="ok", message=message, facts=facts)
+        return CheckResult(name="disk", status="fault", message=message, advice=advice, facts=facts)
+    return CheckResult(name="disk", status="ok", message=message, facts=facts)
 
 
-def check_cpu(_: Patient) -> Diagnosis:
+def check_cpu(_: DoctorContext) -> CheckResult:
     """How many cores this process may use."""
     cores = available_cores()
     message = f"{cores} cores; caching runs one worker on each"
-    return Diagnosis(name="CPU", status="ok", message=message, facts={"cores": cores})
+    return CheckResult(name="CPU", status="ok", message=message, facts={"cores": cores})
 
 
-def check_gpu(_: Patient) -> Diagnosis:
+def check_gpu(_: DoctorContext) -> CheckResult:
     """Whether there is a GPU, and whether torch can use it."""
     told = _ask(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
     cards = [line.strip() for line in told.splitlines() if line.strip()] if told else []
@@ -195,7 +197,7 @@ def check_gpu(_: Patient) -> Diagnosis:
     facts: dict[str, JsonValue] = {"cards": list(cards), "torch": torch_version}
     if torch_version is None:
         message = "; ".join(cards) or "none found"
-        return Diagnosis(
+        return CheckResult(
             name="GPU",
             status="advice",
             message=f"{message}; torch is not installed",
@@ -205,7 +207,7 @@ def check_gpu(_: Patient) -> Diagnosis:
     usable = _ask_torch()
     facts["usable"] = usable
     if usable is not None:
-        return Diagnosis(name="GPU", status="ok", message=f"{usable}, torch {torch_version}", facts=facts)
+        return CheckResult(name="GPU", status="ok", message=f"{usable}, torch {torch_version}", facts=facts)
     if cards:
         message, advice = (
             f"{'; '.join(cards)}, which torch {torch_version} cannot use",
@@ -214,10 +216,10 @@ def check_gpu(_: Patient) -> Diagnosis:
     else:
         message = f"none; torch {torch_version} runs on the CPU"
         advice = "Only running models here needs one: fetching, verifying and caching do not."
-    return Diagnosis(name="GPU", status="advice", message=message, advice=advice, facts=facts)
+    return CheckResult(name="GPU", status="advice", message=message, advice=advice, facts=facts)
 
 
-CHECKS: dict[str, Callable[[Patient], Diagnosis]] = {
+CHECKS: dict[str, Callable[[DoctorContext], CheckResult]] = {
     "python": check_python,
     "packages": check_packages,
     "yt_dlp": check_yt_dlp,
@@ -234,8 +236,8 @@ CHECKS: dict[str, Callable[[Patient], Diagnosis]] = {
 # --- what they ask ----------------------------------------------------------------------------------------------
 
 
-def _advise_extra(name: str, message: str) -> Diagnosis:
-    return Diagnosis(name=name, status="advice", message=message, advice="pip install 'ivbench-data[fetch]'")
+def _advise_extra(name: str, message: str) -> CheckResult:
+    return CheckResult(name=name, status="advice", message=message, advice="pip install 'ivbench-data[fetch]'")
 
 
 def _find_version(package: str) -> str | None:

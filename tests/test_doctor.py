@@ -12,7 +12,7 @@ import pytest
 
 from ivbench_data import cli, doctor
 from ivbench_data.dataset import Dataset
-from ivbench_data.doctor import CHECKS, Diagnosis, Patient, examine_environment
+from ivbench_data.doctor import CHECKS, CheckResult, DoctorContext, examine_environment
 from ivbench_data.schema import FrameGrid, Video
 from ivbench_data.workspace import Workspace
 
@@ -20,8 +20,8 @@ CANARY = "hf_canaryCANARYcanaryCANARYcanary0123"
 
 
 @pytest.fixture
-def patient(tmp_path: Path) -> Patient:
-    return Patient(Workspace(tmp_path, "ivbench"), (FrameGrid(nframes=32, res=240),))
+def patient(tmp_path: Path) -> DoctorContext:
+    return DoctorContext(Workspace(tmp_path, "ivbench"), (FrameGrid(nframes=32, res=240),))
 
 
 def pretend_versions(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
@@ -57,7 +57,7 @@ def test_a_token_is_seen_and_never_told(
     assert CANARY not in told
 
 
-def test_a_token_file_is_seen(patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_file_is_seen(patient: DoctorContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
@@ -82,7 +82,7 @@ def test_a_token_file_is_seen(patient: Patient, tmp_path: Path, monkeypatch: pyt
     ],
 )
 def test_yt_dlp_and_its_age(
-    patient: Patient,
+    patient: DoctorContext,
     monkeypatch: pytest.MonkeyPatch,
     version: str | None,
     scripts: str | None,
@@ -96,7 +96,7 @@ def test_yt_dlp_and_its_age(
     assert found.facts.get("age_days") == {"2026.3.1": 245, None: None, "custom": None}.get(version, 31)
 
 
-def test_deno_too_old_or_absent(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deno_too_old_or_absent(patient: DoctorContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_find_deno", lambda: Path("deno"))
     pretend_commands(monkeypatch, deno="deno 2.9.1+abc (stable, release, x86_64)\nv8 13\n")
     assert doctor.check_javascript(patient).status == "ok"
@@ -106,7 +106,7 @@ def test_deno_too_old_or_absent(patient: Patient, monkeypatch: pytest.MonkeyPatc
     assert doctor.check_javascript(patient).status == "advice"
 
 
-def test_ffmpeg_absent(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ffmpeg_absent(patient: DoctorContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_ffmpeg", lambda: None)
     found = doctor.check_ffmpeg(patient)
     assert found.status == "advice"
@@ -114,7 +114,7 @@ def test_ffmpeg_absent(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_missing_package_is_a_fault(
-    patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    patient: DoctorContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretend_versions(monkeypatch, safetensors=None)
     found = doctor.check_packages(patient)
@@ -123,13 +123,13 @@ def test_a_missing_package_is_a_fault(
     assert cli.run(["doctor", "--json", "--root", str(tmp_path)]) == 3
     told = json.loads(capsys.readouterr().out)
     assert told["faults"] == 1
-    assert [Diagnosis.model_validate(each) for each in told["diagnoses"]][1] == found
+    assert [CheckResult.model_validate(each) for each in told["diagnoses"]][1] == found
 
 
 def test_the_disk_must_hold_the_grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Dataset("test", videos=tuple(Video(video_id=f"v{number}") for number in range(10))).save(tmp_path)
     grids = (FrameGrid.parse("32x240"), FrameGrid.parse("8x720"))
-    patient = Patient(Workspace(tmp_path, "test"), grids)
+    patient = DoctorContext(Workspace(tmp_path, "test"), grids)
     needed = 10 * 3 * (32 * 426 * 240 + 8 * 1280 * 720)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed))
     assert doctor.check_disk(patient).status == "ok"
@@ -142,16 +142,16 @@ def test_the_disk_must_hold_the_grids(tmp_path: Path, monkeypatch: pytest.Monkey
     assert doctor.check_disk(patient).status == "ok"
 
 
-def test_before_the_import_the_release_is_what_counts(patient: Patient) -> None:
+def test_before_the_import_the_release_is_what_counts(patient: DoctorContext) -> None:
     assert doctor.check_disk(patient).facts["videos"] == 747
 
 
 def test_a_root_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
-    found = doctor.check_disk(Patient(Workspace(tmp_path / "not/yet", "unheard-of"), ()))
+    found = doctor.check_disk(DoctorContext(Workspace(tmp_path / "not/yet", "unheard-of"), ()))
     assert (found.status, found.facts["path"]) == ("ok", str(tmp_path))
 
 
-def test_gpus_with_and_without_torch(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_with_and_without_torch(patient: DoctorContext, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_versions(monkeypatch, torch=None)
     pretend_commands(monkeypatch, nvidia_smi="NVIDIA X100, 81920 MiB\n")
     found = doctor.check_gpu(patient)

@@ -227,7 +227,7 @@ def _say_assumptions(rows: list[EvidenceCoverage], options: CoverageOptions) -> 
         else "",
     }
     for source, count in sources.most_common():
-        say(f"Judged: {count:,}, by {told[source]}.", style="yellow" if source == "assumed" else "")
+        say(f"ScoredRow: {count:,}, by {told[source]}.", style="yellow" if source == "assumed" else "")
     if not sources and any(row.reason == "unknown_duration" for row in first.values()):
         say("No length is known. Fetch the videos, or state one: --assume-duration 600", style="yellow")
 

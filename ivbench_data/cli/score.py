@@ -15,7 +15,7 @@ from ivbench_data.errors import UsageError
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.evaluate.compare import Comparison, Signature
-    from ivbench_data.evaluate.metrics.units import Verdicts
+    from ivbench_data.evaluate.metrics.units import JudgeReplies
     from ivbench_data.evaluate.results import Results
     from ivbench_data.evaluate.scores import Scorecard
     from ivbench_data.publish.hidden.submissions import Submission
@@ -161,11 +161,11 @@ def command(
 
 def _ask_judge(
     dataset: Dataset, results: Sequence[Results], workspace: Workspace, name: str | None, url: str | None
-) -> tuple[list[Verdicts | None], dict[str, int]]:
+) -> tuple[list[JudgeReplies | None], dict[str, int]]:
     """What the judge said of each results file's replies; and how many it said nothing of, by reason."""
     from ivbench_data.cli.console import say, track
     from ivbench_data.evaluate.llm_judge import ask_judge, needs_judge, open_judge, write_prompts
-    from ivbench_data.evaluate.metrics.units import Verdicts
+    from ivbench_data.evaluate.metrics.units import JudgeReplies
     from ivbench_data.evaluate.models import ModelOptions
 
     if name is None:
@@ -175,13 +175,13 @@ def _ask_judge(
     judge = open_judge(name, ModelOptions(base_url=url))
     if not needs_judge(dataset):
         say(f"No task of {dataset.name} needs a judge: {name} is not asked.")
-    verdicts: list[Verdicts | None] = []
+    verdicts: list[JudgeReplies | None] = []
     unjudged: Counter[str] = Counter()
     for item in results:
         rows = track(ask_judge(dataset, item, workspace, name, judge), "Judging", len(write_prompts(dataset, item)))
         told = {row.question_id: row for row in rows}
         unjudged.update(row.error for row in told.values() if row.error is not None)
-        verdicts.append(Verdicts(name, {key: row.reply for key, row in told.items() if row.reply is not None}))
+        verdicts.append(JudgeReplies(name, {key: row.reply for key, row in told.items() if row.reply is not None}))
     return verdicts, dict(unjudged)
 
 

@@ -127,7 +127,7 @@ def command(
     bad_lines = list(loaded.bad_lines)
     needed, no_necessity = None, None
     if with_necessity:
-        needed, no_necessity = _judge_necessity(loaded, workspace, results, bad_lines)
+        needed, no_necessity = _assess_necessity(loaded, workspace, results, bad_lines)
     probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
     findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
     if probed is not None:
@@ -214,7 +214,7 @@ def _write_hard_subset(dataset: Dataset, workspace: Workspace, probed: ProbeRepo
         say(f"{len(chosen):,} questions that the probe cannot answer ({probed.hard.status}): {path}")
 
 
-def _judge_necessity(
+def _assess_necessity(
     dataset: Dataset, workspace: Workspace, names: tuple[str, ...], bad_lines: list[BadLine]
 ) -> tuple[NecessityReport | None, str | None]:
     """What was judged, or why nothing was: here the evaluator's files meet the judgement, which knows none."""
@@ -223,7 +223,7 @@ def _judge_necessity(
     from ivbench_data.evaluate.conditions import gather_runs
     from ivbench_data.evaluate.results import find_results, read_results
     from ivbench_data.strict_json import write_jsonl
-    from ivbench_data.validate.necessity import judge_necessity
+    from ivbench_data.validate.necessity import assess_necessity
 
     judged = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
     if not judged:
@@ -235,7 +235,7 @@ def _judge_necessity(
             f"there are no results in {folder}. Make some with: ivbench-data evaluate --model … --sweep patterns"
         )
     bad_lines.extend(line for item in read for line in item.bad_lines)
-    report = judge_necessity(replace(dataset, questions=tuple(judged)), gather_runs(dataset, read))
+    report = assess_necessity(replace(dataset, questions=tuple(judged)), gather_runs(dataset, read))
     write_jsonl(workspace.reports / NECESSITY_FILE, report.questions)
     return report, None
 

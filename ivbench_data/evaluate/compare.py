@@ -9,11 +9,11 @@ from pydantic import Field, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.metrics.units import Judged
+from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.prompts.compose import PROFILES, resolve_profile, shows_letters
 from ivbench_data.evaluate.prompts.patterns import PATTERNS, Pattern
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.scores import is_scorable, judge, score
+from ivbench_data.evaluate.scores import is_scorable, pair_with_rows, score
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import NonEmpty, Question, Record
@@ -70,7 +70,7 @@ def compare_results(dataset: Dataset, first: Results, second: Results) -> Compar
     Raises:
         UsageError: they have no question in common.
     """
-    pairs = list(zip(judge(dataset, first), judge(dataset, second), strict=True))
+    pairs = list(zip(pair_with_rows(dataset, first), pair_with_rows(dataset, second), strict=True))
     common = [(one, other) for one, other in pairs if one.points is not None and other.points is not None]
     if not common:
         raise UsageError(f"{first.path} and {second.path} have no evaluated question in common")
@@ -87,7 +87,7 @@ def compare_results(dataset: Dataset, first: Results, second: Results) -> Compar
     )
 
 
-def _compare(name: str, pairs: Sequence[tuple[Judged, Judged]]) -> ComparedTask:
+def _compare(name: str, pairs: Sequence[tuple[ScoredRow, ScoredRow]]) -> ComparedTask:
     one, other = [first.is_correct for first, _ in pairs], [second.is_correct for _, second in pairs]
     paired = compare_pairs(one, other, [cluster_of(first.question) for first, _ in pairs])
     return ComparedTask(
@@ -145,7 +145,7 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
         withheld = WITHOUT.get(item.configuration.pattern)
         evaluated = [
             one
-            for one in judge(dataset, item)
+            for one in pair_with_rows(dataset, item)
             if one.points is not None
             and one.chance is not None
             and _has_what_is_withheld(one.question, PATTERNS[item.configuration.pattern])
@@ -207,7 +207,7 @@ def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> S
 def _find_yes_bias(dataset: Dataset, model: str, results: Sequence[Results]) -> Iterator[Signature]:
     name = "high Existence beside low Reverse Existence"
     for item in _complete(results):
-        judged = judge(dataset, item)
+        judged = pair_with_rows(dataset, item)
         pair = [
             score(task, [one for one in judged if one.question.task == task]).accuracy
             for task in ("Existence", "Reverse Existence")

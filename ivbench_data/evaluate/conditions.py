@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.results import Configuration, Results
-from ivbench_data.evaluate.scores import judge
+from ivbench_data.evaluate.scores import pair_with_rows
 from ivbench_data.validate.necessity import AnswerRun
 
 
 def gather_answers(dataset: Dataset, results: Results, rotation: int = 0) -> dict[str, bool]:
     """Id of every question that was evaluated, and whether it was answered right, by the dataset's answers of today."""
-    judged = judge(dataset, results, rotation)
+    judged = pair_with_rows(dataset, results, rotation)
     return {item.question.question_id: item.is_correct for item in judged if item.points is not None}
 
 

@@ -17,7 +17,7 @@ from ivbench_data.evaluate.prompts.asking import DEFAULT_ASK_OPTIONS, Asker, Ask
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
-from ivbench_data.evaluate.reply_scores import Judgement, judge_choice, judge_reply
+from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
 from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.workspace import Workspace, default_root
@@ -162,14 +162,14 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
     )
 
 
-def _read(question: Question, request: Request, reply: Reply, profile: str) -> Judgement | None:
+def _read(question: Question, request: Request, reply: Reply, profile: str) -> ReplyScore | None:
     """What the reply is worth; None where it is free text, or there is no reply."""
     if reply.error is not None or not (question.options or question.question_type == "numeric"):
         return None
     if reply.text is None and reply.option_logprobs is not None:
         best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)
-        return judge_choice(question, best, "likelihood", request.rotation)
-    return judge_reply(question, reply.text, profile, request.rotation)
+        return score_choice(question, best, "likelihood", request.rotation)
+    return score_reply(question, reply.text, profile, request.rotation)
 
 
 def find_versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from ivbench_data.schema import Question
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ReplyScore:
     """What a reply names, and whether that is right."""
 
     answer_index: int | None
@@ -36,7 +36,7 @@ class Judgement:
     """
 
 
-def judge_reply(question: Question, reply: str | None, profile: str = "default", rotation: int = 0) -> Judgement:
+def score_reply(question: Question, reply: str | None, profile: str = "default", rotation: int = 0) -> ReplyScore:
     """What the reply to a question is worth, asked in the words of a profile with its options rotated to the left.
 
     Raises:
@@ -53,18 +53,18 @@ def judge_reply(question: Question, reply: str | None, profile: str = "default",
         parsed = PARSERS[name](reply, shown, question.question_id)
     else:
         parsed = parse_true_false(reply, shown)
-    return judge_choice(question, parsed.index, parsed.rule, rotation)
+    return score_choice(question, parsed.index, parsed.rule, rotation)
 
 
-def judge_choice(question: Question, shown_index: int | None, rule: Rule, rotation: int = 0) -> Judgement:
+def score_choice(question: Question, shown_index: int | None, rule: Rule, rotation: int = 0) -> ReplyScore:
     """What choosing the option that was shown at a position is worth."""
     index = None if shown_index is None else (shown_index + rotation) % len(question.options)
     return _judge(question, Answer(index), rule)
 
 
-def _judge(question: Question, answer: Answer, rule: Rule) -> Judgement:
+def _judge(question: Question, answer: Answer, rule: Rule) -> ReplyScore:
     metric = find_metric(question)
     if question.question_type == "numeric" and not metric.can_score(question):
         metric = NUMBER
     points = None if question.answers_hidden or not metric.can_score(question) else metric.earn(question, answer)
-    return Judgement(answer.index, rule, points == 1.0, answer.value, points)
+    return ReplyScore(answer.index, rule, points == 1.0, answer.value, points)

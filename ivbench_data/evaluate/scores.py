@@ -25,7 +25,7 @@ from ivbench_data.evaluate.metrics.means import (
     score_like_benchmark,
     score_with_missing_as_wrong,
 )
-from ivbench_data.evaluate.metrics.units import Judged, Verdicts
+from ivbench_data.evaluate.metrics.units import JudgeReplies, ScoredRow
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.questions.clusters import cluster_of
@@ -130,9 +130,9 @@ def is_scorable(question: Question) -> bool:
     return not question.answers_hidden and find_metric(question).can_score(question)
 
 
-def judge(
+def pair_with_rows(
     dataset: Dataset, results: Results, rotation: int = 0, verdicts: Mapping[str, str] = NO_VERDICTS
-) -> list[Judged]:
+) -> list[ScoredRow]:
     """Every question of the dataset that can be scored, beside its row under that rotation.
 
     `verdicts` holds what a judge said, by question, of the tasks whose metric needs one.
@@ -143,7 +143,7 @@ def judge(
     if results.configuration.dataset != dataset.name:
         raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
     return [
-        Judged(
+        ScoredRow(
             question,
             results.rows.get((question.question_id, rotation)),
             find_metric(question),
@@ -158,7 +158,7 @@ def score_results(
     dataset: Dataset,
     results: Results,
     workspace: Workspace | None = None,
-    verdicts: Verdicts | None = None,
+    verdicts: JudgeReplies | None = None,
 ) -> Scorecard:
     """All figures of a results file, judged by the dataset's answers as they are today.
 
@@ -170,7 +170,7 @@ def score_results(
         MissingDependencyError: scipy is not installed.
     """
     manifest = find_manifest(dataset)
-    judged = judge(dataset, results, verdicts=verdicts.replies if verdicts else NO_VERDICTS)
+    judged = pair_with_rows(dataset, results, verdicts=verdicts.replies if verdicts else NO_VERDICTS)
     mean_of = manifest.overall if manifest else "questions"
     found = dict.fromkeys(item.question.task for item in judged)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
@@ -210,7 +210,7 @@ def score_results(
     )
 
 
-def score(name: str, judged: Sequence[Judged], mean_of: MeanOf = "questions") -> Score:
+def score(name: str, judged: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> Score:
     """The figure of some questions: the mean of all alike, or of their tasks' figures alike."""
     evaluated = [item for item in judged if item.is_evaluated]
     statuses = Counter(item.row.status if item.row is not None else "missing" for item in judged)
@@ -237,25 +237,25 @@ def score(name: str, judged: Sequence[Judged], mean_of: MeanOf = "questions") ->
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
-def _slice(dataset: Dataset, judged: Sequence[Judged]) -> dict[str, dict[str, Score]]:
+def _slice(dataset: Dataset, judged: Sequence[ScoredRow]) -> dict[str, dict[str, Score]]:
     videos = {video.video_id: video for video in dataset.videos}
 
-    def category(item: Judged) -> str | None:
+    def category(item: ScoredRow) -> str | None:
         video = videos.get(item.question.video_id or "")
         return item.question.category or (video.category if video else None)
 
-    def duration(item: Judged) -> str | None:
+    def duration(item: ScoredRow) -> str | None:
         video = videos.get(item.question.video_id or "")
         known: JsonValue = video.duration_seconds if video else None
         if known is None and item.row is not None:
             known = item.row.metadata.get("duration_seconds")
         return name_duration(float(known)) if isinstance(known, int | float) else None
 
-    def evidence(item: Judged) -> str | None:
+    def evidence(item: ScoredRow) -> str | None:
         seen = item.row.metadata.get("evidence_seen") if item.row is not None else None
         return {True: "a frame shows it", False: "no frame shows it"}[seen] if isinstance(seen, bool) else None
 
-    kinds: dict[str, Callable[[Judged], str | None]] = {
+    kinds: dict[str, Callable[[ScoredRow], str | None]] = {
         "category": category,
         "duration": duration,
         "granularity": lambda item: item.question.granularity,
@@ -264,7 +264,7 @@ def _slice(dataset: Dataset, judged: Sequence[Judged]) -> dict[str, dict[str, Sc
     order = [name for name, _ in DURATION_BUCKETS] + ["frame", "clip", "whole"]
     slices: dict[str, dict[str, Score]] = {}
     for kind, name_of in kinds.items():
-        members: dict[str, list[Judged]] = {}
+        members: dict[str, list[ScoredRow]] = {}
         for item in judged:
             if (name := name_of(item)) is not None:
                 members.setdefault(name, []).append(item)
@@ -277,11 +277,11 @@ def _slice(dataset: Dataset, judged: Sequence[Judged]) -> dict[str, dict[str, Sc
 def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | None, float | None]:
     """Most rotations of a question; the questions right under all of theirs; and the mean over all of these rows."""
     asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in ("ok", "failed"))
-    rotated: list[list[Judged]] = []
+    rotated: list[list[ScoredRow]] = []
     for question in dataset.questions:
         rows = [results.rows.get((question.question_id, rotation)) for rotation in range(asked[question.question_id])]
         if is_scorable(question) and len(rows) > 1 and None not in rows:
-            rotated.append([Judged(question, row, find_metric(question)) for row in rows])
+            rotated.append([ScoredRow(question, row, find_metric(question)) for row in rows])
     most = max(asked.values(), default=0)
     if not rotated:
         return most, None, None
@@ -303,7 +303,7 @@ def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | N
 
 
 def _count(
-    dataset: Dataset, judged: Sequence[Judged], manifest: Manifest | None, workspace: Workspace | None
+    dataset: Dataset, judged: Sequence[ScoredRow], manifest: Manifest | None, workspace: Workspace | None
 ) -> Denominators:
     fetched: int | None = None
     if workspace is not None:

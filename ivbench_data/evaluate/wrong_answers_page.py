@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.evaluate.metrics.units import Judged
+from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.score_tables import Table, make_detail_table, percent, write_cell
-from ivbench_data.evaluate.scores import Scorecard, judge
+from ivbench_data.evaluate.scores import Scorecard, pair_with_rows
 from ivbench_data.html.page import embed_image, escape, page
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.questions.option_letters import LETTERS
@@ -66,7 +66,7 @@ def make_error_report(dataset: Dataset, results: Results, card: Scorecard, works
 
     With a `workspace`, query images that are there are shown small; one that cannot be read is passed over.
     """
-    wrong = [item for item in judge(dataset, results) if item.points is not None and not item.is_correct]
+    wrong = [item for item in pair_with_rows(dataset, results) if item.points is not None and not item.is_correct]
     tasks = list(dict.fromkeys(item.question.task for item in wrong))
     body = [
         f"<h1>{escape(card.name)}</h1>",
@@ -108,7 +108,7 @@ def _draw_select(name: str, everything: str, values: Sequence[str]) -> str:
     return f'<select id="{name}" aria-label="{name}"><option value="">{escape(everything)}</option>{options}</select>'
 
 
-def _draw_question(item: Judged, workspace: Workspace | None) -> str:
+def _draw_question(item: ScoredRow, workspace: Workspace | None) -> str:
     question, row = item.question, item.row
     assert row is not None
     kind = "failed" if row.status == "failed" else "wrong" if item.is_parsed else "unparsed"
@@ -132,7 +132,7 @@ def _draw_question(item: Judged, workspace: Workspace | None) -> str:
     return "".join(parts)
 
 
-def _name_evidence(item: Judged) -> Iterator[str]:
+def _name_evidence(item: ScoredRow) -> Iterator[str]:
     for evidence in item.question.evidence:
         if evidence.kind == "whole":
             yield "whole video"

@@ -6,7 +6,7 @@ Every harness differs in its files, and in nothing else. All of them take from h
   of its film or its frames and of its query images, in the order in which they are shown; and those that cannot,
   with the reason, so that no denominator shrinks unseen;
 - `list_figures`: the figures that a question counts in: overall, its group's, its task's;
-- `judge_replies`, `keep_judgement`, `gather_results`: replies as the rows of a results file, which `score_results`
+- `collect_results`, `keep_reply_score`, `gather_results`: replies as the rows of a results file, which `score_results`
   scores as `ivbench-data score` does.
 
 lmms-eval takes rows as documents, and inspect_ai as samples; both hand over reply by reply, and get their figures from
@@ -30,7 +30,7 @@ from ivbench_data.evaluate.prompts.asking import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.prompts.compose import PROFILES, PROMPT_VERSION, compose, resolve_profile
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.wording import find_evidence_text
-from ivbench_data.evaluate.reply_scores import Judgement, judge_reply
+from ivbench_data.evaluate.reply_scores import ReplyScore, score_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.exports.frame_pictures import list_frame_paths
@@ -321,10 +321,10 @@ def score_replies(
         UsageError: a reply is to no question of the dataset.
         MissingDependencyError: scipy is not installed.
     """
-    return score_results(dataset, judge_replies(dataset, replies, options, model, harness))
+    return score_results(dataset, collect_results(dataset, replies, options, model, harness))
 
 
-def judge_replies(
+def collect_results(
     dataset: Dataset,
     replies: Mapping[str, str | None],
     options: HarnessOptions | None = None,
@@ -344,7 +344,8 @@ def judge_replies(
     if strangers := [question_id for question_id in (*replies, *failed) if question_id not in questions]:
         raise UsageError(f"there is a reply to {strangers[0]!r}, which is no question of {dataset.name}")
     rows = [
-        keep_judgement(judge_reply(questions[key], reply, asked.profile), key, reply) for key, reply in replies.items()
+        keep_reply_score(score_reply(questions[key], reply, asked.profile), key, reply)
+        for key, reply in replies.items()
     ]
     rows += [
         EvaluationResult(question_id=question_id, status="failed", error=reason)
@@ -353,7 +354,7 @@ def judge_replies(
     return gather_results(dataset.name, rows, asked, model, harness)
 
 
-def keep_judgement(judgement: Judgement, question_id: str, reply: str | None) -> EvaluationResult:
+def keep_reply_score(judgement: ReplyScore, question_id: str, reply: str | None) -> EvaluationResult:
     """The row of a reply, as the evaluator would have kept it."""
     return EvaluationResult(
         question_id=question_id,

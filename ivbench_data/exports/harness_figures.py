@@ -38,7 +38,7 @@ def name_metrics(figures: Iterable[Figure]) -> dict[Figure, str]:
     return name_of
 
 
-def score_judged(source: Path | str, rows: Iterable[EvaluationResult]) -> Scorecard:
+def score_rows(source: Path | str, rows: Iterable[EvaluationResult]) -> Scorecard:
     """The scorecard of judged replies to the questions of an exported folder or a dataset's own.
 
     Raises:

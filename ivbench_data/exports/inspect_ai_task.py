@@ -1,7 +1,7 @@
 """A task of inspect_ai: samples, solver, scorer and metrics; its entry point `ivbench_data/ivbench` stands here.
 
 Every question is a sample. One whose media are not here, or that inspect_ai has no format for, is not sent to the
-model, and stays unscored with the reason, so that it shows beside the figures. A reply is read by `judge_reply`.
+model, and stays unscored with the reason, so that it shows beside the figures. A reply is read by `score_reply`.
 
 Importing this module imports inspect_ai, which alone does so, by the entry-point group `inspect_ai`.
 """
@@ -18,7 +18,7 @@ from inspect_ai.scorer import Metric, MetricProtocol, SampleScore, Score, Scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from ivbench_data.dataset import load
-from ivbench_data.evaluate.reply_scores import judge_reply
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
@@ -27,10 +27,10 @@ from ivbench_data.exports.harness import (
     UnaskedRow,
     check_film,
     gather_rows,
-    keep_judgement,
+    keep_reply_score,
     show_frames_of,
 )
-from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_judged
+from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_rows
 from ivbench_data.exports.inspect_ai import FORMATS
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import EvaluationResult, Question
@@ -127,7 +127,7 @@ def figures() -> Metric:
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         about = [score.sample_metadata or {} for score in scores]
         rows = [EvaluationResult.model_validate((score.score.metadata or {})["row"]) for score in scores]
-        card = score_judged(about[0]["source"], rows)
+        card = score_rows(about[0]["source"], rows)
         named = {name: Figure(*figure) for each in about for name, figure in each["figures"].items()}
         told: dict[str, float | None] = {}
         for name in sorted(named):
@@ -148,8 +148,8 @@ def judge() -> Scorer:
             return Score.unscored(reason="not_asked", explanation=state.metadata["unasked"])
         question = Question.model_validate_json(state.metadata["record"])
         reply = state.output.completion
-        judgement = judge_reply(question, reply, state.metadata["profile"])
-        row = keep_judgement(judgement, question.question_id, None).model_dump(mode="json", exclude_defaults=True)
+        judgement = score_reply(question, reply, state.metadata["profile"])
+        row = keep_reply_score(judgement, question.question_id, None).model_dump(mode="json", exclude_defaults=True)
         answer = None if judgement.answer_index is None else question.options[judgement.answer_index]
         if judgement.points is None or not state.metadata["figures"]:
             reason = "its answer is hidden, or takes a judge, or nothing can score it"

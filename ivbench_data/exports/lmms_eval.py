@@ -49,7 +49,7 @@ doc_to_text: text
 doc_to_target: target
 doc_to_visual: !function {functions}.show_visuals
 doc_to_messages: !function {functions}.write_messages
-process_results: !function {functions}.judge_document
+process_results: !function {functions}.score_document
 generation_kwargs:
   max_new_tokens: 1024
   temperature: 0
@@ -158,12 +158,12 @@ def export_lmms_eval(
 
 def write_task(task: str, figures: Iterable[Figure], stub: str, read: str) -> str:
     """The YAML of a task; `stub` is what lmms-eval loads, `read` the function that puts the documents in its place."""
-    metrics = [(name, "tell_figure", True) for name in name_metrics(figures).values()]
+    metrics = [(name, "report_figure", True) for name in name_metrics(figures).values()]
     metrics += [
-        (MISSING, "tell_missing", False),
-        (AS_WRONG, "tell_with_missing_as_wrong", True),
-        (LOW, "tell_low", True),
-        (HIGH, "tell_high", True),
+        (MISSING, "report_missing", False),
+        (AS_WRONG, "report_with_missing_as_wrong", True),
+        (LOW, "report_low", True),
+        (HIGH, "report_high", True),
     ]
     told = [
         METRIC.format(name=_quote(name), functions=FUNCTIONS, function=function, higher=_quote(higher))

@@ -1,7 +1,7 @@
 """What a task of lmms-eval calls: documents, prompts, verdicts, figures. Its YAML names these functions.
 
 Documents are `harness.HarnessRow`s, from an exported folder or from `$IVBENCH_ROOT`. Simple models are given paths and
-Pillow images, chat models messages. A reply is read by `judge_reply`, whole and as it came, and counts in the overall
+Pillow images, chat models messages. A reply is read by `score_reply`, whole and as it came, and counts in the overall
 figure, its group's and its task's, each a metric of its own, clustered by video.
 
 Nothing here imports lmms-eval; `datasets` and Pillow are imported where they are used.
@@ -19,7 +19,7 @@ from typing import Any
 from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError
 from ivbench_data.evaluate.prompts.requests import ImagePart
-from ivbench_data.evaluate.reply_scores import judge_reply
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.exports.harness import (
     Figure,
@@ -27,7 +27,7 @@ from ivbench_data.exports.harness import (
     HarnessRow,
     HarnessSet,
     gather_rows,
-    keep_judgement,
+    keep_reply_score,
     list_manifest_figures,
     show_frames_of,
 )
@@ -40,7 +40,7 @@ from ivbench_data.exports.harness_figures import (
     find_counts,
     find_value,
     name_metrics,
-    score_judged,
+    score_rows,
 )
 from ivbench_data.manifests import load_manifest
 from ivbench_data.questions.clusters import cluster_of
@@ -148,13 +148,13 @@ class WholeReply:
         return [json.dumps(each[0] if each else None, ensure_ascii=False) for each in replies]
 
 
-def judge_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[str, dict[str, Any]]:
+def score_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What the reply counts for, in each metric that the question has a part in; none where it cannot be scored."""
     question = Question.model_validate_json(document["record"])
-    judgement = judge_reply(question, json.loads(replies[0]), document["profile"])
+    judgement = score_reply(question, json.loads(replies[0]), document["profile"])
     if not document["counts_in"]:
         return {}
-    row = keep_judgement(judgement, question.question_id, None)
+    row = keep_reply_score(judgement, question.question_id, None)
     item = {"row": row.model_dump(mode="json", exclude_defaults=True), "source": document["source"]}
     # what lmms-eval takes its standard errors from; counts have none, and a text that a judge must read has no score
     scored = {"score": judgement.points, "cluster": cluster_of(question)} if judgement.points is not None else {}
@@ -168,30 +168,30 @@ def judge_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[
 # --- figures ----------------------------------------------------------------------------------------------------
 
 
-def tell_figure(items: Sequence[Mapping[str, Any]]) -> float | None:
+def report_figure(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The figure that these questions count in; None where nothing could be scored."""
     return find_value(_score(items), Figure(*items[0]["figure"]))
 
 
-def tell_missing(items: Sequence[Mapping[str, Any]]) -> float | None:
+def report_missing(items: Sequence[Mapping[str, Any]]) -> float | None:
     """How many questions that can be scored were not asked: their media are not here, or the run was limited."""
     return find_counts(_score(items))[MISSING]
 
 
-def tell_with_missing_as_wrong(items: Sequence[Mapping[str, Any]]) -> float | None:
+def report_with_missing_as_wrong(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The overall figure with those that were not asked as wrong."""
     return find_counts(_score(items))[AS_WRONG]
 
 
-def tell_low(items: Sequence[Mapping[str, Any]]) -> float | None:
+def report_low(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The lower end of the overall figure's 95 % interval, clustered by video."""
     return find_counts(_score(items))[LOW]
 
 
-def tell_high(items: Sequence[Mapping[str, Any]]) -> float | None:
+def report_high(items: Sequence[Mapping[str, Any]]) -> float | None:
     """The upper end of the overall figure's 95 % interval, clustered by video."""
     return find_counts(_score(items))[HIGH]
 
 
 def _score(items: Sequence[Mapping[str, Any]]) -> Scorecard:
-    return score_judged(items[0]["source"], [EvaluationResult.model_validate(item["row"]) for item in items])
+    return score_rows(items[0]["source"], [EvaluationResult.model_validate(item["row"]) for item in items])

@@ -16,7 +16,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.evaluation import find_versions
 from ivbench_data.evaluate.results import Header, Results
 from ivbench_data.evaluate.scores import score_results
-from ivbench_data.exports.harness import HarnessRow, HarnessSet, judge_replies
+from ivbench_data.exports.harness import HarnessRow, HarnessSet, collect_results
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.vlmevalkit import (
     EXPORT_VARIABLE,
@@ -137,4 +137,4 @@ class ExportedDataset(VideoBaseDataset):
             else:
                 answered[question_id] = reply
         dataset = Dataset(self.export.dataset, questions=self.export.questions)
-        return judge_replies(dataset, answered, self.export.options, model, "VLMEvalKit", failed)
+        return collect_results(dataset, answered, self.export.options, model, "VLMEvalKit", failed)

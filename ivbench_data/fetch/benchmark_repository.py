@@ -137,11 +137,11 @@ class ReleaseSource:
     yt_dlp_version: str | None = None
     _archive: Path | HubListing | None = None
 
-    def bring(self, video: Video, folder: Path) -> Download:
+    def download(self, video: Video, folder: Path) -> Download:
         """Take the video's file out of the archive, which is downloaded once and kept in `raw/`."""
         archive = self._find_archive(folder)
         if isinstance(archive, HubListing):
-            return HubSource(self.label, archive, self.max_bytes).bring(video, folder)
+            return HubSource(self.label, archive, self.max_bytes).download(video, folder)
         told = find_released_path(video) or video.video_id
         names = {told, *(f"{told}{suffix}" for suffix in VIDEO_SUFFIXES)}
         try:

@@ -26,7 +26,7 @@ from ivbench_data.fetch.fetch_ledger import (
     LEDGER_KIND,
     UNAVAILABLE_APART,
     VideoHistory,
-    choose_telling,
+    choose_decisive,
     read_histories,
 )
 from ivbench_data.fetch.fetch_options import FetchOptions
@@ -148,7 +148,7 @@ class _Run:
                     ledger.append(row)
                     history.add(row)
                     rows.append(row)
-                yield rows[-1] if rows[-1].status == "ok" else choose_telling(rows)
+                yield rows[-1] if rows[-1].status == "ok" else choose_decisive(rows)
                 if len(self.closed) == len(self.sources):
                     return
         finally:
@@ -229,7 +229,7 @@ class _Run:
         try:
             for attempt in range(1, MAX_ATTEMPTS + 1):
                 try:
-                    row = self._accept(source.bring(video, scratch), video)
+                    row = self._accept(source.download(video, scratch), video)
                     keep = False
                     return self._sign(row, source, attempt), None
                 except AttemptFailedError as failure:

@@ -49,7 +49,7 @@ class VideoHistory:
         if not self.last_by_source:
             return None
         rows = list(self.last_by_source.values())
-        return rows[-1] if rows[-1].status == "ok" else choose_telling(rows)
+        return rows[-1] if rows[-1].status == "ok" else choose_decisive(rows)
 
     def is_lost(self, source: str) -> bool:
         """Whether that source was asked before, and said what no re-run mends."""
@@ -62,7 +62,7 @@ class VideoHistory:
         return now - since if since else None
 
 
-def choose_telling(rows: list[FetchResult]) -> FetchResult:
+def choose_decisive(rows: list[FetchResult]) -> FetchResult:
     """Of the failures of several sources, the one to report: the first that a re-run could mend, else the last."""
     return next((row for row in rows if row.status != "ok" and row.status not in LOST), rows[-1])
 

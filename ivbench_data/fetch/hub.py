@@ -152,7 +152,7 @@ class HubSource:
         listing = list_repository(repo_id, "dataset", revision or None, redact)
         return cls(f"hf://{repo_id}", listing, options.limits.max_bytes)
 
-    def bring(self, video: Video, folder: Path) -> Download:
+    def download(self, video: Video, folder: Path) -> Download:
         """Bring the video's file into the folder, going on with what is there."""
         names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
         paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)

@@ -46,7 +46,7 @@ class Source(Protocol):
         """Version of yt-dlp, when it is used."""
         ...
 
-    def bring(self, video: Video, folder: Path) -> Download:
+    def download(self, video: Video, folder: Path) -> Download:
         """Bring the video into the folder.
 
         Raises:
@@ -70,7 +70,7 @@ class AddressSource:
     extractors: Sequence[type] | None
     yt_dlp_version: str | None
 
-    def bring(self, video: Video, folder: Path) -> Download:
+    def download(self, video: Video, folder: Path) -> Download:
         """Bring the video into the folder, going on with what is there."""
         from ivbench_data.fetch.ytdlp import Attempt
 
@@ -100,7 +100,7 @@ class FolderSource:
     is_polite: bool = False
     yt_dlp_version: str | None = None
 
-    def bring(self, video: Video, folder: Path) -> Download:
+    def download(self, video: Video, folder: Path) -> Download:
         """Link or copy the video's file into the folder."""
         candidates = [self.folder / f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES]
         if released := find_released_path(video):

@@ -147,7 +147,7 @@ def publish_folder(
         tell("looking at the query images")
         images = gather_images(dataset, published, workspace)
     if images.faults and not options.allow_missing_images:
-        raise DatasetError(images.tell_faults(dataset.name))
+        raise DatasetError(images.describe_faults(dataset.name))
     tell("validating")
     shown = _restrict(dataset, published)
     checks = select_checks(skipped=NOT_CHECKED)

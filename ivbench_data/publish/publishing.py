@@ -89,7 +89,7 @@ def publish_dataset(
     tell("looking at the query images")
     images = gather_images(public.dataset, public.dataset.questions, workspace)
     if images.faults and not options.allow_missing_images:
-        raise DatasetError(images.tell_faults(dataset.name))
+        raise DatasetError(images.describe_faults(dataset.name))
     changes, doubts = compare_with_earlier(public, images, earlier, workspace)
     edition = make_edition(public, changes, earlier, workspace, wanted_version, plan.recipe)
     answers = {name: answers_path(workspace, name, edition.version) for name in public.hidden}

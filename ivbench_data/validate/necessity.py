@@ -153,7 +153,7 @@ class NecessityReport(Record):
     """One row a question with images that was answered under the full condition."""
 
 
-def judge_necessity(
+def assess_necessity(
     dataset: Dataset, runs: Sequence[AnswerRun], options: NecessityOptions | None = None
 ) -> NecessityReport:
     """Which questions and tasks need their image, from answers under several conditions.

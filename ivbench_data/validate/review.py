@@ -76,7 +76,7 @@ class Decision:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """Each reviewer's verdict in that round."""
     stale: int = 0
-    """Verdicts on earlier wordings, which count for nothing."""
+    """JudgeReplies on earlier wordings, which count for nothing."""
 
 
 @dataclass(frozen=True)

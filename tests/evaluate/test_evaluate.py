@@ -27,7 +27,7 @@ from ivbench_data.evaluate.models.function import answer_one_by_one
 from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
-from ivbench_data.evaluate.reply_scores import Judgement, judge_reply
+from ivbench_data.evaluate.reply_scores import ReplyScore, score_reply
 from ivbench_data.evaluate.results import read_results
 from ivbench_data.evaluate.sweeps import name_token_rule, plan_sweep
 from ivbench_data.frames.grids import count_visual_tokens
@@ -481,9 +481,9 @@ def test_a_reply_is_judged_in_stored_order() -> None:
         question_id="v_0", video_id="v", question="?", options=("red", "green", "blue"), answer="green", answer_index=1,
         task="Counting", source="mine",
     )  # fmt: skip
-    assert judge_reply(question, "The answer is B.") == Judgement(1, "phrase", True)
-    assert judge_reply(question, "A", rotation=1) == Judgement(1, "letter", True)
-    assert judge_reply(question, "C", rotation=1) == Judgement(0, "letter", False)
-    assert judge_reply(question, None) == Judgement(None, "none", False)
+    assert score_reply(question, "The answer is B.") == ReplyScore(1, "phrase", True)
+    assert score_reply(question, "A", rotation=1) == ReplyScore(1, "letter", True)
+    assert score_reply(question, "C", rotation=1) == ReplyScore(0, "letter", False)
+    assert score_reply(question, None) == ReplyScore(None, "none", False)
     with pytest.raises(UsageError, match="no profile named 'papre'"):
-        judge_reply(question, "B", "papre")
+        score_reply(question, "B", "papre")

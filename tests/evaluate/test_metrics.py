@@ -18,13 +18,13 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.llm_judge import JudgeReply, ask_judge, open_judge
 from ivbench_data.evaluate.metrics import METRICS, find_metric
-from ivbench_data.evaluate.metrics.units import Verdicts
+from ivbench_data.evaluate.metrics.units import JudgeReplies
 from ivbench_data.evaluate.metrics.vlm2bench_metrics import read_count_like_benchmark, score_count
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
 from ivbench_data.evaluate.replies.parse import parse_before_bracket, parse_true_false
 from ivbench_data.evaluate.replies.parse_numbers import find_numbers, parse_number
-from ivbench_data.evaluate.reply_scores import judge_reply
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.score_tables import make_paper_table
 from ivbench_data.evaluate.scores import Scorecard, score_results
@@ -51,7 +51,7 @@ def make_results(dataset: Dataset, replies: dict[str, str | None]) -> Results:
     for question in dataset.questions:
         if question.question_id in replies:
             reply = replies[question.question_id]
-            told = judge_reply(question, reply)
+            told = score_reply(question, reply)
             row = EvaluationResult(
                 question_id=question.question_id,
                 status="failed" if reply is None else "ok",
@@ -223,7 +223,7 @@ def test_a_record_that_states_no_number_of_images_counts_what_it_shows(tmp_path:
     bare = read(write_release(tmp_path, {"oc/vanilla/oc_cnt": records}))
     one = score_replies(bare, {"oc_cnt_cnt_0": "3"}).tasks["OC Cnt"]
     assert (one.accuracy and one.accuracy.value, one.as_benchmark) == (1.0, None)  # to the reference it has two images
-    assert judge_reply(bare.questions[0], "3").points == 1.0
+    assert score_reply(bare.questions[0], "3").points == 1.0
 
 
 @pytest.mark.parametrize(
@@ -347,20 +347,20 @@ def test_descriptions_are_averaged_over_both_kinds_of_videos(dataset: Dataset) -
         "pc_vid_ABA_1": "Score: 2",
         "pc_vid_ABA_3": "Score: **1**",
     }
-    one = score_replies(dataset, describe(dataset), verdicts=Verdicts("j", said)).tasks["PC VID"]
+    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", said)).tasks["PC VID"]
     assert one.accuracy is not None
     assert one.accuracy.value == pytest.approx(((1 + 0) / 2 + (2 + 1) / 2 / 2) / 2)
     assert (one.unscored, one.evaluated, one.chance) == (0, 4, None)
     # one of the AB videos without a verdict: the mean of the two kinds, not of the videos
     del said["pc_vid_AB_2"]
-    one = score_replies(dataset, describe(dataset), verdicts=Verdicts("j", said)).tasks["PC VID"]
+    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", said)).tasks["PC VID"]
     assert one.accuracy is not None
     assert (one.accuracy.value, one.unscored) == (pytest.approx((1 + 0.75) / 2), 1)
 
 
 @pytest.mark.parametrize("said", ["", "yes", "Score:", "Score: 2", "Score: -1", "1"])
 def test_a_verdict_off_the_scale_is_none(dataset: Dataset, said: str) -> None:
-    one = score_replies(dataset, describe(dataset), verdicts=Verdicts("j", {"pc_vid_AB_0": said})).tasks["PC VID"]
+    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", {"pc_vid_AB_0": said})).tasks["PC VID"]
     assert (one.accuracy, one.unscored) == (None, 4)
 
 
@@ -371,7 +371,7 @@ def test_without_a_judge_nothing_is_scored_and_that_is_said(dataset: Dataset) ->
     assert (card.judge, card.tasks_in_mean) == (None, (8, 9))
     assert overall.accuracy is not None
     assert (overall.accuracy.value, overall.unscored) == (pytest.approx(1.0), 4)
-    assert judge_reply(questions_of(dataset, "PC VID")[0], "a story").points is None
+    assert score_reply(questions_of(dataset, "PC VID")[0], "a story").points is None
 
 
 def test_a_judge_is_asked_once_and_sees_the_description_alone(dataset: Dataset, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_overall_is_the_mean_of_the_subtasks_however_many_questions_each_has(dat
     replies = answer_all(dataset)
     replies |= {question.question_id: "(A)" for question in questions_of(dataset, "OC Grp")}
     said = {question.question_id: "Score: 1" for question in questions_of(dataset, "PC VID")}
-    card = score_replies(dataset, {**replies, **describe(dataset)}, verdicts=Verdicts("j", said))
+    card = score_replies(dataset, {**replies, **describe(dataset)}, verdicts=JudgeReplies("j", said))
     assert card.overall.accuracy is not None
     # all right, but for the groups of objects; and for the ABA half of the videos, which earns a half
     assert card.overall.accuracy.value == pytest.approx((7 + 0 + 0.75) / 9)
@@ -453,10 +453,10 @@ def test_a_number_without_a_metric_is_right_or_wrong() -> None:
     question = Question(
         question_id="q", question="?", question_type="numeric", answer="12", task="Counting", source="mine"
     )
-    assert [judge_reply(question, reply).correct for reply in ("12", "a dozen", "twelve", "13", None)] == [
+    assert [score_reply(question, reply).correct for reply in ("12", "a dozen", "twelve", "13", None)] == [
         True, False, True, False, False,
     ]  # fmt: skip
-    assert judge_reply(question, "12.0").value == 12
+    assert score_reply(question, "12.0").value == 12
 
 
 # --- the mean of strata -------------------------------------------------------------------------------------------

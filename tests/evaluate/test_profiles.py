@@ -13,7 +13,7 @@ from ivbench_data.evaluate.prompts.compose import OWN_WORDINGS, PROFILES, compos
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import TextPart
 from ivbench_data.evaluate.replies.parse import PARSERS
-from ivbench_data.evaluate.reply_scores import judge_reply
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import Question
 from ivbench_data.workspace import Workspace
@@ -109,22 +109,22 @@ def test_our_wording_with_evidence_adds_a_line() -> None:
     ],
 )
 def test_videoespressos_scorer_takes_the_first_capital(reply: str | None, index: int | None) -> None:
-    judgement = judge_reply(make_question(), reply, "paper")
+    judgement = score_reply(make_question(), reply, "paper")
     assert judgement.answer_index == index
     assert judgement.correct == (index == 2)
 
 
 def test_only_its_own_profile_reads_so() -> None:
-    assert judge_reply(make_question(), "Answer: C").answer_index == 2
-    assert judge_reply(make_question(source="ivbench"), "answer: c.", "paper").answer_index == 2
+    assert score_reply(make_question(), "Answer: C").answer_index == 2
+    assert score_reply(make_question(source="ivbench"), "answer: c.", "paper").answer_index == 2
     with pytest.raises(UsageError, match="no profile named 'paper_evidence' for IV-Bench"):
-        judge_reply(make_question(source="ivbench"), "C", "paper_evidence")
+        score_reply(make_question(source="ivbench"), "C", "paper_evidence")
 
 
 def test_a_letter_that_the_question_lacks_names_nothing() -> None:
     question = make_question(options=("x", "To land"), answer_index=1)
-    assert judge_reply(question, "D", "paper").answer_index is None
-    assert judge_reply(question, "A", "paper", rotation=1).answer_index == 1
+    assert score_reply(question, "D", "paper").answer_index is None
+    assert score_reply(question, "A", "paper", rotation=1).answer_index == 1
 
 
 @pytest.mark.parametrize("profile", ["paper_evidence", "default_evidence"])
@@ -154,6 +154,6 @@ def test_vlm2bench_is_asked_in_its_own_words() -> None:
     assert write_prompt(group, "paper") == f"\n{released}"
     moved = group.model_copy(update={"options": ("None", "3", "1 and 2"), "answer_index": 0})
     assert write_prompt(moved, "paper") == "\nWhich?\nOne letter.\n(A) None\n(B) 3\n(C) 1 and 2"
-    assert judge_reply(group, "(B) None", "paper").correct
-    assert judge_reply(group, "The answer is (B).", "paper").answer_index is None  # as the benchmark reads it
-    assert judge_reply(pair, "True", "paper").correct
+    assert score_reply(group, "(B) None", "paper").correct
+    assert score_reply(group, "The answer is (B).", "paper").answer_index is None  # as the benchmark reads it
+    assert score_reply(pair, "True", "paper").correct

@@ -13,7 +13,7 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply
-from ivbench_data.evaluate.reply_scores import judge_reply
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import find_results, read_results
 from ivbench_data.evaluate.scores import score_results
 from ivbench_data.exports.frame_pictures import export_frames
@@ -140,7 +140,7 @@ def test_a_hidden_answer_counts_in_no_figure_and_is_never_right() -> None:
         question_id="q", question="?", options=("a", "b"), answers_hidden=True, task="overall", source="test"
     )
     assert find_figures(replace(make_dataset(), questions=(question,))) == []
-    assert not judge_reply(question, "A").correct
+    assert not score_reply(question, "A").correct
 
 
 def test_what_cannot_be_worded_or_scored_is_refused() -> None:

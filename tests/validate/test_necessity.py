@@ -28,8 +28,8 @@ from ivbench_data.validate.necessity import (
     AnswerRun,
     NecessityReport,
     QuestionNecessity,
+    assess_necessity,
     describe_necessity,
-    judge_necessity,
     list_comparison_rows,
     list_task_rows,
 )
@@ -80,7 +80,7 @@ def verdicts(report: NecessityReport) -> dict[str, str]:
 
 
 def test_the_claim_is_made_where_the_image_is_needed() -> None:
-    report = judge_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, CLEAR))
+    report = assess_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, CLEAR))
     assert verdicts(report) == {"A": "needs_image", "Overall": "needs_image"}
     row = report.tasks[-1]
     assert row.text_only is not None
@@ -94,7 +94,7 @@ def test_the_claim_is_made_where_the_image_is_needed() -> None:
 @pytest.mark.parametrize("condition", ABLATIONS)
 def test_one_ablation_as_good_as_the_full_condition_is_enough_to_make_no_claim(condition: str) -> None:
     accuracies = {**dict.fromkeys(ABLATIONS, 0.08), "video_first": 0.7, condition: 0.7}
-    report = judge_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, accuracies))
+    report = assess_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, accuracies))
     row = report.tasks[-1]
     assert row.status == "not_shown"
     assert condition in row.reason or "text-only upper bound" in row.reason
@@ -102,7 +102,7 @@ def test_one_ablation_as_good_as_the_full_condition_is_enough_to_make_no_claim(c
 
 def test_text_above_chance_is_enough_to_make_no_claim() -> None:
     accuracies = {**CLEAR, "text_only": 0.25}
-    report = judge_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, accuracies))
+    report = assess_necessity(dataset := make_dataset({"A": 500}), make_runs(dataset, accuracies))
     assert verdicts(report)["A"] == "not_shown"
     assert "text-only upper bound" in report.tasks[0].reason
 
@@ -110,7 +110,7 @@ def test_text_above_chance_is_enough_to_make_no_claim() -> None:
 def test_a_small_task_is_told_how_many_would_do() -> None:
     dataset = make_dataset({"A": 500, "B": 16})
     runs = make_runs(dataset, CLEAR)
-    report = judge_necessity(dataset, runs)
+    report = assess_necessity(dataset, runs)
     rows = {row.task: row for row in report.tasks}
     assert rows["A"].status == "needs_image"
     assert rows["B"].status == "insufficient_n"
@@ -125,14 +125,14 @@ def test_as_many_as_it_asks_for_would_do_at_chance() -> None:
     dataset = make_dataset({"A": needed + needed % 2})
     at_chance = {q.question_id: at % 10 == 0 for at, q in enumerate(dataset.questions)}
     runs = [run for run in make_runs(dataset, CLEAR) if run.condition != "text_only"]
-    report = judge_necessity(dataset, [*runs, AnswerRun("text_only", at_chance, "m", 0)])
+    report = assess_necessity(dataset, [*runs, AnswerRun("text_only", at_chance, "m", 0)])
     assert verdicts(report)["A"] == "needs_image"
 
 
 @pytest.mark.parametrize("absent", ["video_first", "video_only", "text_only"])
 def test_without_a_deciding_condition_nothing_is_claimed(absent: str) -> None:
     dataset = make_dataset({"A": 100})
-    report = judge_necessity(dataset, [run for run in make_runs(dataset, CLEAR) if run.condition != absent])
+    report = assess_necessity(dataset, [run for run in make_runs(dataset, CLEAR) if run.condition != absent])
     assert report.tasks[-1].status == "missing_condition"
     if absent != "video_first":
         assert absent in report.tasks[-1].reason
@@ -143,7 +143,7 @@ def test_the_strongest_text_only_model_decides() -> None:
     dataset = make_dataset({"A": 500})
     weak = make_runs(dataset, CLEAR, "weak")
     strong = make_runs(dataset, {**CLEAR, "text_only": 0.3}, "strong")
-    report = judge_necessity(dataset, [*weak, *strong])
+    report = assess_necessity(dataset, [*weak, *strong])
     assert report.models == ("strong", "weak")
     assert report.tasks[-1].status == "not_shown"
     assert report.tasks[-1].text_only is not None
@@ -155,14 +155,14 @@ def test_chance_alone_makes_no_claims() -> None:
     for seed in range(20):
         dataset = make_dataset({"A": 120, "B": 120, "C": 120})
         runs = make_runs(dataset, dict.fromkeys(CLEAR, 0.1), seed=seed)
-        claimed += sum(status == "needs_image" for status in verdicts(judge_necessity(dataset, runs)).values())
+        claimed += sum(status == "needs_image" for status in verdicts(assess_necessity(dataset, runs)).values())
     assert claimed == 0
 
 
 def test_controls_are_shown_and_decide_nothing() -> None:
     dataset = make_dataset({"A": 500})
     runs = make_runs(dataset, {**CLEAR, "single_frame": 0.7, "evidence_only": 0.9})
-    report = judge_necessity(dataset, runs)
+    report = assess_necessity(dataset, runs)
     assert report.tasks[-1].status == "needs_image"
     assert {"single_frame", "evidence_only"} <= {comparison.condition for comparison in report.comparisons}
     evidence_only = next(row for row in report.comparisons if row.condition == "evidence_only")
@@ -171,8 +171,10 @@ def test_controls_are_shown_and_decide_nothing() -> None:
 
 def test_running_controls_besides_unmakes_no_claim() -> None:
     dataset = make_dataset(dict.fromkeys("ABCDEF", 40))
-    alone = judge_necessity(dataset, make_runs(dataset, CLEAR))
-    beside = judge_necessity(dataset, make_runs(dataset, {**CLEAR, **dict.fromkeys(CONTROLS, 0.7), "image_first": 0.7}))
+    alone = assess_necessity(dataset, make_runs(dataset, CLEAR))
+    beside = assess_necessity(
+        dataset, make_runs(dataset, {**CLEAR, **dict.fromkeys(CONTROLS, 0.7), "image_first": 0.7})
+    )
     p_values = {(row.task, row.condition): row.p_value for row in beside.comparisons}
     assert all(p_values[row.task, row.condition] == row.p_value for row in alone.comparisons)
     assert verdicts(alone) == verdicts(beside)
@@ -187,14 +189,17 @@ def gather_on_videos(dataset: Dataset, count: int) -> Dataset:
 def test_videos_too_few_for_any_test_are_told_how_many_would_do() -> None:
     many = make_dataset({"A": 800})
     clear = make_runs(many, {"video_first": 1.0, "video_only": 0.0, "text_only": 0.04})
-    (row, _) = judge_necessity(gather_on_videos(many, 5), clear).tasks
+    (row, _) = assess_necessity(gather_on_videos(many, 5), clear).tasks
     assert row.status == "insufficient_n"
     # two tasks (A, Overall) of two ablations: 4 · 2 · 2^-G < 0.05 from 8 videos on, with 160 questions each
     assert row.questions_needed == 8 * 160
     assert "5 videos are too few for any test, 8 would do" in row.reason
-    assert verdicts(judge_necessity(gather_on_videos(many, 8), clear)) == {"A": "needs_image", "Overall": "needs_image"}
+    assert verdicts(assess_necessity(gather_on_videos(many, 8), clear)) == {
+        "A": "needs_image",
+        "Overall": "needs_image",
+    }
     worse = make_runs(many, {"video_first": 0.0, "video_only": 1.0, "text_only": 0.04})
-    assert verdicts(judge_necessity(gather_on_videos(many, 5), worse))["A"] == "not_shown"
+    assert verdicts(assess_necessity(gather_on_videos(many, 5), worse))["A"] == "not_shown"
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------
@@ -206,7 +211,7 @@ def test_pairs_by_hand() -> None:
     other = dict(zip([q.question_id for q in dataset.questions], [1, 0, 0, 0, 0, 1, 0], strict=False))
     runs = [AnswerRun("video_first", {k: bool(v) for k, v in full.items()}),
             AnswerRun("video_only", {k: bool(v) for k, v in other.items()})]  # fmt: skip
-    row = next(row for row in judge_necessity(dataset, runs).comparisons if row.task == "A")
+    row = next(row for row in assess_necessity(dataset, runs).comparisons if row.task == "A")
     assert row.difference.n == 7  # the last was asked under the full condition alone
     assert (row.full, row.other) == (pytest.approx(5 / 7), pytest.approx(2 / 7))
     assert (row.mcnemar.only_first, row.mcnemar.only_second) == (4, 1)
@@ -223,7 +228,7 @@ def test_runs_are_paired_by_model_and_seed() -> None:
         AnswerRun("video_first", answer(dataset, 0.0), "m", 1),
         AnswerRun("video_only", answer(dataset, 0.0), "m", 1),
     ]
-    row = judge_necessity(dataset, runs).comparisons[0]
+    row = assess_necessity(dataset, runs).comparisons[0]
     assert row.full == 0  # seed 0 has no partner
 
 
@@ -235,7 +240,7 @@ def label_of(right: Mapping[str, list[bool]]) -> str:
     runs = [
         AnswerRun(condition, {"A0": hit}, f"m{at}") for condition, hits in right.items() for at, hit in enumerate(hits)
     ]
-    (question,) = judge_necessity(dataset, runs).questions
+    (question,) = assess_necessity(dataset, runs).questions
     assert question.runs == {condition: len(hits) for condition, hits in right.items()}
     assert question.models == len(right["video_first"])
     return question.label
@@ -278,7 +283,7 @@ def test_questions_without_an_image_and_unknown_ids_are_left_out() -> None:
     plain = dataset.questions[0].model_copy(update={"question_id": "plain", "image_ids": ()})
     dataset = Dataset("made", questions=(*dataset.questions, plain))
     runs = [AnswerRun(condition, {**answer(dataset, 1.0), "stranger": True}) for condition in CLEAR]
-    report = judge_necessity(dataset, runs)
+    report = assess_necessity(dataset, runs)
     assert {question.question_id for question in report.questions} == {"A0", "A1", "A2", "A3"}
     assert report.tasks[-1].questions == 4
     assert report.tasks[-1].labels == {"answerable_from_text": 4}
@@ -305,7 +310,7 @@ def test_results_files_become_runs(tmp_path: Path) -> None:
         write_results(tmp_path, dataset, "video_only", right=False),
         write_results(tmp_path, dataset, "text_only", right=False, grid=None),
     ]
-    report = judge_necessity(dataset, gather_runs(dataset, results))
+    report = assess_necessity(dataset, gather_runs(dataset, results))
     assert [question.label for question in report.questions] == ["image_needed"] * 3
     assert {row.condition: row.difference.value for row in report.comparisons} == {"video_only": 1.0, "text_only": 1.0}
     with pytest.raises(UsageError, match="is about 'made', not about 'another'"):
@@ -321,21 +326,21 @@ def test_results_files_become_runs(tmp_path: Path) -> None:
 def test_calls_that_cannot_be_meant() -> None:
     dataset = make_dataset({"A": 4})
     with pytest.raises(UsageError, match="needs answers"):
-        judge_necessity(dataset, [])
+        assess_necessity(dataset, [])
     with pytest.raises(UsageError, match="no condition 'blindfold'"):
-        judge_necessity(dataset, [AnswerRun("blindfold", {})])
+        assess_necessity(dataset, [AnswerRun("blindfold", {})])
     with pytest.raises(UsageError, match="given twice"):
-        judge_necessity(dataset, [AnswerRun("text_only", {}), AnswerRun("text_only", {})])
+        assess_necessity(dataset, [AnswerRun("text_only", {}), AnswerRun("text_only", {})])
 
 
 def test_tables_have_a_cell_a_column() -> None:
     dataset = make_dataset({"A": 60, "B": 10})
-    report = judge_necessity(dataset, make_runs(dataset, CLEAR))
+    report = assess_necessity(dataset, make_runs(dataset, CLEAR))
     assert all(len(row) == len(TASK_COLUMNS) for row in list_task_rows(report))
     assert all(len(row) == len(COMPARISON_COLUMNS) for row in list_comparison_rows(report))
     assert [row[0] for row in list_task_rows(report)] == ["A", "B", "Overall"]
     assert len(list_comparison_rows(report)) == 3 * 3
-    nothing = judge_necessity(dataset, [AnswerRun("text_only", {})])
+    nothing = assess_necessity(dataset, [AnswerRun("text_only", {})])
     assert list_task_rows(nothing)[-1][2] == "missing_condition"
     assert "no full condition" in describe_necessity(nothing)
 

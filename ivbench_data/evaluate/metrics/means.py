@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Literal
 
-from ivbench_data.evaluate.metrics.units import Judged, Unit
+from ivbench_data.evaluate.metrics.units import ScoredRow, Unit
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.statistics import Estimate, estimate_mean_of_strata, estimate_share
 
@@ -17,9 +17,9 @@ Units = Sequence[tuple[str, Unit]]
 """Units, each with the task that it belongs to."""
 
 
-def combine(judged: Sequence[Judged]) -> list[tuple[str, Unit]]:
+def combine(judged: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
     """The units that the metrics make of the questions, each with its task, in the order of their first questions."""
-    of_task: dict[str, list[Judged]] = {}
+    of_task: dict[str, list[ScoredRow]] = {}
     for item in judged:
         of_task.setdefault(item.question.task, []).append(item)
     place = {item.question.question_id: at for at, item in enumerate(judged)}
@@ -70,9 +70,9 @@ def estimate(units: Units, mean_of: MeanOf) -> Estimate | None:
     return estimate_mean_of_strata(points, strata, _weigh_strata(units, mean_of), clusters)
 
 
-def score_like_benchmark(judged: Sequence[Judged], mean_of: MeanOf) -> float | None:
+def score_like_benchmark(judged: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
     """What the benchmark's own code makes of the replies; None where its rules are ours in all these tasks."""
-    of_task: dict[str, list[Judged]] = {}
+    of_task: dict[str, list[ScoredRow]] = {}
     for item in judged:
         of_task.setdefault(item.question.task, []).append(item)
     theirs = {task: items[0].metric.score_like_benchmark(items) for task, items in of_task.items()}
@@ -86,11 +86,11 @@ def score_like_benchmark(judged: Sequence[Judged], mean_of: MeanOf) -> float | N
     return sum(figures) / len(figures) if figures else None
 
 
-def _find_scored(judged: Sequence[Judged]) -> list[tuple[str, Unit]]:
+def _find_scored(judged: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
     return [(task, unit) for task, unit in combine(judged) if unit.points is not None]
 
 
-def score_with_missing_as_wrong(judged: Sequence[Judged], mean_of: MeanOf) -> float | None:
+def score_with_missing_as_wrong(judged: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
     """The accuracy with 0 for everything that applies and was not asked, or only in part."""
     applicable = [(task, unit) for task, unit in combine(judged) if unit.points is not None or unit.is_awaited]
     return average(applicable, [unit.points or 0.0 for _, unit in applicable], mean_of)

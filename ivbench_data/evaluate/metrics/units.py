@@ -21,7 +21,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class JudgeReplies:
     """What one judge said of the replies in one results file."""
 
     judge: str
@@ -34,7 +34,7 @@ class Verdicts:
 class Unit:
     """One thing that a figure is the mean of: a question, or several that count together."""
 
-    questions: tuple[Judged, ...]
+    questions: tuple[ScoredRow, ...]
     """What it is made of."""
     points: float | None
     """What it earned, 0 to 1; None where it cannot be scored."""
@@ -64,16 +64,16 @@ class Metric:
     """What one reply earns, 0 to 1; None where the reply alone does not say."""
     guess: Callable[[Question], float | None]
     """What guessing earns; None where nobody can say."""
-    combine: Callable[[Sequence[Judged]], Iterator[Unit]]
+    combine: Callable[[Sequence[ScoredRow]], Iterator[Unit]]
     """The units of the questions of one task."""
-    score_like_benchmark: Callable[[Sequence[Judged]], float | None] = lambda judged: None
+    score_like_benchmark: Callable[[Sequence[ScoredRow]], float | None] = lambda judged: None
     """The task's figure, 0 to 1, as the benchmark's own code makes it of these replies; None where ours is the same."""
     write_judge_prompt: Callable[[Question, str], str] | None = None
     """What a judge is asked about a reply; None where no judge is needed."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredRow:
     """A question beside its row, judged by the answer that the dataset has today."""
 
     question: Question
@@ -115,7 +115,7 @@ class Judged:
         return self.metric.guess(self.question)
 
 
-def count_each_question(judged: Sequence[Judged]) -> Iterator[Unit]:
+def count_each_question(judged: Sequence[ScoredRow]) -> Iterator[Unit]:
     """A unit for each question."""
     for item in judged:
         yield Unit((item,), item.points, item.chance)

@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ivbench_data.evaluate.metrics.accuracy import earn_for_option, guess_option, has_options, read_number
-from ivbench_data.evaluate.metrics.units import Answer, Judged, Metric, Unit, count_each_question
+from ivbench_data.evaluate.metrics.units import Answer, Metric, ScoredRow, Unit, count_each_question
 from ivbench_data.evaluate.replies.parse_numbers import NUMBER_SCALES, NUMBER_WORDS
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
 from ivbench_data.sources import read_released
 
 
-def _reply_of(item: Judged) -> str:
+def _reply_of(item: ScoredRow) -> str:
     return ((item.row.reply if item.row is not None else None) or "").strip()
 
 
@@ -30,14 +30,14 @@ def _mean(values: Sequence[float]) -> float | None:
 # --- pairs of a true and a false statement -----------------------------------------------------------------------
 
 
-def _pair_up(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
-    groups: dict[str, list[Judged]] = {}
+def _pair_up(judged: Sequence[ScoredRow]) -> dict[str, list[ScoredRow]]:
+    groups: dict[str, list[ScoredRow]] = {}
     for item in judged:
         groups.setdefault(item.question.group_id or item.question.question_id, []).append(item)
     return groups
 
 
-def combine_pairs(judged: Sequence[Judged]) -> Iterator[Unit]:
+def combine_pairs(judged: Sequence[ScoredRow]) -> Iterator[Unit]:
     """A unit for each pair, right when all of it is; a pair of which one is missing cannot be scored.
 
     Guessing each half for itself is right one time in four. (The paper prints 50 % for its comparison tasks, where
@@ -57,19 +57,19 @@ def combine_pairs(judged: Sequence[Judged]) -> Iterator[Unit]:
 _TRUTH = re.compile(r"\b(t|f|true|false)\b", re.IGNORECASE)
 
 
-def _is_right_by_word(item: Judged) -> bool:
+def _is_right_by_word(item: ScoredRow) -> bool:
     """As `eval_comp_tf_pair_batch_3acc.py` reads it: right when exactly one word for true or false is in the reply."""
     words = _TRUTH.findall(_reply_of(item))
     return len(words) == 1 and words[0][:1].upper() == (item.question.answer or "")[:1].upper()
 
 
-def _score_pairs_by_word(judged: Sequence[Judged]) -> float | None:
+def _score_pairs_by_word(judged: Sequence[ScoredRow]) -> float | None:
     """The share of whole pairs with both halves right; a pair of which one is missing is passed over."""
     pairs = _pair_up([item for item in judged if item.is_evaluated]).values()
     return _mean([float(all(map(_is_right_by_word, pair))) for pair in pairs if len(pair) > 1])
 
 
-def _score_pairs_to_the_letter(judged: Sequence[Judged]) -> float | None:
+def _score_pairs_to_the_letter(judged: Sequence[ScoredRow]) -> float | None:
     """As `eval_tf_batch_pair_3acc.py` counts: the reply is the letter and nothing else; half a pair is a wrong one."""
     hits = []
     for pair in _pair_up([item for item in judged if item.is_evaluated]).values():
@@ -78,7 +78,7 @@ def _score_pairs_to_the_letter(judged: Sequence[Judged]) -> float | None:
     return _mean(hits)
 
 
-def _make_pairs(score_like_benchmark: Callable[[Sequence[Judged]], float | None]) -> Metric:
+def _make_pairs(score_like_benchmark: Callable[[Sequence[ScoredRow]], float | None]) -> Metric:
     return Metric(
         "pairs of a true and a false statement with both answered right",
         has_options,
@@ -156,7 +156,7 @@ def read_count_like_benchmark(reply: str) -> int | None:
     return numbers[0] if len(numbers) == 1 else None
 
 
-def _score_counts_like_benchmark(judged: Sequence[Judged]) -> float | None:
+def _score_counts_like_benchmark(judged: Sequence[ScoredRow]) -> float | None:
     """The mean over valid counts only: those that cannot be read, or are out of range, leave the denominator."""
     earned = []
     for item in judged:
@@ -182,7 +182,7 @@ COUNTING = Metric(
 _LETTER_IN_BRACKETS = re.compile(r"\([A-Z]\)")
 
 
-def _is_right_by_bracket(item: Judged) -> bool:
+def _is_right_by_bracket(item: ScoredRow) -> bool:
     """As `eval_acc_batch_classify_mcq.py` reads it: what stands before the first `)` is what does in the answer.
 
     The answer's letter is the one that it has among the options as they stand, its bracket that of the release.
@@ -243,7 +243,7 @@ def _earn_for_verdict(question: Question, answer: Answer) -> float | None:
     return None if score is None or score > _best_score(question) else score / _best_score(question)
 
 
-def _combine_descriptions(judged: Sequence[Judged]) -> Iterator[Unit]:
+def _combine_descriptions(judged: Sequence[ScoredRow]) -> Iterator[Unit]:
     """A unit for each description; those of AB and of ABA videos are averaged for themselves first."""
     for item in judged:
         yield Unit((item,), item.points, stratum="ABA" if _returns(item.question) else "AB")

@@ -109,7 +109,7 @@ def _tell_how_to_score(facts: CardFacts) -> Iterator[str]:
     yield "## How to score"
     yield ""
     yield "```python"
-    yield "verdict = iv.judge_reply(record, reply)  # .answer_index, .correct; a reply that names no option is wrong"
+    yield "verdict = iv.score_reply(record, reply)  # .answer_index, .correct; a reply that names no option is wrong"
     yield "```"
     yield ""
     yield (

@@ -24,7 +24,7 @@ from ivbench_data import __version__
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
-from ivbench_data.evaluate.reply_scores import judge_choice, judge_reply
+from ivbench_data.evaluate.reply_scores import score_choice, score_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.publish.hidden.hidden_answers import AnswersFile
@@ -151,7 +151,7 @@ def _judge(submission: Submission, questions: Iterable[Question]) -> Iterable[Ev
             yield EvaluationResult(question_id=question.question_id, status="failed", error=LEFT_OUT)
             continue
         reply = said if isinstance(said, str) else None
-        judgement = judge_choice(question, said, "none") if isinstance(said, int) else judge_reply(question, said)
+        judgement = score_choice(question, said, "none") if isinstance(said, int) else score_reply(question, said)
         yield EvaluationResult(
             question_id=question.question_id,
             reply=reply,

@@ -1,7 +1,7 @@
 """What an attack on hidden answers is given, and what it gives back.
 
-An attack is a callable: it takes a `Case` and yields `Try`s, each a way of guessing, with a guess for every question
-that it dares to guess. Each guess has its own chance of being right where nothing leaks, so that hits can be compared
+An attack is a callable: it takes an `AttackInput` and yields `Guess`es, each one way of guessing, over all questions
+that it covers. Each guess has its own chance of being right where nothing leaks, so that hits can be compared
 with what they would be then, exactly, whatever the numbers of options.
 """
 
@@ -15,13 +15,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ivbench_data.publish.selfcheck.published_evidence import Exhibits
+from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
 
 
 @dataclass(frozen=True)
-class Try:
+class Guess:
     """One way of guessing, and how it went."""
 
     name: str
@@ -38,12 +38,12 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Case:
+class AttackInput:
     """The hidden questions with their answers, in the order of the published rows, and all that was published."""
 
     questions: tuple[Question, ...]
     """The questions, with their answers and the published order of options."""
-    found: Exhibits
+    found: PublishedEvidence
     """What the folder holds."""
 
     @cached_property
@@ -85,15 +85,15 @@ class Case:
         copies = [len(question.correct_indices) / max(1, len(set(question.options))) for question in self.questions]
         return np.minimum(1.0, np.asarray(copies, dtype=np.float64))
 
-    def try_slots(self, name: str, slots: Mapping[int, int]) -> Try:
+    def try_slots(self, name: str, slots: Mapping[int, int]) -> Guess:
         """The try that guesses a position for each of some questions, not by what the option there says.
 
         Positions beyond a question's options are no guess.
         """
         meant = [(at, slot) for at, slot in slots.items() if 0 <= slot < len(self.questions[at].options)]
         numbers, chosen = [at for at, _ in meant], [slot for _, slot in meant]
-        return Try(name, int(self._right[numbers, chosen].sum()), tuple(self._chances[numbers].tolist()))
+        return Guess(name, int(self._right[numbers, chosen].sum()), tuple(self._chances[numbers].tolist()))
 
 
-Attack = Callable[[Case], Iterator[Try]]
+Attack = Callable[[AttackInput], Iterator[Guess]]
 """`attack(case)` yields its tries; how many there are must not depend on which answers are right."""

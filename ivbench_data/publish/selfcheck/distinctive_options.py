@@ -18,7 +18,7 @@ def fold_text(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def find_special_slots(questions: Sequence[Question]) -> frozenset[Slot]:
+def find_distinctive_slots(questions: Sequence[Question]) -> frozenset[Slot]:
     """The options whose words stand in no other option and in no question."""
     shown = Counter(fold_text(option) for question in questions for option in set(question.options))
     once = [text for text, count in shown.items() if count == 1 and len(text.encode()) >= MIN_BYTES]

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from ivbench_data.publish.publication_record import digest_question, digest_what_is_scored
-from ivbench_data.publish.selfcheck.attack_input import Case, Try
+from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
 
@@ -35,7 +35,7 @@ _FORMS: Final = (
 )  # fmt: skip
 
 
-def guess_by_digests(case: Case) -> Iterator[Try]:
+def guess_by_digests(case: AttackInput) -> Iterator[Guess]:
     """The option of which a digest is published: by itself, with its question, or as the answer in a whole record."""
     published = _collect_unexplained(case)
     slots: dict[int, int] = {}
@@ -51,14 +51,14 @@ def guess_by_digests(case: Case) -> Iterator[Try]:
             rivals = [option for option in dict.fromkeys(options) if option != question.answer]
             if not rivals or not all(is_told(option) for option in rivals):
                 slots[number] = options.index(str(question.answer))
-    yield Try(
+    yield Guess(
         "digests of options, or of records with each option as the answer",
         len(slots),
         tuple(1 / max(2, len(set(case.questions[number].options))) for number in slots),
     )
 
 
-def _collect_unexplained(case: Case) -> Mapping[int, Counter[str]]:
+def _collect_unexplained(case: AttackInput) -> Mapping[int, Counter[str]]:
     """What may be a digest, but for those of what is scored of the public questions.
 
     Questions without options can be alike in all that is scored, such as two counts with the same answer; the digest of

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from ivbench_data.publish.selfcheck.attack_input import Case, Try
+from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
 
@@ -39,7 +39,7 @@ MIN_ORDERED: Final = 5
 # --- positions ----------------------------------------------------------------------------------------------------
 
 
-def guess_by_position(case: Case) -> Iterator[Try]:
+def guess_by_position(case: AttackInput) -> Iterator[Guess]:
     """Always the same position; the one that half the answers favour; one that follows row numbers or earlier rows."""
     sizes = {number: len(case.questions[number].options) for number in case.chosen}
     most = max(sizes.values(), default=0)
@@ -79,7 +79,7 @@ def _read_number(question_id: str) -> int:
 # --- public orders, turned round ----------------------------------------------------------------------------------
 
 
-def guess_by_hash_order(case: Case) -> Iterator[Try]:
+def guess_by_hash_order(case: AttackInput) -> Iterator[Guess]:
     """The option that is first, second, … in the order of a public digest of id and option."""
     most = max((len(case.questions[number].options) for number in case.chosen), default=0)
     for algorithm in ("sha256", "sha1", "md5", "blake2b", "crc32"):
@@ -112,7 +112,7 @@ ORDERS: Final[Mapping[str, Callable[[Question, str], object]]] = {
 """Orders that wrong options may have been left in."""
 
 
-def guess_by_broken_order(case: Case) -> Iterator[Try]:
+def guess_by_broken_order(case: AttackInput) -> Iterator[Guess]:
     """The one option that stands where it does not belong in an order, and the first of those that an order ties."""
     for name, key in ORDERS.items():
         slots = {}
@@ -128,7 +128,7 @@ def guess_by_broken_order(case: Case) -> Iterator[Try]:
             tied = [alike for number in case.chosen if len(alike := _find_alike(case.questions[number], fold)) > 1]
             hits = sum(alike[-1 if last else 0] for alike in tied)
             chances = tuple(1 / len(alike) for alike in tied)
-            yield Try(f"a stable sort: the {place} of the options that are alike {name}", hits, chances)
+            yield Guess(f"a stable sort: the {place} of the options that are alike {name}", hits, chances)
 
 
 def _find_odd_one(keys: Sequence[object]) -> int | None:
@@ -162,7 +162,7 @@ def _fold_to_letters(text: str) -> str:
 # --- seeds --------------------------------------------------------------------------------------------------------
 
 
-def guess_by_seed(case: Case) -> Iterator[Try]:
+def guess_by_seed(case: AttackInput) -> Iterator[Guess]:
     """Where a shuffle by a seed that people use would put the answer, had it come first or last, or been put in."""
     numbers = case.chosen[:MAX_SEEDED]
     named = sorted(case.chosen, key=lambda number: _natural_key(case.questions[number].question_id))[:MAX_SEEDED]
@@ -277,7 +277,7 @@ def _place(shuffler: _Shuffler, size: int) -> _Places:
     return order.index(0), order.index(size - 1)
 
 
-def _try_places(case: Case, name: str, placed: Mapping[int, _Places]) -> Iterator[Try]:
+def _try_places(case: AttackInput, name: str, placed: Mapping[int, _Places]) -> Iterator[Guess]:
     for which, told in enumerate(("first", "last")):
         slots = {number: places[which] for number, places in placed.items()}
         yield case.try_slots(f"the seed of a shuffle of options with the answer {told}: {name}", slots)
@@ -293,7 +293,7 @@ def _natural_key(text: str) -> list[tuple[int, str]]:
 MODULI: Final = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16)
 
 
-def guess_by_model(case: Case) -> Iterator[Try]:
+def guess_by_model(case: AttackInput) -> Iterator[Guess]:
     """What a model learns from one half of the videos about positions and rows, asked about the other.
 
     Each option has a handful of traits (its position; its position beside the row's number, the number within the
@@ -320,7 +320,7 @@ def guess_by_model(case: Case) -> Iterator[Try]:
         yield case.try_slots(f"positions and rows, as a model learns them from the {name} half of the videos", slots)
 
 
-def _list_traits(case: Case) -> dict[int, list[list[object]]]:
+def _list_traits(case: AttackInput) -> dict[int, list[list[object]]]:
     """For each question, and each of its options, what it shows of position and row."""
     seen: Counter[str] = Counter()
     traits: dict[int, list[list[object]]] = {}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ivbench_data.errors import UsageError
-from ivbench_data.publish.selfcheck.distinctive_options import Slot, find_special_slots
+from ivbench_data.publish.selfcheck.distinctive_options import Slot, find_distinctive_slots
 from ivbench_data.publish.selfcheck.image_metadata import read_picture_texts
 from ivbench_data.publish.selfcheck.parquet_footers import read_beside_rows
 from ivbench_data.publish.selfcheck.text_finder import TextFinder
@@ -41,7 +41,7 @@ _PACKED: Final = {
 
 
 @dataclass(frozen=True)
-class Exhibits:
+class PublishedEvidence:
     """What was found."""
 
     special: frozenset[Slot]
@@ -66,7 +66,7 @@ class Exhibits:
     """Files that cannot be looked into."""
 
 
-def gather_exhibits(folder: Path, questions: Sequence[Question]) -> Exhibits:
+def gather_evidence(folder: Path, questions: Sequence[Question]) -> PublishedEvidence:
     """Read all files of the folder; `questions` are those whose answers are hidden.
 
     Raises:
@@ -76,10 +76,10 @@ def gather_exhibits(folder: Path, questions: Sequence[Question]) -> Exhibits:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
-    special = find_special_slots(questions)
+    special = find_distinctive_slots(questions)
     options = {question.question_id: question.options for question in questions}
     finder: TextFinder[Slot] = TextFinder(((name, at), options[name][at]) for name, at in sorted(special))
-    gatherer = _Gatherer(Exhibits(special), _find_owners(questions), finder)
+    gatherer = _Gatherer(PublishedEvidence(special), _find_owners(questions), finder)
     for path in _list_files(folder):
         gatherer.read(path, path.relative_to(folder).as_posix())
     return gatherer.found
@@ -127,7 +127,7 @@ def _find_owners(questions: Sequence[Question]) -> dict[str, tuple[str, ...]]:
 
 
 class _Gatherer:
-    def __init__(self, found: Exhibits, owners: dict[str, tuple[str, ...]], finder: TextFinder[Slot]) -> None:
+    def __init__(self, found: PublishedEvidence, owners: dict[str, tuple[str, ...]], finder: TextFinder[Slot]) -> None:
         self.found = found
         self._owners = owners
         self._ids = {ids[0] for name, ids in owners.items() if ids == (name,)}

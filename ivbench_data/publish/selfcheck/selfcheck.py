@@ -24,9 +24,9 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS, AnswersFile
-from ivbench_data.publish.selfcheck.attack_input import Attack, Case, Try
+from ivbench_data.publish.selfcheck.attack_input import Attack, AttackInput, Guess
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
-from ivbench_data.publish.selfcheck.published_evidence import Exhibits, gather_exhibits, is_empty
+from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence, gather_evidence, is_empty
 from ivbench_data.schema import NonEmpty, Question, Record
 from ivbench_data.statistics import Probability, adjust_holm
 
@@ -120,8 +120,8 @@ def check_published(
     if not answers:
         raise UsageError("no answers file is given: there is nothing to look for")
     questions = tuple(question for file in answers for question in file.questions)
-    found = gather_exhibits(folder, questions)
-    case = Case(_put_in_order(questions, found, folder), found)
+    found = gather_evidence(folder, questions)
+    case = AttackInput(_put_in_order(questions, found, folder), found)
     results = []
     for name, attack in attacks.items():
         if on_attack is not None:
@@ -175,7 +175,7 @@ def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
     return weights
 
 
-def _carry_out(name: str, attack: Attack, case: Case) -> AttackResult:
+def _carry_out(name: str, attack: Attack, case: AttackInput) -> AttackResult:
     best, best_p, tries = None, 1.0, 0
     for one in attack(case):
         tries += 1
@@ -183,7 +183,7 @@ def _carry_out(name: str, attack: Attack, case: Case) -> AttackResult:
         p = compute_chance(one.hits, one.chances) if one.hits > one.expected else 1.0
         if best is None or p < best_p:
             best, best_p = one, p
-    best = best or Try("", 0, ())
+    best = best or Guess("", 0, ())
     return AttackResult(
         attack=name,
         tries=tries,
@@ -198,7 +198,7 @@ def _carry_out(name: str, attack: Attack, case: Case) -> AttackResult:
     )
 
 
-def _put_in_order(questions: Sequence[Question], found: Exhibits, folder: Path) -> tuple[Question, ...]:
+def _put_in_order(questions: Sequence[Question], found: PublishedEvidence, folder: Path) -> tuple[Question, ...]:
     """The questions in the order of their rows, which show their options in the order that the answers file has.
 
     Raises:
@@ -215,7 +215,7 @@ def _put_in_order(questions: Sequence[Question], found: Exhibits, folder: Path) 
     return tuple(by_id[question_id] for question_id in dict.fromkeys(question_id for question_id, _ in found.rows))
 
 
-def _find_leaks(case: Case, answers: Sequence[AnswersFile]) -> Iterator[str]:
+def _find_leaks(case: AttackInput, answers: Sequence[AnswersFile]) -> Iterator[str]:
     """What needs no guessing."""
     filled: Counter[str] = Counter()
     first: dict[str, str] = {}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS
-from ivbench_data.publish.selfcheck.attack_input import Case, Try
+from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
 from ivbench_data.publish.selfcheck.distinctive_options import Slot, fold_text
 from ivbench_data.publish.selfcheck.published_evidence import flatten
 from ivbench_data.questions.clusters import cluster_of
@@ -33,7 +33,7 @@ MIN_LOOSE_CHARACTERS: Final = 4
 # --- what is tied to a question -----------------------------------------------------------------------------------
 
 
-def guess_by_words(case: Case) -> Iterator[Try]:
+def guess_by_words(case: AttackInput) -> Iterator[Guess]:
     """The option that is named beside the question: in a column, a line, a video's row, a picture's metadata."""
     readers = {number: _OptionReader(case.questions[number].options) for number in case.chosen}
     answers = {number: [fold_text(str(question.answer))] for number, question in enumerate(case.questions)
@@ -42,12 +42,12 @@ def guess_by_words(case: Case) -> Iterator[Try]:
     for place, texts in case.found.tied.items():
         material = {case.number_of[question_id]: text for question_id, text in texts.items()}
 
-        yield _try_options_named(case, f"{place}: the option that is named there", readers, material)
-        yield _try_presence(case, f"{place}: the answer's words, where there are no options", answers, material)
-        yield _try_presence(case, f"{place}: words that were kept back", kept_back, material)
+        yield _guess_named(case, f"{place}: the option that is named there", readers, material)
+        yield _guess_present(case, f"{place}: the answer's words, where there are no options", answers, material)
+        yield _guess_present(case, f"{place}: words that were kept back", kept_back, material)
 
 
-def guess_by_codes(case: Case) -> Iterator[Try]:
+def guess_by_codes(case: AttackInput) -> Iterator[Guess]:
     """The option whose number or letter stands beside the question, or whose code can be learnt from other videos."""
     for place, texts in case.found.tied.items():
         values = {case.number_of[question_id]: text.strip() for question_id, text in texts.items()}
@@ -73,7 +73,7 @@ def guess_by_codes(case: Case) -> Iterator[Try]:
             yield case.try_slots(f"{place}: a code, learnt from the {name} half of the videos", slots)
 
 
-def guess_by_bytes(case: Case) -> Iterator[Try]:
+def guess_by_bytes(case: AttackInput) -> Iterator[Guess]:
     """The option whose text stands in the bytes of the question's picture, video or frames, however it is written."""
     for place, finds in case.found.tied_finds.items():
         slots = {}
@@ -83,7 +83,7 @@ def guess_by_bytes(case: Case) -> Iterator[Try]:
         yield case.try_slots(place, {number: slot for number, slot in slots.items() if slot is not None})
 
 
-def guess_by_loose_words(case: Case) -> Iterator[Try]:
+def guess_by_loose_words(case: AttackInput) -> Iterator[Guess]:
     """The option that is named somewhere in a file, or more often than its rivals: a list of answers, say.
 
     Only options count that no other question shares and that no question's words hold: others stand there for reasons
@@ -118,7 +118,7 @@ def _stands_at(text: str, prepared: str, start: int) -> bool:
     return at >= 0 and not prepared[at + len(text) : at + len(text) + 1].isalnum()
 
 
-def _try_most_named(case: Case, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]) -> Try:
+def _try_most_named(case: AttackInput, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]) -> Guess:
     of_question: dict[str, dict[int, int]] = defaultdict(dict)
     for (question_id, at), count in counted.items():
         if (question_id, at) in special:
@@ -134,7 +134,9 @@ def _pick(counts: Mapping[int, int]) -> int | None:
     return first[0] if most and len(first) == 1 else None
 
 
-def _try_options_named(case: Case, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]) -> Try:
+def _guess_named(
+    case: AttackInput, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]
+) -> Guess:
     """The try of taking the option that a question's material names; the chance is that of one that others' names."""
     hits, chances, numbers = 0, [], sorted(material)
     for number in sorted(material.keys() & readers.keys()):
@@ -146,10 +148,12 @@ def _try_options_named(case: Case, name: str, readers: Mapping[int, _OptionReade
         by_habit = sum(text == question.answer for text in there) / len(there) if there else 0.0
         hits += said == question.answer
         chances.append(max(by_habit, question.options.count(said) / len(question.options)))
-    return Try(name, hits, tuple(chances))
+    return Guess(name, hits, tuple(chances))
 
 
-def _try_presence(case: Case, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]) -> Try:
+def _guess_present(
+    case: AttackInput, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]
+) -> Guess:
     """The try of finding one of some texts in a question's material, its chance that of finding it in others'."""
     hits, chances, numbers = 0, [], sorted(material)
     prepared = {number: f" {fold_text(text)} " for number, text in material.items()}
@@ -161,10 +165,10 @@ def _try_presence(case: Case, name: str, sought: Mapping[int, Sequence[str]], ma
         there = sum(pattern.search(prepared[other]) is not None for other in others)
         hits += pattern.search(prepared[number]) is not None
         chances.append((1 + there) / (1 + len(others)))
-    return Try(name, hits, tuple(chances))
+    return Guess(name, hits, tuple(chances))
 
 
-def _draw_others(case: Case, number: int, numbers: Sequence[int]) -> list[int]:
+def _draw_others(case: AttackInput, number: int, numbers: Sequence[int]) -> list[int]:
     """Some of the questions, on other videos than one of them."""
     drawn = random.Random(number).sample(numbers, min(CONTROLS, len(numbers)))
     return [other for other in drawn if cluster_of(case.questions[other]) != cluster_of(case.questions[number])]
@@ -209,7 +213,7 @@ def _list_kept_back(question: Question) -> Iterator[str]:
 # --- public twins -------------------------------------------------------------------------------------------------
 
 
-def guess_by_twins(case: Case) -> Iterator[Try]:
+def guess_by_twins(case: AttackInput) -> Iterator[Guess]:
     """The answer of a published question that shows the same picture, or is the same in words and on the same video."""
     digests = case.found.image_digests
 

@@ -56,7 +56,7 @@ class GatheredImages:
         found = (self.files.get(image_id) for image_id in question.image_ids)
         return [None if file is None else file.sha256 for file in found]
 
-    def tell_faults(self, dataset_name: str) -> str:
+    def describe_faults(self, dataset_name: str) -> str:
         """What is wrong with images that cannot be published, and what to do about it."""
         total = len(self.files) + len(self.faults)
         absent = [image_id for image_id, fault in self.faults.items() if fault == _NOT_HERE]

@@ -109,7 +109,7 @@ class CoverageSummary(Record):
     excluded: dict[str, NonNegativeInt]
     """Questions that could not be judged, by reason."""
     time_sources: dict[str, NonNegativeInt]
-    """Judged questions by where their frames' times come from."""
+    """ScoredRow questions by where their frames' times come from."""
 
 
 class AnswerCoverage(Record):
