@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ivbench_data import statistics as stat
 from ivbench_data.errors import UsageError
+from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
 
 hits_in_clusters = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60)
@@ -200,10 +201,10 @@ def test_clustered_p_value_by_hand() -> None:
 
 def test_questions_cluster_by_video_else_group_else_image() -> None:
     base = {"question_id": "q", "question": "?", "question_type": "open", "answer": "x", "task": "t", "source": "s"}
-    assert stat.cluster_of(Question(**base, video_id="v", group_id="g")) == "video v"
-    assert stat.cluster_of(Question(**base, image_ids=("i",), group_id="g")) == "group g"
-    assert stat.cluster_of(Question(**base, image_ids=("i", "j"))) == "image i"
-    assert stat.cluster_of(Question(**base)) == "question q"
+    assert cluster_of(Question(**base, video_id="v", group_id="g")) == "video v"
+    assert cluster_of(Question(**base, image_ids=("i",), group_id="g")) == "group g"
+    assert cluster_of(Question(**base, image_ids=("i", "j"))) == "image i"
+    assert cluster_of(Question(**base)) == "question q"
 
 
 def test_holm_by_hand() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-import ivbench_data.workspace as workspace_module
+import ivbench_data.atomic_files as atomic_files_module
 from ivbench_data.atomic_files import (
     TEMPORARY_MAX_AGE_SECONDS,
     digest_file,
@@ -394,7 +394,7 @@ def test_folders_that_vanish_while_we_look_stop_no_sweep(tmp_path: Path) -> None
 
 
 def test_a_process_id_beyond_any_system_s_is_left_alone(tmp_path: Path) -> None:
-    machine = workspace_module._machine()  # the name of a temporary of this very machine
+    machine = atomic_files_module._machine()  # the name of a temporary of this very machine
     left = tmp_path / f".tmp-{machine}-{'9' * 30}-{'a' * 12}"
     left.touch()
     assert sweep_temporaries(tmp_path) == 0

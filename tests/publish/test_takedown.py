@@ -380,8 +380,8 @@ def test_bad_calls_are_usage_errors(
 KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
-from ivbench_data import workspace
-from ivbench_data import takedown as withdrawal
+from ivbench_data import atomic_files
+from ivbench_data import takedown
 from ivbench_data.workspace import Workspace
 
 steps = int(sys.argv[2])
@@ -391,7 +391,7 @@ def count():
     if steps < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-for module, name in ((workspace, "_sync"),):  # called after every rename and every deletion
+for module, name in ((atomic_files, "_sync"),):  # called after every rename and every deletion
     def counted(path, inner=getattr(module, name)):
         inner(path)
         count()
@@ -406,7 +406,7 @@ def counted_unlink(self, missing_ok=False):
     count()
     return unlink(self, missing_ok)
 Path.unlink = counted_unlink
-withdrawal.withdraw_video(Workspace(Path(sys.argv[1]), "made"), "gone", "the owner's request")
+takedown.withdraw_video(Workspace(Path(sys.argv[1]), "made"), "gone", "the owner's request")
 """
 
 

@@ -261,7 +261,7 @@ def leave_half_a_file(path: Path) -> Path:
     """The temporary that a writer leaves behind when it dies while it writes `path`."""
     program = (
         "import os, sys, pathlib\n"
-        "from ivbench_data.workspace import write_atomically\n"
+        "from ivbench_data.atomic_files import write_atomically\n"
         "with write_atomically(pathlib.Path(sys.argv[1])) as file:\n"
         "    file.write(b'half a video')\n"
         "    file.flush()\n"
