@@ -1,4 +1,4 @@
-"""The one place that opens a query image: by the same limits, whether it is fetched, validated or shown to a model."""
+"""Open query images, with the same limits for fetching, validation and evaluation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_IMAGE_BYTES: Final = 64 * 2**20
-"""An image's file may have this many bytes."""
+"""Size limit of an image's file."""
 
 MAX_IMAGE_PIXELS: Final = 50_000_000
-"""A larger image is refused before it is decoded: it may be a few kilobytes that fill all memory."""
+"""A larger image is refused before decoding: a few kilobytes may fill all memory."""
 
 IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
-"""What a query image may be; formats that run programs (EPS) or hold pages are not among them."""
+"""Accepted formats; those that run programs (EPS) or hold pages are not among them."""
 
 IMAGE_ERRORS: Final = (OSError, SyntaxError, ValueError, KeyError, IndexError, struct.error, zlib.error, OverflowError)
 """What Pillow raises on damaged files of all sorts, when they are opened and when they are decoded."""
@@ -38,7 +38,7 @@ def open_image(source: Path | bytes) -> Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ImageProblemError: it is no image of a kind that is expected, or it has too many bytes or pixels.
+        ImageProblemError: it is no image of an accepted format, or over a limit.
     """
     from PIL import Image
 
@@ -61,9 +61,9 @@ def open_image(source: Path | bytes) -> Image:
 
 
 def find_image_fault(path: Path, decode: bool = False) -> str | None:
-    """What is wrong with an image's file, or None when its header and structure can be read.
+    """Fault of an image's file, or None when its header and structure are sound.
 
-    With `decode`, its pixels are as well: a JPEG that breaks off has a sound header.
+    With `decode`, its pixels are checked too: a truncated JPEG has a sound header.
     """
     try:
         with open_image(path) as image:

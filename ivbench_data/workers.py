@@ -1,7 +1,7 @@
-"""Work in child processes that may die, hang or be killed without taking the run with them.
+"""Run tasks in child processes that may die, hang or be killed without ending the run.
 
-One task a time in each of a few children; each child is a fresh interpreter that is told by pipe which function to
-call. A child that dies or outlives its deadline costs that one task and is replaced. A pool from the standard library
+One task at a time in each of a few children; each child is a fresh interpreter that reads by pipe which function to
+call. A child that dies or exceeds its deadline fails that one task and is replaced. A pool from the standard library
 would be broken by a dying worker, and would import the caller's main module in each child.
 """
 
@@ -28,13 +28,13 @@ ResultT = TypeVar("ResultT")
 
 _POLL_SECONDS = 0.2
 _START_SECONDS = 120.0
-"""Time that a child may take to start and to import its work; it does not count as the task's."""
+"""Time that a child may take to start and to import its function; it is not part of the task's time."""
 _GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """What became of one task: its result, or why there is none."""
+    """Outcome of one task: its result, or why it failed."""
 
     task: TaskT
     result: ResultT | None = None
@@ -51,13 +51,13 @@ def available_cores() -> int:
 def run_in_workers(
     function: Callable[[TaskT], ResultT], tasks: Iterable[TaskT], workers: int, timeout_seconds: float
 ) -> Iterator[Outcome[TaskT, ResultT]]:
-    """The outcomes of `function` on each task, as they are finished, from `workers` child processes.
+    """Outcomes of `function` on each task, as they finish, from `workers` child processes.
 
     `function` must be importable by name; tasks and results must pickle. Leaving the generator early, by an exception
     or by closing it, ends the children.
 
     Raises:
-        EnvironmentProblemError: raised in a child: the disk is full, say; the run makes no sense any more.
+        EnvironmentProblemError: raised in a child, for example for a full disk; it ends the run.
     """
     pending = iter(tasks)
     lock = threading.Lock()
@@ -140,7 +140,7 @@ class _Child(Generic[TaskT, ResultT]):
                     return Outcome(task, failure=f"gave up after {timeout_seconds:g} s")
             is_done, reply = self._replies.recv()
         except (EOFError, OSError):
-            return Outcome(task, failure=f"its worker {self._last_words()}")
+            return Outcome(task, failure=f"its worker {self._describe_exit()}")
         if is_done:
             return Outcome(task, result=reply)
         if isinstance(reply, EnvironmentProblemError):
@@ -148,7 +148,7 @@ class _Child(Generic[TaskT, ResultT]):
         return Outcome(task, failure=reply)
 
     def _replies_ready(self) -> bool:
-        """Whether the child has said, once, that it has imported its work."""
+        """Whether the child has reported that it has imported its function."""
         if not self._is_ready:
             if not self._replies.poll(_START_SECONDS):
                 self._process.kill()
@@ -158,7 +158,7 @@ class _Child(Generic[TaskT, ResultT]):
         return True
 
     def end(self) -> None:
-        """End the child: it goes when its pipe closes, or, stopped, once it has removed what it was writing."""
+        """End the child: it exits when its pipe closes, or, once terminated, after removing what it was writing."""
         self._requests.close()
         try:
             self._process.wait(_GRACE_SECONDS)
@@ -167,15 +167,15 @@ class _Child(Generic[TaskT, ResultT]):
             self._process.wait()
         self._replies.close()
 
-    def _last_words(self) -> str:
+    def _describe_exit(self) -> str:
         code = self._process.wait()
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _leave_with_parent(requests: Connection) -> None:
-    """End this process soon after its parent: nobody is left to give up a task that hangs."""
+    """End this process soon after its parent, even if a task hangs."""
     closing = select.poll()
-    closing.register(requests.fileno(), 0)  # nothing but its closing, which is always told
+    closing.register(requests.fileno(), 0)  # only its closing, which is always reported
     closing.poll()
     time.sleep(_GRACE_SECONDS)  # an idle child has gone by now, and one that is about to finish has finished
     os.kill(os.getpid(), signal.SIGTERM)
@@ -200,7 +200,7 @@ def _serve_tasks(requests: Connection, replies: Connection) -> None:
             reply = True, function(task)
         except EnvironmentProblemError as error:
             reply = False, error
-        except Exception as error:  # noqa: BLE001  (told to the parent, which names the task and goes on)
+        except Exception as error:  # noqa: BLE001  (reported to the parent, which names the task and goes on)
             reply = False, f"{type(error).__name__}: {error}"  # as words: not every error can be pickled
         try:
             replies.send(reply)

@@ -54,7 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers": (),
     "sources": (),
     "video": (
-        "mp4_boxes", "mp4_sample_tables", "opening", "bitstream", "decode", "whole_decode", "fingerprint",
+        "mp4_boxes", "mp4_sample_tables", "opening", "rotation", "bitstream", "decode", "whole_decode", "fingerprint",
         "content_match", "verify",
     ),
     "frames": ("grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),

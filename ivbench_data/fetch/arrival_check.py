@@ -42,7 +42,7 @@ def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
     if fingerprint is None:
         return None
     comparison = compare_content(path, fingerprint)
-    return None if comparison.verdict == "same" else f"content mismatch: {comparison.verdict}: {comparison.reason}"
+    return None if comparison.result == "same" else f"content mismatch: {comparison.result}: {comparison.reason}"
 
 
 def choose_suffix(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Frames of videos at fixed frame x resolution grids: which, how many, cached, and read back."""
+"""Frames of videos at fixed frame × resolution grids: sampled, cached, and read back."""

@@ -1,7 +1,7 @@
-"""Frame caches: every video decoded once for all grids, by many workers, resumable.
+"""Build frame caches: each video is decoded once for all grids, by many workers, resumable.
 
-`cache/{grid}/{video_id}.safetensors`, one file a video and grid (see `framefile`; `reader` reads them). A file that is
-there, and was made from a video of the same size, is not made again.
+`cache/{grid}/{video_id}.safetensors`, one file a video and grid (see `frame_file`; `reader` reads them). A file that
+exists, and was built from a video of the same size, is not built again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -26,16 +26,19 @@ from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root, list_folder
 
+if TYPE_CHECKING:
+    from ivbench_data.video.decode import FrameRequest, VideoScan
+
 
 class CacheOptions(Record):
-    """How to build caches; what to build is said by the grids."""
+    """How to build caches; the grids are a separate argument."""
 
     workers: NonNegativeInt | None = None
     """Worker processes, one decoder thread each; None for as many as the cores this process may use, 0 for none."""
     timeout_seconds: PositiveFloat = 3600.0
     """Time that one video may take, for all its grids together; then its worker is killed and the video has failed."""
     shard: tuple[PositiveInt, PositiveInt] = (1, 1)
-    """Which part of how many, from 1: part I takes every N-th video, so that N jobs share the work without talk."""
+    """Which part of how many, from 1: part I takes every N-th video, so that N jobs can share the work."""
 
     def takes(self, position: int) -> bool:
         """Whether the video at that position in the dataset is in this shard."""
@@ -58,7 +61,7 @@ class CacheTask:
     video_id: str
     grids: tuple[FrameGrid, ...]
     moments: tuple[float, ...] = ()
-    """When its questions' core frames are shown, for grids that take these."""
+    """Times of its questions' core frames, in seconds after the first frame; for grids that sample them."""
 
 
 def cache_frames(
@@ -67,10 +70,10 @@ def cache_frames(
     grids: Sequence[FrameGrid] = DEFAULT_GRIDS,
     options: CacheOptions = DEFAULT_OPTIONS,
 ) -> Iterator[CacheResult]:
-    """Build the grids' files of every video that is there; a row for each video and grid, as they are finished.
+    """Build the grids' files of every video on disk; yields a row for each video and grid, as they finish.
 
     Raises:
-        UsageError: no grid is given, or the shard is not one of its parts.
+        UsageError: no grid is given, or there is no such shard.
         StorageError: the root cannot be written.
     """
     if not grids:
@@ -98,9 +101,9 @@ def cache_frames(
 
 
 def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
-    """The rows of what needs no work (no video, or the file is there already), and the task that remains."""
+    """Rows of what needs no work (no video, or the cache file exists), and the remaining task."""
     source = task.workspace.find_video(task.video_id)
-    state = None if source is None else _look_at(source)
+    state = None if source is None else _stat_file(source)
     if state is None:
         reason = f"there is no video file in {task.workspace.videos}"
         return [_row(task, grid, "missing", reason=reason) for grid in task.grids], None
@@ -117,7 +120,7 @@ def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
 
 
 class _FileState(NamedTuple):
-    """What changes when a file is replaced, or written to."""
+    """Properties that change when a file is replaced, or written to."""
 
     size_bytes: int
     modified_ns: int
@@ -125,7 +128,7 @@ class _FileState(NamedTuple):
     inode: int
 
 
-def _look_at(path: Path) -> _FileState | None:
+def _stat_file(path: Path) -> _FileState | None:
     """The file's state; None when it has been removed."""
     try:
         status = path.stat()
@@ -135,7 +138,7 @@ def _look_at(path: Path) -> _FileState | None:
 
 
 def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
-    """The frames that are there already; None when they are not, or are damaged at first sight, or not these."""
+    """The existing cache file; None when there is none, its structure is damaged, or it holds other frames."""
     try:
         clip = read_frame_file(task.workspace.cache_path(grid, task.video_id))
     except CacheError:
@@ -145,7 +148,7 @@ def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> 
 
 
 def shows_moments(clip: Clip, grid: FrameGrid, moments: Sequence[float]) -> bool:
-    """Whether the clip was made for these core frames; any clip of a grid that does not take them was."""
+    """Whether the clip holds these core frames; True for grids that do not sample core frames."""
     return grid.sampler != "core_frames" or clip.metadata.get("moments_digest") == digest_moments(moments)
 
 
@@ -158,11 +161,11 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
     source = task.workspace.find_video(task.video_id)
     if source is None:
         return find_work(task)[0]
-    started, state = time.monotonic(), _look_at(source)
+    started, state = time.monotonic(), _stat_file(source)
     try:
         rows = _build(task, source, state)
     except VideoError as error:
-        reason = str(error) if _look_at(source) == state else _tell_changed(source)
+        reason = str(error) if _stat_file(source) == state else _describe_change(source)
         rows = [_row(task, grid, "failed", reason=reason) for grid in task.grids]
     used = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": _peak_memory_bytes()}
     return [row.model_copy(update=used) for row in rows]
@@ -171,12 +174,12 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
 def check_caches(
     dataset: Dataset, root: Path | str | None = None, grids: Sequence[FrameGrid] | None = None
 ) -> Iterator[tuple[Path, str | None]]:
-    """Every cache file of the dataset, and what is wrong with it (None: every byte is as it was written).
+    """Every cache file of the dataset, and its fault (None: every byte is as written).
 
     With `grids`, only theirs; else those of every folder in `cache/`.
 
     Raises:
-        EnvironmentProblemError: a folder is not ours to look into.
+        EnvironmentProblemError: a folder cannot be read.
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     folders = [workspace.cache / grid.identity for grid in grids] if grids else list_folder(workspace.cache, "*")
@@ -220,18 +223,71 @@ def _peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _tell_changed(source: Path) -> str:
+def _describe_change(source: Path) -> str:
     return f"{source.name}: it was replaced or changed while it was read; run again"
 
 
 def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[CacheResult]:
-    from ivbench_data.video.decode import ExtractionReport, FrameRequest, describe_decoder, iterate_frames, scan_video
+    from ivbench_data.video.decode import ExtractionReport, describe_decoder, iterate_frames, scan_video
 
     scan = scan_video(source)
-    pts, pts_seconds = scan.pts.tolist(), scan.pts_seconds
+    rows, requests = _request_frames(task, scan)
+    if not requests:
+        return rows
+    of_source, decoder = _describe_source(scan), json.dumps(describe_decoder(), sort_keys=True)
+    pts_seconds, report = scan.pts_seconds, ExtractionReport()
+    writers: list[FrameFileWriter] = []
+    with ExitStack() as stack:
+        for grid, request in requests.items():
+            metadata = {
+                "grid": grid.identity,
+                "video_id": task.video_id,
+                "frames": str(len(request.indices)),
+                **of_source,
+                "upscaled": "yes" if _is_upscaled(grid, scan) else "no",
+                "decoder": decoder,
+            }
+            if grid.sampler == "core_frames":
+                metadata["moments_digest"] = digest_moments(task.moments)
+            indices = np.array(request.indices, dtype=np.int64)
+            path = task.workspace.cache_path(grid, task.video_id)
+            size = (request.width, request.height)
+            writers.append(stack.enter_context(write_frame_file(path, size, pts_seconds[indices], indices, metadata)))
+        for number, position, frame in iterate_frames(scan, list(requests.values()), report):
+            writers[number].put(position, frame)
+        if _stat_file(source) != state:
+            raise UnreadableVideoError(_describe_change(source))
+        for writer in writers:
+            writer.late_metadata = {
+                "decode_path": report.decode_path,
+                "rotation": str(report.rotation.degrees),
+                "mirrored": "yes" if report.rotation.is_mirrored else "no",
+                "colour_matrix": report.colour_matrix,
+                "colour_range": report.colour_range,
+            }
+    for (grid, request), writer in zip(requests.items(), writers, strict=True):
+        rows.append(
+            _row(
+                task,
+                grid,
+                "done",
+                frames=len(request.indices),
+                size_bytes=writer.size_bytes,
+                decode_path=report.decode_path,
+                frames_decoded=report.packets_fed,
+                upscaled=_is_upscaled(grid, scan),
+            )
+        )
+    return rows
+
+
+def _request_frames(task: CacheTask, scan: VideoScan) -> tuple[list[CacheResult], dict[FrameGrid, FrameRequest]]:
+    """Failed rows of the grids that the video cannot fill, and the frames that the others need."""
+    from ivbench_data.video.decode import FrameRequest
+
     rows: list[CacheResult] = []
-    wanted: list[FrameGrid] = []
-    requests: list[FrameRequest] = []
+    requests: dict[FrameGrid, FrameRequest] = {}
+    pts = scan.pts.tolist()
     for grid in task.grids:
         try:
             indices = sample_indices(grid, pts, scan.time_base, scan.average_rate, scan.duration_seconds, task.moments)
@@ -243,65 +299,26 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
             rows.append(_row(task, grid, "failed", reason=reason))
             continue
-        wanted.append(grid)
-        requests.append(FrameRequest(tuple(indices), width, height, grid.resize))
-    if not wanted:
-        return rows
-    source_sha256, decoder = _digest_video(source), json.dumps(describe_decoder(), sort_keys=True)
-    report = ExtractionReport()
-    short_side = min(scan.displayed_size)
-    writers: list[FrameFileWriter] = []
-    with ExitStack() as stack:
-        for grid, request in zip(wanted, requests, strict=True):
-            metadata = {
-                "grid": grid.identity,
-                "video_id": task.video_id,
-                "frames": str(len(request.indices)),
-                "source_sha256": source_sha256,
-                "source_size_bytes": str(scan.size_bytes),
-                "source_width": str(scan.width),
-                "source_height": str(scan.height),
-                "source_frames": str(scan.frames),
-                "source_duration_seconds": repr(scan.duration_seconds),
-                "timestamps": "container" if scan.is_timed else "frame rate",
-                "codec": scan.codec,
-                "upscaled": "yes" if grid.res > short_side else "no",
-                "decoder": decoder,
-            }
-            if grid.sampler == "core_frames":
-                metadata["moments_digest"] = digest_moments(task.moments)
-            indices_array = np.array(request.indices, dtype=np.int64)
-            path = task.workspace.cache_path(grid, task.video_id)
-            size = (request.width, request.height)
-            writers.append(
-                stack.enter_context(write_frame_file(path, size, pts_seconds[indices_array], indices_array, metadata))
-            )
-        for number, position, frame in iterate_frames(scan, requests, report):
-            writers[number].put(position, frame)
-        if _look_at(source) != state:
-            raise UnreadableVideoError(_tell_changed(source))
-        for writer in writers:
-            writer.late_metadata = {
-                "decode_path": report.decode_path,
-                "rotation": str(report.rotation),
-                "mirrored": "yes" if report.is_mirrored else "no",
-                "colour_matrix": report.colour_matrix,
-                "colour_range": report.colour_range,
-            }
-    for grid, request, writer in zip(wanted, requests, writers, strict=True):
-        rows.append(
-            _row(
-                task,
-                grid,
-                "done",
-                frames=len(request.indices),
-                size_bytes=writer.size_bytes,
-                decode_path=report.decode_path,
-                frames_decoded=report.packets_fed,
-                upscaled=grid.res > short_side,
-            )
-        )
-    return rows
+        requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize)
+    return rows, requests
+
+
+def _describe_source(scan: VideoScan) -> dict[str, str]:
+    """Metadata of the source video, the same for all grids."""
+    return {
+        "source_sha256": _digest_video(scan.path),
+        "source_size_bytes": str(scan.size_bytes),
+        "source_width": str(scan.width),
+        "source_height": str(scan.height),
+        "source_frames": str(scan.frames),
+        "source_duration_seconds": repr(scan.duration_seconds),
+        "timestamps": "container" if scan.is_timed else "frame rate",
+        "codec": scan.codec,
+    }
+
+
+def _is_upscaled(grid: FrameGrid, scan: VideoScan) -> bool:
+    return grid.res > min(scan.displayed_size)
 
 
 def _digest_video(path: Path) -> str:

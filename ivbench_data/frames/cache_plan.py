@@ -1,7 +1,7 @@
-"""What a cache will cost before it is built: bytes, time, disk space, visual tokens.
+"""Estimate a cache's cost before building: bytes, time, disk space, visual tokens.
 
-Sizes are measured on a sample of the videos, spread over the dataset; time on one of them, really decoded here. What
-is not on this machine is not guessed at, but counted apart.
+Sizes are measured on a sample of the videos, spread over the dataset; time on one of them, by decoding it. Videos
+without a file are not estimated, but counted separately.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SAMPLE_VIDEOS = 16
 """How many videos are measured."""
 
 MEASURING_SECONDS = 20.0
-"""How long one video is decoded at most, to tell how long all will take."""
+"""Time limit for decoding one video, to estimate the time for all."""
 
 
 @dataclass(frozen=True)
 class GridPlan:
-    """What one grid will cost."""
+    """Estimated cost of one grid."""
 
     grid: FrameGrid
     videos_done: int
@@ -39,20 +39,20 @@ class GridPlan:
     bytes_to_write: int
     """Estimated from the sample's frame sizes."""
     visual_tokens: dict[str, int]
-    """Of the sample's median video, by model."""
+    """Visual tokens of the sample's median video, by model."""
 
 
 @dataclass(frozen=True)
 class CachePlan:
-    """What building the grids will cost."""
+    """Estimated cost of building the grids."""
 
     grids: tuple[GridPlan, ...]
     videos: int
     videos_missing: int
-    """Videos without a file: they would be reported, and cost nothing."""
+    """Videos without a file: reported, at no cost."""
     videos_measured: int
     estimated_seconds: float | None
-    """With the workers asked for; None when no video could be measured."""
+    """With the requested workers; None when no video could be measured."""
     disk_free_bytes: int
     folder: Path
 
@@ -60,7 +60,7 @@ class CachePlan:
 def plan_cache(
     dataset: Dataset, root: Path | str | None, grids: Sequence[FrameGrid], options: CacheOptions
 ) -> CachePlan:
-    """What building those grids will cost, measured on some of the videos; writes nothing."""
+    """Estimate the cost of building those grids, measured on some of the videos; writes nothing."""
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     ids = [video.video_id for position, video in enumerate(dataset.videos) if options.takes(position)]
     remaining: dict[str, set[FrameGrid]] = {}
@@ -108,7 +108,7 @@ class _Measured:
     moments: tuple[float, ...]
 
     def find_indices(self, grid: FrameGrid) -> list[int]:
-        """The frames that the grid takes; none where it cannot."""
+        """Indices of the frames that the grid samples; empty where it cannot."""
         scan = self.scan
         try:
             return sample_indices(
@@ -152,7 +152,7 @@ def _estimate_seconds(
     remaining: dict[str, set[FrameGrid]],
     options: CacheOptions,
 ) -> float | None:
-    """The median sample video is decoded for all grids; the others are taken to cost in proportion to their length."""
+    """Seconds for all videos: the median sample video is decoded for all grids, and stands for the others."""
     if not sample:
         return None
     if not remaining:
@@ -168,9 +168,9 @@ def _estimate_seconds(
     started = time.monotonic()
     each = 0.0
     try:
-        for made, _ in enumerate(iterate_frames(scan, requests), 1):
+        for done, _ in enumerate(iterate_frames(scan, requests), 1):
             elapsed = time.monotonic() - started
-            each = elapsed * frames / made
+            each = elapsed * frames / done
             if elapsed > MEASURING_SECONDS:
                 break
     except VideoError:

@@ -1,9 +1,9 @@
-"""One file of a frame cache: a plain safetensors file that describes itself and finds any flipped bit.
+"""One file of a frame cache: a plain safetensors file with its own metadata and digests.
 
 Tensors: `pts_seconds` float64 `[T]`, `indices` int64 `[T]`, `frames` uint8 `[T, 3, H, W]` RGB. The metadata (strings)
-say how the frames were made; `frames_digest` is the SHA-256 of the frames' bytes, `content_digest` that of all other
-bytes of the file with itself as zeros. The header is padded so that the frames begin on a page: they can be
-memory-mapped at raw speed, and be written one by one while they are decoded, in bounded memory.
+describe how the frames were extracted; `frames_digest` is the SHA-256 of the frames' bytes, `content_digest` that of
+all other bytes of the file, with itself as zeros. The header is padded so that the frames begin on a page: they can be
+memory-mapped at raw speed, and are written one by one while they are decoded, in bounded memory.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Clip:
     indices: NDArray[np.int64]
     """int64 `[T]`, presentation index of each frame in the video."""
     metadata: Mapping[str, str]
-    """How the frames were made."""
+    """How the frames were extracted."""
     path: Path
     """The file."""
     frames_at: int | None = None
@@ -70,7 +70,7 @@ class Clip:
         return (self.frames_at or 0) + self.frames.nbytes
 
     def copy_frames(self, out: NDArray[np.uint8]) -> None:
-        """Fill `out`, uint8 of as many bytes as `frames`, contiguous: for buffers that are used again and again.
+        """Fill `out`, a contiguous uint8 array of as many bytes as `frames`: for buffers that are reused.
 
         The file is read straight into it, which costs one copy and no page faults.
 
@@ -92,7 +92,7 @@ class Clip:
                 filled += count
 
     def _open_again(self, stack: ExitStack) -> FileIO | None:
-        """The file that is mapped, to be read; None when its path is gone, or names a newer file."""
+        """The mapped file, opened again for reading; None when its path is gone, or names a newer file."""
         try:
             file = stack.enter_context(FileIO(self.path, opener=_open_without_waiting))
         except OSError:
@@ -101,7 +101,7 @@ class Clip:
 
 
 class FrameFileWriter:
-    """Puts frames into a file that is being written; any order, every position once."""
+    """Writes frames into an open file, in any order, each position once."""
 
     def __init__(self, file: BinaryIO, frames_at: int, shape: tuple[int, int, int, int]) -> None:
         self._file = file
@@ -118,7 +118,7 @@ class FrameFileWriter:
         """Metadata that are known only once the frames are decoded."""
 
     def put(self, position: int, frame: NDArray[np.uint8]) -> None:
-        """Take the frame, uint8 `[3, H, W]`, for its position; the caller does not change it any more."""
+        """Write the frame, uint8 `[3, H, W]`, at its position; the caller must not change it afterwards."""
         assert frame.nbytes == self._frame_bytes
         is_next = position == self._waiting_at + len(self._waiting)
         if not is_next or len(self._waiting) * self._frame_bytes >= _MAX_WRITE_BYTES:
@@ -128,7 +128,7 @@ class FrameFileWriter:
         self._missing.discard(position)
 
     def finish(self) -> None:
-        """Write what waits; refuse to finish a file with holes."""
+        """Write buffered frames; every position must have been written."""
         self._write_waiting()
         assert not self._missing, f"positions {sorted(self._missing)[:5]} were never written"
 
@@ -182,7 +182,7 @@ def write_frame_file(
 
 
 def _check_room(path: Path, size_bytes: int) -> None:
-    """Refuse what cannot fit before hours are spent on filling the disk; the file is sparse until frames are put."""
+    """Raise before decoding if the file cannot fit; the file is sparse until frames are written."""
     usage = shutil.disk_usage(path.parent)
     if usage.total > 0 and usage.free < size_bytes:  # a file system that does not know its size says 0
         raise StorageError(
@@ -226,7 +226,7 @@ def _map_file(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
 
 
 def _open_without_waiting(name: str, flags: int) -> int:
-    """A descriptor of the file: a pipe in its place would have us wait for somebody to write into it."""
+    """A descriptor of the file, without blocking if a pipe is in its place."""
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -251,13 +251,13 @@ def _parse(path: Path, content: mmap.mmap, file_id: tuple[int, int]) -> tuple[Cl
         count = math.prod(shape)
         width = np.dtype(dtype).itemsize
         if entry["dtype"] != kind or start != expected_at or end - start != count * width:
-            raise ValueError(f"{name} is not where it should be")
+            raise ValueError(f"{name} is not at its expected offset")
         if 8 + length + end > len(content):
             raise ValueError("it is cut off")
         arrays[name] = np.frombuffer(content, dtype, count, 8 + length + start).reshape(shape)
         expected_at = end
     if 8 + length + expected_at != len(content):
-        raise ValueError("it has bytes too many")
+        raise ValueError("trailing bytes")
     frames = cast("NDArray[np.uint8]", arrays["frames"])
     if frames.ndim != 4 or frames.shape[1] != 3:
         raise ValueError(f"frames have the shape {frames.shape}")
@@ -288,9 +288,9 @@ def _check_digests(clip: Clip, content: memoryview, header_bytes: int) -> None:
     zeroed, found = _CONTENT_DIGEST.subn(rb"\g<1>" + _NO_DIGEST.encode() + rb"\g<2>", header)
     digest = hashlib.sha256(zeroed + bytes(content[header_bytes : header_bytes + small])).hexdigest()
     if found != 1 or digest != clip.metadata["content_digest"]:
-        raise CacheCorruptError(f"{clip.path} is damaged: its header or timestamps are not what they were written with")
+        raise CacheCorruptError(f"{clip.path} is damaged: its header or timestamps do not match their digest")
     if hashlib.sha256(content[header_bytes + small :]).hexdigest() != clip.frames_digest:
-        raise CacheCorruptError(f"{clip.path} is damaged: its frames are not what they were written with")
+        raise CacheCorruptError(f"{clip.path} is damaged: its frames do not match their digest")
 
 
 def _make_header(shape: tuple[int, int, int, int], metadata: Mapping[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Named sets of grids, and what a grid costs a model in visual tokens: pure arithmetic.
+"""Named sets of grids, and visual tokens of a grid by model: pure arithmetic.
 
 The token rules, of each model's published preprocessing (defaults, no pixel budget in the way):
 
@@ -49,7 +49,7 @@ MULTIPLE_OF_MODEL = {"qwen2.5-vl": 28, "qwen3-vl": 32, "internvl2.5": 2}
 
 
 def count_visual_tokens(model: str, grid: FrameGrid, width: int, height: int) -> int:
-    """Visual tokens that the grid's frames of a source of that displayed size cost the model.
+    """Visual tokens of the grid's frames, for a source of that displayed size.
 
     Raises:
         UsageError: the model's rule is not known.

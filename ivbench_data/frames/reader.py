@@ -1,6 +1,6 @@
-"""Cached frames, read back at memory speed: one clip, many clips with the next ones prefetched, or a torch dataset.
+"""Read cached frames at memory speed: one clip, many clips with prefetching, or a torch dataset.
 
-Frames are memory-mapped: no byte is copied until somebody asks. On a CUDA device they go through two reused pinned
+Frames are memory-mapped: no byte is copied until it is used. On a CUDA device they go through two reused pinned
 buffers, so that the copy of one clip overlaps with the reading of the next.
 """
 
@@ -76,8 +76,8 @@ def read_frames(
     Raises:
         CacheNotFoundError: there is no such cache file.
         CacheCorruptError: the file is damaged.
-        MissingDependencyError: tensors are asked for, and torch is not installed.
-        UsageError: the grid or the id is none, or the selection names other frames than the cache holds.
+        MissingDependencyError: tensors are requested, and torch is not installed.
+        UsageError: the grid or the id is invalid, or the selection names other frames than the cache holds.
     """
     _check_framework(framework, device)
     path = Workspace(Path(root), dataset).cache_path(_to_grid(grid), video_id)
@@ -128,17 +128,17 @@ class TensorClip:
     video_id: str
     """The video."""
     frames: torch.Tensor
-    """uint8 `[T, 3, H, W]` RGB, on the device that was asked for."""
+    """uint8 `[T, 3, H, W]` RGB, on the requested device."""
     pts_seconds: torch.Tensor
     """float64 `[T]`, on the CPU."""
     indices: torch.Tensor
     """int64 `[T]`, on the CPU."""
     metadata: dict[str, str]
-    """How the frames were made."""
+    """How the frames were extracted."""
 
 
 class CacheReader:
-    """Many clips of one grid, in an order of your own, with the next ones read ahead.
+    """Reads many clips of one grid, in any order, with prefetching.
 
     ```python
     with CacheReader("data", FrameGrid(nframes=32, res=240), dataset="ivbench") as reader:
@@ -185,7 +185,7 @@ class CacheReader:
         return clip if self._stager is None else _make_tensors(self._stager, video_id, clip)
 
     def iterate(self, video_ids: Sequence[str]) -> Iterator[tuple[str, Clip | TensorClip | CacheError]]:
-        """The clips in that order; one that is absent or damaged comes as its error, and the others go on."""
+        """The clips in that order; for an absent or damaged one its error is yielded, and iteration continues."""
         waiting: deque[tuple[str, Future[Clip | CacheError]]] = deque()
         for video_id in video_ids:
             waiting.append((video_id, self._pool.submit(self._read_ahead, video_id)))
@@ -211,7 +211,7 @@ class CacheReader:
 
 
 class FrameStager:
-    """Frames to a device; for a CUDA device through two pinned buffers that take turns, without waiting for the copy.
+    """Copies frames to a device; to a CUDA device through two alternating pinned buffers, asynchronously.
 
     Not for several threads at once.
     """
@@ -276,7 +276,7 @@ def open_torch_dataset(
 
     Raises:
         MissingDependencyError: torch is not installed.
-        UsageError: the grid is none.
+        UsageError: there is no such grid.
     """
     import_torch()
     from ivbench_data.frames.torch_dataset import ClipDataset

@@ -1,4 +1,4 @@
-"""Which frames to take: sampling conventions by name, in exact integers.
+"""Samplers: which frames a grid takes, by named convention, in exact integers.
 
 Each convention is a function of integers: `frames` in the video, `nframes` wanted. Where a formula rounds, halves go
 to even, as numpy and torch do; nothing is computed in floating point, which picks other frames in some long videos.

@@ -1,1 +1,1 @@
-"""One video file: its bitstream, its decoding, its fingerprint, and whether it is whole."""
+"""One video file: bitstream, decoding, fingerprint, verification."""

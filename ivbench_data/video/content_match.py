@@ -1,6 +1,6 @@
-"""Whether a file shows what a fingerprint says: the same, other, trimmed or partly replaced content.
+"""Compare a file's content with a fingerprint: same, different, trimmed or partly replaced.
 
-The frames are those on screen at the fingerprint's own times, so nothing but the fingerprint need be published.
+The frames are those on screen at the fingerprint's own times, so only the fingerprint need be published.
 
 The thresholds are measured, over 1,085 pairs of videos and 20 re-encodes (scale, bitrate, codec, frame rate, bars):
 the median distance of the same content was at most 2 bits, of different content at least 24.
@@ -28,20 +28,20 @@ OTHER_FRAME_DISTANCE: Final = 16
 DURATION_TOLERANCE_SECONDS: Final = 0.5
 """Encoders and frame rates move the end by less; a trim of a second must show."""
 OFFSET_SPAN_SECONDS, OFFSET_STEP_SECONDS = 2.0, 0.25
-"""Where frames are looked for when they are not at their times."""
+"""Range and step of the search for frames that are not at their times."""
 OFFSET_SCAN_FRAMES: Final = 8
-"""Frames at either end that are looked for; of a short video, a third of what it has."""
+"""Frames searched for at either end; of a short video, a third of its frames."""
 
-Verdict = Literal["same", "trimmed", "replaced", "different"]
+ContentResult = Literal["same", "trimmed", "replaced", "different"]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How a file's content differs from a fingerprint's."""
 
-    verdict: Verdict
+    result: ContentResult
     reason: str
-    """The verdict in a sentence, with the figures it rests on."""
+    """The result in a sentence, with its figures."""
     median_distance: float
     """Bits, of 64, at unchanged times; 0 when no frame has contrast."""
     share_same: float
@@ -77,33 +77,33 @@ def _compare(scan: VideoScan, reference: Fingerprint) -> Comparison:
     replaced = _find_replaced(np.array(reference.times_seconds), distances)
     figures = f"median distance {median:g} of 64 bits, {share:.0%} of {len(known)} frames alike"
 
-    def judge(verdict: Verdict, reason: str, offsets: tuple[float, float] = (0.0, 0.0)) -> Comparison:
-        spans = replaced if verdict == "replaced" else ()
-        return Comparison(verdict, f"{reason} ({figures})", median, share, longer, offsets, spans)
+    def conclude(result: ContentResult, reason: str, offsets: tuple[float, float] = (0.0, 0.0)) -> Comparison:
+        spans = replaced if result == "replaced" else ()
+        return Comparison(result, f"{reason} ({figures})", median, share, longer, offsets, spans)
 
     if is_as_long and share >= SAME_CONTENT_SHARE and not replaced:
-        return judge("same", "the same content")
-    told_replaced = "shows something else at " + ", ".join(f"{start:.1f}–{end:.1f} s" for start, end in replaced)
+        return conclude("same", "the same content")
+    what_replaced = "shows something else at " + ", ".join(f"{start:.1f}–{end:.1f} s" for start, end in replaced)
     if is_as_long and replaced and median <= SAME_FRAME_DISTANCE:
-        return judge("replaced", told_replaced)
+        return conclude("replaced", what_replaced)
     offsets = _find_offsets(scan, reference, bars, longer)
     if offsets is not None and (offsets != (0.0, 0.0) or not is_as_long):
-        return judge("trimmed", _tell_trim(longer, *offsets), offsets)
+        return conclude("trimmed", _describe_trim(longer, *offsets), offsets)
     if replaced and median <= SAME_FRAME_DISTANCE:
-        return judge("replaced", f"{told_replaced}, and is {_tell_length(longer)}")
-    return judge("different", "other content")
+        return conclude("replaced", f"{what_replaced}, and is {_describe_length(longer)}")
+    return conclude("different", "other content")
 
 
 def _measure_distances(
     views: Sequence[npt.NDArray[np.uint8]], bars: Sequence[float], hashes: Sequence[str | None]
 ) -> npt.NDArray[np.float64]:
-    """Bits in which each frame differs from its hash, 0 to 64; NaN where neither contrast nor its lack tells."""
-    return np.array([_measure_distance(view, bars, told) for view, told in zip(views, hashes, strict=True)])
+    """Bits in which each frame differs from its hash, 0 to 64; NaN where its contrast is doubtful."""
+    return np.array([_measure_distance(view, bars, expected) for view, expected in zip(views, hashes, strict=True)])
 
 
-def _measure_distance(view: npt.NDArray[np.uint8], bars: Sequence[float], told: str | None) -> float:
-    if told is not None:
-        return (hash_view(view, bars) ^ int(told, 16)).bit_count()
+def _measure_distance(view: npt.NDArray[np.uint8], bars: Sequence[float], expected: str | None) -> float:
+    if expected is not None:
+        return (hash_view(view, bars) ^ int(expected, 16)).bit_count()
     if is_flat(view, bars):
         return 0
     return float("nan") if is_flat(view, bars, times=3) else 64
@@ -133,7 +133,7 @@ def _find_offsets(
     steps = round(OFFSET_SPAN_SECONDS / OFFSET_STEP_SECONDS)
     # first those that explain themselves, so that among equals they are taken: unmoved, moved by the whole difference
     offsets = [0.0, longer, *(step * OFFSET_STEP_SECONDS for step in range(-steps, steps + 1) if step)]
-    with_hash = [number for number, told in enumerate(reference.hashes) if told is not None]
+    with_hash = [number for number, known in enumerate(reference.hashes) if known is not None]
     taken = max(1, min(OFFSET_SCAN_FRAMES, len(with_hash) // 3))
     start = _choose_offset(scan, reference, bars, with_hash[:taken], offsets)
     if start is None:
@@ -168,7 +168,7 @@ def _choose_offset(
     return best
 
 
-def _tell_trim(longer: float, start: float, end: float) -> str:
+def _describe_trim(longer: float, start: float, end: float) -> str:
     if abs(longer) <= DURATION_TOLERANCE_SECONDS:
         return f"the same content, shown {abs(start or end):.1f} s {'later' if (start or end) > 0 else 'earlier'}"
     what = "missing" if longer < 0 else "added"
@@ -180,8 +180,8 @@ def _tell_trim(longer: float, start: float, end: float) -> str:
         where = "in between"
     else:
         where = f"{abs(start):.1f} s of them before what its beginning shows"
-    return f"the same content, but {_tell_length(longer)}: {abs(longer):.1f} s {what} {where}"
+    return f"the same content, but {_describe_length(longer)}: {abs(longer):.1f} s {what} {where}"
 
 
-def _tell_length(longer: float) -> str:
+def _describe_length(longer: float) -> str:
     return f"{abs(longer):.1f} s {'longer' if longer > 0 else 'shorter'}"

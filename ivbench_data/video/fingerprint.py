@@ -2,8 +2,8 @@
 
 A fingerprint is a 64-bit perceptual hash (pHash: Zauner, "Implementation and benchmarking of perceptual image hash
 functions", 2010, as `imagehash.phash` does it) of the frame on screen at fixed times, at least every 5 s and at least
-16 of them, with the black bars trimmed that all of those frames share. It is small enough to publish, and another lab
-compares its own file with it: their frames are taken at the same times.
+16 of them, with the black bars that all of those frames share trimmed. It is small enough to publish; another lab
+compares its own file with it, at the same times.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MIN_STEP_SECONDS: Final = 5 / 128
 
 FILE_NAME: Final = "fingerprints.jsonl"
 SAVED_EVERY: Final = 16
-"""Videos between two writes of the file: a killed run loses no more than these."""
+"""Videos between two writes of the file: a killed run loses at most these."""
 TIMEOUT_SECONDS: Final = 3600.0
 """Time that one video may take."""
 
@@ -51,14 +51,14 @@ _Share = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class Fingerprint(Record):
-    """What one video shows, in a few hundred bytes; a line of `fingerprints.jsonl`."""
+    """Perceptual fingerprint of one video, a few hundred bytes; a line of `fingerprints.jsonl`."""
 
     video_id: SafeName
     """The video."""
     method: Literal["phash64-1"]
-    """How it was made; another number is not comparable."""
+    """Method and its version; fingerprints of different versions are not comparable."""
     duration_seconds: Seconds
-    """Length of the file it was made from, first frame's beginning to last frame's end."""
+    """Length of the source file, first frame's beginning to last frame's end."""
     times_seconds: tuple[Seconds, ...]
     """When each frame is on screen, in seconds after the first frame."""
     hashes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None, ...]
@@ -66,7 +66,7 @@ class Fingerprint(Record):
     bars: tuple[_Share, _Share, _Share, _Share] = (0.0, 0.0, 0.0, 0.0)
     """Share of height or width that was trimmed at the top, bottom, left and right."""
     sha256: Sha256 | None = None
-    """Digest of the file it was made from; a file with the same one needs no comparison."""
+    """Digest of the source file; a file with the same digest needs no comparison."""
 
     @model_validator(mode="after")
     def _a_hash_a_time(self) -> Self:
@@ -77,7 +77,7 @@ class Fingerprint(Record):
         return self
 
 
-# --- making -----------------------------------------------------------------------------------------------------
+# --- computing -----------------------------------------------------------------------------------------------------
 
 
 def sample_times(duration_seconds: float) -> list[float]:
@@ -193,7 +193,7 @@ class FingerprintTask:
 
 
 def fingerprint_video(task: FingerprintTask) -> tuple[VerifyResult, Fingerprint | None]:
-    """The row to report of one video, and its fingerprint; None when there is no file, or it is damaged."""
+    """Check result of one video, and its fingerprint; None when there is no file, or it is damaged."""
     path = task.workspace.find_video(task.video_id)
     if path is None:
         reason = f"there is no video file in {task.workspace.videos}"
@@ -220,7 +220,7 @@ def fingerprint_video(task: FingerprintTask) -> tuple[VerifyResult, Fingerprint 
 def write_fingerprints(
     dataset: Dataset, root: Path | str | None = None, workers: int | None = None
 ) -> Iterator[VerifyResult]:
-    """A row for each video, as its fingerprint is made; all of them are kept in the dataset's `fingerprints.jsonl`.
+    """Compute fingerprints into the dataset's `fingerprints.jsonl`; yields a check result for each video.
 
     The fingerprint of a file that has not changed is kept, and so is that of a video whose file is not here. The file
     is written every few videos and when the generator ends, however it ends.
@@ -272,7 +272,7 @@ def _run(tasks: list[FingerprintTask], workers: int | None) -> Iterator[tuple[Ve
 
 
 def read_fingerprints(path: Path) -> tuple[dict[str, Fingerprint], list[BadLine]]:
-    """The fingerprints of a file by video, and the lines that hold none; nothing of either when there is no file.
+    """Fingerprints of a file by video, and its unreadable lines; both are empty when there is no file.
 
     Raises:
         UsageError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Opening a video: hostile files, playlists and giants are met at this door."""
+"""Open a video: validates the file before decoding (regular file, known container, limits on size and length)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DecodeLimits(Record):
-    """How large and how long a video may be; hostile and mistaken files go beyond."""
+    """How large and how long a video may be."""
 
     max_pixels: PositiveInt = 36_000_000
     """Pixels of one frame; 8K UHD has 33 million."""
@@ -65,7 +65,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
     except FileNotFoundError:
         raise UnreadableVideoError(f"{path.name}: there is no such file in {path.parent}") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        check_structure(path)  # it knows more often why
+        check_structure(path)  # its reasons are more precise
         raise UnreadableVideoError(f"{path.name}: not a video that can be opened: {words_of(error)}") from error
     with container:
         stream = _choose_stream(path, container)
@@ -79,9 +79,9 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
         context.thread_count = 1
         context.options = {
             "max_pixels": max_pixels,
-            # some old codecs are decoded in ways that differ between machines and FFmpeg's versions, unless told so
+            # some old codecs are decoded in ways that differ between machines and FFmpeg's versions, without this flag
             "flags": "+bitexact",
-            # a damaged frame that a decoder patches up without a word is worse than a reason
+            # an error is better than a damaged frame that the decoder conceals
             "err_detect": "explode",
         }
         yield container, stream
@@ -122,10 +122,10 @@ def time_base_of(stream: VideoStream) -> Fraction:
     return stream.time_base or Fraction(1, 1_000_000)
 
 
-def last_frame_duration(stream: VideoStream, pts: NDArray[np.int64], told: int) -> int:
-    """Units that the last frame lasts: as told, else as its predecessor did, else as the frame rate says."""
-    if told:
-        return told
+def last_frame_duration(stream: VideoStream, pts: NDArray[np.int64], stated: int) -> int:
+    """Duration of the last frame in timestamp units: as stated, else its predecessor's, else by the frame rate."""
+    if stated:
+        return stated
     if len(pts) > 1:
         return int(pts[-1] - pts[-2])
     rate = stream.average_rate
@@ -133,7 +133,7 @@ def last_frame_duration(stream: VideoStream, pts: NDArray[np.int64], told: int) 
 
 
 def check_length(path: Path, packets: int, elapsed: int, time_base: Fraction, limits: DecodeLimits) -> None:
-    """Refuse what is too long while it is being read: headers may say less.
+    """Raise while reading if the video is too long: headers may state less.
 
     Raises:
         VideoLimitError: there are too many packets, or, looked at now and then, they last too long.
@@ -148,7 +148,7 @@ def check_duration(path: Path, seconds: Fraction, limits: DecodeLimits) -> float
     """The seconds as a float.
 
     Raises:
-        VideoLimitError: they are too many.
+        VideoLimitError: they are over the limit.
     """
     if seconds > limits.max_duration_seconds:
         raise VideoLimitError(
@@ -158,7 +158,7 @@ def check_duration(path: Path, seconds: Fraction, limits: DecodeLimits) -> float
 
 
 def words_of(error: Exception) -> str:
-    """What an error says, without the name of FFmpeg's function."""
+    """Message of an error, without the name of FFmpeg's function."""
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -1,4 +1,4 @@
-"""Whether video files are whole and show what they should, at three depths; each makes the checks of those before it.
+"""Check that video files are whole and show what they should, at three depths; each includes the one before.
 
 | depth   | looks at                                                       | finds                                     |
 |---------|----------------------------------------------------------------|-------------------------------------------|
@@ -64,7 +64,7 @@ DURATION_TOLERANCE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the quick check saw of a file that passed it."""
+    """Properties of a file that passed the quick check."""
 
     container: Container
     codec: str
@@ -82,9 +82,9 @@ class FileFacts:
 def check_file_quick(
     path: Path, expected_seconds: float | None = None, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> FileFacts:
-    """What the file holds, when nothing is wrong with its size, boxes, packets, their timestamps, and its duration.
+    """Properties of a file whose size, boxes, packets, timestamps and duration are sound.
 
-    Decodes nothing: a few milliseconds. Made to be called on a download before it is renamed into place.
+    Decodes nothing: a few milliseconds. Call it on a download before renaming that into place.
 
     Args:
         path: the file; its name's ending does not matter.
@@ -92,7 +92,7 @@ def check_file_quick(
         limits: how large and long a video may be.
 
     Raises:
-        UnreadableVideoError: something is wrong with it; the message says what, and where in the file or video.
+        UnreadableVideoError: the file is damaged or no video; the message says what is wrong, and where.
         VideoLimitError: it is larger or longer than the limits allow.
     """
     container = check_structure(path)
@@ -122,9 +122,9 @@ def _find_bad_packets(walk: PacketWalk) -> str | None:
 
 
 def _find_gap(walk: PacketWalk) -> str | None:
-    """The gaps that lost fragments leave: far longer than the frames' own intervals, and a keyframe comes after.
+    """Reason that names gaps left by lost fragments: far longer than frame intervals, and followed by a keyframe.
 
-    Both are needed, for a variable frame rate has long intervals too.
+    Both conditions are needed: a variable frame rate has long intervals too.
     """
     times = walk.pts_seconds
     intervals = np.diff(times)
@@ -135,9 +135,9 @@ def _find_gap(walk: PacketWalk) -> str | None:
     gaps = [at for at in suspects if walk.is_keyframe[at + 1 : at + 1 + MAX_LEADING_FRAMES].any()]
     if not gaps:
         return None
-    told = ", ".join(f"{intervals[at]:.1f} s at {times[at]:.1f} s" for at in gaps[:3])
+    longest = ", ".join(f"{intervals[at]:.1f} s at {times[at]:.1f} s" for at in gaps[:3])
     more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-    return f"fragments are missing: gaps of {told}{more}, where frames are {usual:.2g} s apart"
+    return f"fragments are missing: gaps of {longest}{more}, where frames are {usual:.2g} s apart"
 
 
 def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | None:
@@ -163,7 +163,7 @@ def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
 
 
 class WholeDecode(Record):
-    """A row of the ledger: a file that was once decoded from end to end without an error."""
+    """A row of the ledger: a file that was decoded from end to end without an error."""
 
     video_id: SafeName
     """The video."""
@@ -176,7 +176,7 @@ class WholeDecode(Record):
     when: AwareDatetime
     """When it was decoded."""
     decoder: str | None = None
-    """The ffmpeg that did."""
+    """Version of the ffmpeg that decoded it."""
 
 
 @dataclass(frozen=True)
@@ -189,14 +189,14 @@ class VerifyTask:
     expected_seconds: float | None = None
     """Length that the source names."""
     fingerprint: Fingerprint | None = None
-    """What it should show."""
+    """Expected content."""
     known: WholeDecode | None = None
-    """What is known of its bytes."""
+    """Its last whole decode."""
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 
 
 def verify_video(task: VerifyTask) -> VerifyResult:
-    """What is to be said of one video's file.
+    """Check result of one video's file.
 
     Raises:
         MissingDependencyError: the depth is `deep`, and there is no ffmpeg.
@@ -220,7 +220,7 @@ def verify_video(task: VerifyTask) -> VerifyResult:
                 check_frames(path)
             if task.depth == "deep" and not is_known:
                 decode_whole_file(path, task.timeout_seconds)
-        if content is not None and content.verdict != "same":
+        if content is not None and content.result != "same":
             fault = content.reason
     except VideoError as error:
         fault = str(error)
@@ -233,7 +233,7 @@ def verify_video(task: VerifyTask) -> VerifyResult:
         file_name=path.relative_to(task.workspace.folder).as_posix(),
         frames=facts.frames if facts else None,
         duration_seconds=facts.duration_seconds if facts else None,
-        content="same" if is_same and fault is None else content.verdict if content else None,
+        content="same" if is_same and fault is None else content.result if content else None,
         sha256=sha256,
     )
 
@@ -262,7 +262,7 @@ def _is_known(path: Path, facts: FileFacts, sha256: str | None, known: WholeDeco
 
 
 class VerifyOptions(Record):
-    """How to verify; how deeply is said apart."""
+    """How to verify; the depth is a separate argument."""
 
     workers: NonNegativeInt | None = None
     """Worker processes; None for as many as the cores this process may use (one at `deep`, where ffmpeg uses them
@@ -270,7 +270,7 @@ class VerifyOptions(Record):
     timeout_seconds: PositiveFloat = DEFAULT_TIMEOUT_SECONDS
     """Time that one video may take; then it has failed."""
     recheck: bool = False
-    """Whether to pass over the digests of earlier whole decodes."""
+    """Whether to ignore the digests of earlier whole decodes."""
 
 
 DEFAULT_OPTIONS = VerifyOptions()
@@ -283,13 +283,13 @@ def verify_videos(
     options: VerifyOptions = DEFAULT_OPTIONS,
     fingerprints: Mapping[str, Fingerprint] | None = None,
 ) -> Iterator[VerifyResult]:
-    """A row for each video of the dataset, as it is checked; absent files have the status `missing`.
+    """Check results, one for each video of the dataset; absent files have the status `missing`.
 
     Args:
         dataset: whose videos.
         root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
         depth: how far to go; see the module's table.
-        options: workers, time, whether to believe earlier digests.
+        options: workers, time, whether to trust earlier digests.
         fingerprints: what each video should show; the dataset's own `fingerprints.jsonl` by default.
 
     Raises:

@@ -1,8 +1,8 @@
-"""A decode of a whole file by an ffmpeg that stops at the first error; the deepest check of a video.
+"""Decode a whole file with an ffmpeg that stops at the first error: the deepest check of a video.
 
-The ffmpeg is the one that the package `imageio-ffmpeg` brings (or names, by its `IMAGEIO_FFMPEG_EXE`); the package
-`ffmpeg-python` builds its command. Its exit code alone says little: many errors are concealed and end in 0, so
-anything that it says at level `error` counts too.
+The ffmpeg is the one in the package `imageio-ffmpeg` (or named by `IMAGEIO_FFMPEG_EXE`); the package `ffmpeg-python`
+builds its command. The exit code alone is not enough: many errors are concealed and end in 0, so every message at
+level `error` counts too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ivbench_data.errors import MissingDependencyError, UnreadableVideoError
 DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts"
-"""Containers that hold their own bytes: a playlist in a video's clothes would have ffmpeg read other files."""
-_TOLD_CHARACTERS = 200
+"""Containers that hold their own bytes: a playlist named like a video would have ffmpeg read other files."""
+_MESSAGE_CHARACTERS = 200
 
 
 def find_ffmpeg() -> Path | None:
-    """The ffmpeg that the package `imageio-ffmpeg` brings, or None when the package or its binary is not there."""
+    """The ffmpeg of the package `imageio-ffmpeg`, or None when the package or its binary is not there."""
     try:
         import imageio_ffmpeg
     except ImportError:
@@ -69,20 +69,22 @@ def decode_whole_file(path: Path, timeout_seconds: float = DEFAULT_TIMEOUT_SECON
         raise MissingDependencyError("imageio-ffmpeg", "fetch")
     command = build_command(ffmpeg, path, timeout_seconds)
     try:
+        # not ffmpeg_python.run, which has no timeout
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False
         )
     except subprocess.TimeoutExpired:
         raise UnreadableVideoError(f"{path.name}: not decoded within {timeout_seconds:g} s") from None
-    told = done.stderr.decode(errors="replace").strip()
-    if done.returncode or told:
-        first = told.splitlines()[0][:_TOLD_CHARACTERS] if told else f"exit code {done.returncode}"
+    message = done.stderr.decode(errors="replace").strip()
+    if done.returncode or message:
+        first = message.splitlines()[0][:_MESSAGE_CHARACTERS] if message else f"exit code {done.returncode}"
         raise UnreadableVideoError(f"{path.name}: damaged: a whole decode says: {first}")
 
 
 def describe_ffmpeg(ffmpeg: Path) -> str | None:
-    """The first words of `ffmpeg -version`, such as `ffmpeg version 7.1`; None when it does not run."""
+    """Version line of an ffmpeg, such as `ffmpeg version 7.1`; None when it does not run."""
     try:
+        # not by ffmpeg-python, which only builds commands with an input and an output
         done = subprocess.run(
             [str(ffmpeg), "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True
         )

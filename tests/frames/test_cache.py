@@ -234,10 +234,10 @@ def test_an_interrupted_run_says_so_and_leaves_no_temporary(linked_demo: Dataset
     while not list((tmp_path / "linked").glob("cache/*/.tmp-*")) and run.poll() is None:
         time.sleep(0.02)
     run.send_signal(signal.SIGINT)
-    _, told = run.communicate(timeout=60)
+    _, messages = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert b"Interrupted" in told
-    assert b"Traceback" not in told
+    assert b"Interrupted" in messages
+    assert b"Traceback" not in messages
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
@@ -246,8 +246,8 @@ def test_four_runs_on_one_root_agree(linked_demo: Dataset, tmp_path: Path) -> No
     command += ["--root", str(tmp_path), "--dataset", "linked"]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     for run in runs:
-        out, told = run.communicate(timeout=300)
-        assert run.returncode == 0, told
+        out, messages = run.communicate(timeout=300)
+        assert run.returncode == 0, messages
         assert {row["status"] for row in json.loads(out)["rows"]} <= {"done", "skipped"}
     faults = list(check_caches(linked_demo, tmp_path))
     assert len(faults) == len(linked_demo.videos)
@@ -270,7 +270,7 @@ def test_shards_share_the_work_without_overlap(linked_demo: Dataset, tmp_path: P
 
 
 @pytest.mark.parametrize("failing", ["write", "truncate", "flush"])
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_nothing(
     failing: str, two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
@@ -318,13 +318,13 @@ def _succeeds(task: CacheTask, monkeypatch: pytest.MonkeyPatch) -> bool:
     try:
         cache_video(task)
     except StorageError as error:
-        told = str(error)
+        message = str(error)
     else:
         return True
     finally:
         monkeypatch.undo()
-    assert "the disk is full" in told
-    assert str(task.workspace.cache_path(SMALL, task.video_id)) in told
+    assert "the disk is full" in message
+    assert str(task.workspace.cache_path(SMALL, task.video_id)) in message
     assert not [path for path in task.workspace.cache.rglob("*") if path.is_file()]
     return False
 
@@ -342,9 +342,9 @@ def test_a_small_disk_ends_the_run_with_3(
     try:
         code = cli.run(["cache", "--grid", "8x120", "--root", str(tmp_path), "--dataset", "linked"])
         assert code == 3
-        told = capfd.readouterr().err
-        assert "the disk is full" in told
-        assert str(small) in told
+        messages = capfd.readouterr().err
+        assert "the disk is full" in messages
+        assert str(small) in messages
         assert not [path for path in small.rglob("*") if path.is_file()]
     finally:
         subprocess.run(["umount", str(small)], check=True)
@@ -441,7 +441,7 @@ def test_a_frame_as_large_as_a_sheet_fails_and_says_so(tmp_path: Path) -> None:
     assert "1048576×8192" in str(rows[0].reason)
 
 
-def test_a_plan_of_more_than_can_be_made_is_told_soon(
+def test_a_plan_of_more_than_can_be_made_fails_soon(
     two_videos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "MEASURING_SECONDS", 0.5)
@@ -489,7 +489,7 @@ def test_the_command_line_tells_rows_and_exit_codes(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--grid", "32"], "not a grid"),
         (["--grid", "0x240"], "nframes"),
@@ -507,10 +507,10 @@ def test_the_command_line_tells_rows_and_exit_codes(
     ],
 )
 def test_a_grid_that_cannot_be_meant_is_a_usage_error(
-    arguments: list[str], told: str, two_videos: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, two_videos: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["cache", *arguments, "--root", str(tmp_path), "--dataset", "linked"]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_plan_writes_nothing_and_tells_what_is_written_later(

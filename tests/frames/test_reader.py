@@ -131,8 +131,8 @@ def write_hostile(path: Path, change: Callable[[dict[str, Any]], object]) -> Non
     end = 8 + int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8:end])
     change(header)
-    told = json.dumps(header).encode()
-    path.write_bytes(len(told).to_bytes(8, "little") + told + whole[end:])
+    encoded = json.dumps(header).encode()
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + whole[end:])
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_too_many_open_files_are_not_called_damage(tmp_path: Path, monkeypatch: 
         read_frame_file(path)
 
 
-def test_absent_files_and_unsafe_ids_are_told_apart(cached: Path) -> None:
+def test_absent_files_and_unsafe_ids_raise_different_errors(cached: Path) -> None:
     with pytest.raises(CacheNotFoundError, match="8x33"):
         read_frames(cached, first_id(cached), "8x33", dataset="demo")
     with pytest.raises(UnsafeNameError):

@@ -205,7 +205,7 @@ def test_every_choice_is_in_the_video_and_in_order(
 
 
 @pytest.mark.parametrize(
-    ("pts", "grid", "told"),
+    ("pts", "grid", "message"),
     [
         ([], {}, "shows no frame"),
         (TEN_FPS, {"span": (10, 11)}, r"begins at 10\.0 s, and the video ends at 9\.900 s"),
@@ -214,8 +214,8 @@ def test_every_choice_is_in_the_video_and_in_order(
         (TEN_FPS, {"sampler": "core_frames"}, "no question on this video says when its core frames are shown"),
     ],
 )
-def test_what_cannot_be_sampled_says_why(pts: list[int], grid: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_cannot_be_sampled_says_why(pts: list[int], grid: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         sample(pts, **grid)
 
 

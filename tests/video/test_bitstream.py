@@ -225,7 +225,7 @@ def test_hidden_frames_are_not_shown(folder: Path) -> None:
     assert [number for number, t in enumerate(traits) if not t.is_shown] == list(range(3, 60, 7))
 
 
-def test_leading_pictures_are_told_from_trailing_ones(folder: Path) -> None:
+def test_leading_pictures_are_distinguished_from_trailing_ones(folder: Path) -> None:
     traits = read_all(media.make_honest(folder, "hevc_open_gop.mp4"), "hevc")
     starts = [number for number, t in enumerate(traits) if t.starts_decoding]
     assert len(starts) == 5

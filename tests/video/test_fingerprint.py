@@ -1,4 +1,4 @@
-"""The same content is known in every encoding; other, trimmed and partly replaced content is told from it."""
+"""The same content is recognised in every encoding; other, trimmed and partly replaced content is not taken for it."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ def test_a_fingerprint_is_small_and_survives_its_file(reference: Fingerprint, tm
 
 
 def test_a_fingerprint_with_a_time_too_many_is_refused(reference: Fingerprint) -> None:
-    told = reference.model_dump()
+    fields = reference.model_dump()
     with pytest.raises(ValueError, match="hashes for"):
-        Fingerprint.model_validate({**told, "times_seconds": (*reference.times_seconds, 1000.0)})
+        Fingerprint.model_validate({**fields, "times_seconds": (*reference.times_seconds, 1000.0)})
     with pytest.raises(ValueError, match="ascend"):
-        Fingerprint.model_validate({**told, "times_seconds": reference.times_seconds[::-1]})
+        Fingerprint.model_validate({**fields, "times_seconds": reference.times_seconds[::-1]})
 
 
 # --- comparing --------------------------------------------------------------------------------------------------
@@ -107,24 +107,24 @@ def test_a_fingerprint_with_a_time_too_many_is_refused(reference: Fingerprint) -
 def test_the_same_content_is_known_in_another_encoding(
     sources: list[Path], reference: Fingerprint, tmp_path: Path, encoding: str
 ) -> None:
-    told = compare_content(encode(sources[0], tmp_path, encoding), reference)
-    assert told.verdict == "same", told
-    assert told.median_distance <= 4
+    found = compare_content(encode(sources[0], tmp_path, encoding), reference)
+    assert found.result == "same", found
+    assert found.median_distance <= 4
 
 
 def test_other_content_is_never_taken_for_the_same(sources: list[Path], demo_media: Path) -> None:
     for videos in (sources, sorted((demo_media / "demo/videos").iterdir())[::2]):
         fingerprints = {path: make_fingerprint(path, "x") for path in videos}
         for path, other in permutations(videos, 2):
-            assert compare_content(path, fingerprints[other]).verdict == "different", (path, other)
+            assert compare_content(path, fingerprints[other]).result == "different", (path, other)
 
 
 def test_the_demos_videos_are_known_in_other_encodings(demo_media: Path, tmp_path: Path) -> None:
     for path, encoding in zip(sorted((demo_media / "demo/videos").iterdir()), cycle(("scale", "letterbox"))):
         fingerprint = make_fingerprint(path, "x")
         assert compare_content(path, fingerprint).median_distance == 0
-        told = compare_content(encode(path, tmp_path, encoding), fingerprint)
-        assert told.verdict == "same", (path, encoding, told)
+        found = compare_content(encode(path, tmp_path, encoding), fingerprint)
+        assert found.result == "same", (path, encoding, found)
 
 
 @pytest.mark.parametrize("start", [0, 8, 17.5, 30])
@@ -136,31 +136,29 @@ def test_ten_seconds_replaced_are_found_within_five(
 
 def test_a_replaced_span_without_the_bars_of_the_rest_is_found(sources: list[Path], tmp_path: Path) -> None:
     barred = write_video(tmp_path / "barred.mp4", letterbox(show_at_rate(sources[0], FPS, 180)))
-    told = compare_content(replace_span(barred, sources[1], tmp_path, 17.5, height=300), make_fingerprint(barred, "x"))
-    check_replaced(told, 17.5)
+    found = compare_content(replace_span(barred, sources[1], tmp_path, 17.5, height=300), make_fingerprint(barred, "x"))
+    check_replaced(found, 17.5)
 
 
 @pytest.mark.parametrize("where", ["at the beginning", "in between", "at the end"])
 def test_a_trim_of_a_second_is_found(sources: list[Path], reference: Fingerprint, tmp_path: Path, where: str) -> None:
-    told = compare_content(trim(sources[0], tmp_path, where, FPS, 180), reference)
-    assert told.verdict == "trimmed", told
-    assert told.duration_difference_seconds == pytest.approx(-1, abs=0.05)
-    assert where in told.reason
+    found = compare_content(trim(sources[0], tmp_path, where, FPS, 180), reference)
+    assert found.result == "trimmed", found
+    assert found.duration_difference_seconds == pytest.approx(-1, abs=0.05)
+    assert where in found.reason
     offsets = {"at the beginning": (-1, -1), "in between": (0, -1), "at the end": (0, 0)}[where]
-    assert told.offset_seconds == pytest.approx(offsets, abs=0.26)
+    assert found.offset_seconds == pytest.approx(offsets, abs=0.26)
 
 
-def test_content_that_comes_later_is_told_by_how_much(
-    sources: list[Path], reference: Fingerprint, tmp_path: Path
-) -> None:
+def test_content_that_comes_later_says_by_how_much(sources: list[Path], reference: Fingerprint, tmp_path: Path) -> None:
     def show_later() -> Iterator[np.ndarray]:
         yield from islice(show_at_rate(sources[1], FPS, 180), 36)
         yield from islice(show_at_rate(sources[0], FPS, 180), (SECONDS * FPS) - 36)
 
-    told = compare_content(write_video(tmp_path / "later.mp4", show_later()), reference)
-    assert told.verdict == "trimmed", told
-    assert told.offset_seconds == pytest.approx((1.5, 1.5), abs=0.13)
-    assert "1.5 s later" in told.reason
+    found = compare_content(write_video(tmp_path / "later.mp4", show_later()), reference)
+    assert found.result == "trimmed", found
+    assert found.offset_seconds == pytest.approx((1.5, 1.5), abs=0.13)
+    assert "1.5 s later" in found.reason
 
 
 def test_frames_without_contrast_do_not_decide(tmp_path: Path) -> None:
@@ -173,8 +171,8 @@ def test_frames_without_contrast_do_not_decide(tmp_path: Path) -> None:
     path = write_video(tmp_path / "fades.mp4", fade(0))
     fingerprint = make_fingerprint(path, "fades")
     assert fingerprint.hashes[0] is None
-    assert compare_content(encode(path, tmp_path, "bitrate"), fingerprint).verdict == "same"
-    assert compare_content(write_video(tmp_path / "other.mp4", fade(1)), fingerprint).verdict != "same"
+    assert compare_content(encode(path, tmp_path, "bitrate"), fingerprint).result == "same"
+    assert compare_content(write_video(tmp_path / "other.mp4", fade(1)), fingerprint).result != "same"
 
 
 @pytest.mark.parametrize("size", [(2, 2), (16, 2), (10, 200)])
@@ -185,15 +183,15 @@ def test_the_smallest_pictures_have_fingerprints_too(tmp_path: Path, size: tuple
         for _ in range(5)
     )
     path = write_video(tmp_path / "tiny.mp4", pictures)
-    assert compare_content(path, make_fingerprint(path, "tiny")).verdict == "same"
+    assert compare_content(path, make_fingerprint(path, "tiny")).result == "same"
 
 
 def test_black_is_not_taken_for_a_video_that_shows_something(reference: Fingerprint, tmp_path: Path) -> None:
     black = write_video(tmp_path / "black.mp4", (np.zeros((180, 320, 3), np.uint8) for _ in range(SECONDS * FPS)))
-    assert compare_content(black, reference).verdict == "different"
+    assert compare_content(black, reference).result == "different"
     of_black = make_fingerprint(black, "black")
     assert set(of_black.hashes) == {None}
-    assert compare_content(black, of_black).verdict == "same"
+    assert compare_content(black, of_black).result == "same"
 
 
 def replace_span(source: Path, other: Path, folder: Path, start: float, fps: float = FPS, height: int = 180) -> Path:
@@ -223,10 +221,10 @@ def trim(source: Path, folder: Path, where: str, fps: float, height: int) -> Pat
     return write_video(folder / "trimmed.mp4", frames[:start] + frames[start + second :], fps=fps)
 
 
-def check_replaced(told: Comparison, start: float) -> None:
-    assert told.verdict == "replaced", told
-    assert told.replaced_seconds[0][0] == pytest.approx(start, abs=5)
-    assert told.replaced_seconds[-1][1] == pytest.approx(start + 10, abs=5)
+def check_replaced(found: Comparison, start: float) -> None:
+    assert found.result == "replaced", found
+    assert found.replaced_seconds[0][0] == pytest.approx(start, abs=5)
+    assert found.replaced_seconds[-1][1] == pytest.approx(start + 10, abs=5)
 
 
 # --- real footage -----------------------------------------------------------------------------------------------
@@ -247,9 +245,9 @@ def test_real_footage_is_known_in_every_encoding_and_never_mistaken(footage: lis
     for source, encoded in files.items():
         for path in encoded:
             for reference_path, fingerprint in fingerprints.items():
-                told = compare_content(path, fingerprint)
-                if (told.verdict == "same") != (source == reference_path):
-                    mistakes.append((path.name, reference_path.name, told))
+                found = compare_content(path, fingerprint)
+                if (found.result == "same") != (source == reference_path):
+                    mistakes.append((path.name, reference_path.name, found))
     assert not mistakes
 
 
@@ -262,9 +260,9 @@ def test_replaced_and_trimmed_real_footage_is_found(footage: list[Path], tmp_pat
                 other = footage[(number + 1) % len(footage)]
                 check_replaced(compare_content(replace_span(path, other, tmp_path, start, 12), fingerprint), start)
         for where in ("at the beginning", "in between", "at the end"):
-            told = compare_content(trim(path, tmp_path, where, 12, 120), fingerprint)
-            assert told.verdict == "trimmed", (path, where, told)
-            assert told.duration_difference_seconds == pytest.approx(-1, abs=0.2)
+            found = compare_content(trim(path, tmp_path, where, 12, 120), fingerprint)
+            assert found.result == "trimmed", (path, where, found)
+            assert found.duration_difference_seconds == pytest.approx(-1, abs=0.2)
 
 
 # --- datasets and the command line ------------------------------------------------------------------------------
@@ -298,8 +296,8 @@ def test_fingerprints_are_written_kept_and_compared(
     encode(sources[0], tmp_path, "VP9").rename(tmp_path / "test/videos/-a.webm")
     shutil.copy(sources[2], tmp_path / "test/videos/b.mp4")
     assert cli.run(["verify", "--against", str(theirs), "--json", *at]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert {row["video_id"]: (row["status"], row["content"]) for row in told["rows"]} == {
+    document = json.loads(capsys.readouterr().out)
+    assert {row["video_id"]: (row["status"], row["content"]) for row in document["rows"]} == {
         "-a": ("ok", "same"), "b": ("failed", "different"), "absent": ("missing", None)
     }  # fmt: skip
 

@@ -173,7 +173,7 @@ def test_a_row_without_end_is_not_walked_to_its_end(
         check_structure(path)
 
 
-def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_named_as_such(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.mp4", tmp_path):
         with pytest.raises(UnreadableVideoError, match="cannot be read"):
             check_file_quick(path)
@@ -390,9 +390,10 @@ def test_verb_reports_and_exits(dataset: Dataset, tmp_path: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out)["counts"] == {"ok": 3, "failed": 0, "missing": 1}
     change(tmp_path / "test/videos/mp4.mp4", lambda content: b"<html>")
     assert cli.run(["verify", "--json", *at]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["counts"] == {"ok": 2, "failed": 1, "missing": 1}
-    assert next(row for row in told["rows"] if row["video_id"] == "mp4")["reason"] == "mp4.mp4: a web page, not a video"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["counts"] == {"ok": 2, "failed": 1, "missing": 1}
+    of_mp4 = next(row for row in printed["rows"] if row["video_id"] == "mp4")
+    assert of_mp4["reason"] == "mp4.mp4: a web page, not a video"
     assert cli.run(["verify", "--quick", "--deep", *at]) == 2
 
 

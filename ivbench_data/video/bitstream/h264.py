@@ -133,7 +133,7 @@ class H264Reader:
             raise UnsafeStreamError("frame numbers have gaps around frames that nothing refers to")
 
     def _check_encoder(self, unit: bytes) -> None:
-        """Refuse streams that FFmpeg decodes in another way once one packet told it their encoder."""
+        """Refuse streams that FFmpeg decodes in another way once a packet names their encoder."""
         found = _X264_BUILD.search(unit)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""What a reader of packets says of each, and how it says that it cannot tell."""
+"""Traits of a packet, the readers' interface, and the error for streams that cannot be split by packets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class PacketTraits(NamedTuple):
-    """What one packet says of itself. Where it does not say, the answer is the safe one: needed, no place to start."""
+    """What one packet's headers say. Where they do not say, the value is the safe one: needed, no random access."""
 
     starts_decoding: bool = False
     """A decoder that starts here, with nothing before, shows this frame right, and all that are shown after it."""
@@ -28,7 +28,10 @@ class PacketTraits(NamedTuple):
 
 
 class UnsafeStreamError(Exception):
-    """The stream cannot be taken apart by packets; the message says why. A sequential decode is exact all the same."""
+    """Frames cannot be picked by packets; the message says why. A sequential decode is exact all the same.
+
+    Cache files store the message in `decode_path`: changing its words changes their bytes.
+    """
 
 
 class PacketReader(Protocol):

@@ -4,8 +4,8 @@ The frame at presentation index *i* is the *i*-th frame that a sequential decode
 get it, the packets are first walked without decoding (`scan_video`): timestamps, places where decoding may start, and
 packets that no other frame needs. Then only the groups of pictures that hold wanted frames are decoded, each up to
 its last wanted frame, without the packets that nothing wanted needs (the `selective` path). Where the packets do not
-tell enough, or the decoder does not show what they promised, the file is decoded from its first packet on (the
-`sequential` path). What a packet tells is read in `bitstream`; pixels are made in `convert`.
+say enough, or the decoder does not show the frames that they announce, the file is decoded from its first packet on
+(the `sequential` path). `bitstream` parses packets; `resize_to_rgb` converts pixels.
 """
 
 from __future__ import annotations

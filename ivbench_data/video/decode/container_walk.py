@@ -1,4 +1,4 @@
-"""What the container alone says of a video's packets."""
+"""Walk a video's packets without decoding: timestamps, keyframes, damage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ZEROS = bytes(256)
 
 @dataclass(frozen=True)
 class PacketWalk:
-    """What the container alone says of a video's packets: a few milliseconds, whatever the codec."""
+    """What the container says of a video's packets; takes milliseconds, whatever the codec."""
 
     codec: str
     """FFmpeg's name of the codec."""
@@ -54,7 +54,7 @@ class PacketWalk:
 
 
 def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWalk:
-    """What the container says of the video's packets; nothing is decoded, no bitstream is read.
+    """Walk the video's packets; nothing is decoded, no bitstream is read.
 
     Packets that an edit list discards are left out. It may be empty, and damaged packets are counted, not refused.
 

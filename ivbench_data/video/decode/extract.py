@@ -17,6 +17,7 @@ from ivbench_data.video.bitstream import PacketIndex
 from ivbench_data.video.decode.packet_scan import VideoScan
 from ivbench_data.video.decode.resize_to_rgb import FrameConverter, describe_colours
 from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, decode_all, demux, open_video, words_of
+from ivbench_data.video.rotation import NOT_ROTATED, Rotation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,22 +40,20 @@ class FrameRequest:
 
     @property
     def size(self) -> tuple[int, int, Resize]:
-        """All that decides on a frame's pixels."""
+        """Width, height and filter: what a frame's pixels depend on."""
         return self.width, self.height, self.resize
 
 
 @dataclass
 class ExtractionReport:
-    """How frames were had; filled while they come."""
+    """How frames were decoded; filled while they are."""
 
     decode_path: str = "selective"
     """`selective`, or `sequential` with the reason after a colon."""
     packets_fed: int = 0
     """Packets that were given to the decoder."""
-    rotation: int = 0
-    """Degrees that frames were turned counter-clockwise."""
-    is_mirrored: bool = False
-    """Whether frames were mirrored left to right, before they were turned."""
+    rotation: Rotation = NOT_ROTATED
+    """Rotation that was applied."""
     colour_matrix: str = ""
     """Matrix that was used: `bt709`, `bt601`, …"""
     colour_range: str = ""
@@ -62,11 +61,11 @@ class ExtractionReport:
 
 
 class _SelectiveError(Exception):
-    """The selective path did not show what the packets promised."""
+    """The selective path did not show the frames that the packets announced; cache files store the message, too."""
 
 
 def describe_decoder() -> dict[str, str]:
-    """Versions that the frames' bytes may depend on."""
+    """Versions of PyAV and FFmpeg, which the frames' bytes may depend on."""
     versions = av.library_versions
     named = {name: ".".join(map(str, versions[name])) for name in ("libavcodec", "libavformat", "libswscale")}
     return {"pyav": av.__version__, "ffmpeg": av.ffmpeg_version_info, **named}
@@ -80,11 +79,11 @@ def iterate_frames(
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     """The frames of all requests, from one pass over the file: request number, position in its `indices`, frame.
 
-    A frame is uint8 `[3, H, W]` RGB. Should the selective path fail half-way, all frames come once more, from the
-    sequential one.
+    A frame is uint8 `[3, H, W]` RGB. If the selective path fails half-way, all frames are yielded again, from the
+    sequential path.
 
     Raises:
-        UnreadableVideoError: the file does not hold the frames that it promised.
+        UnreadableVideoError: the file does not hold the frames that its packets announced.
         IndexError: an index is out of range.
     """
     report = ExtractionReport() if report is None else report
@@ -108,7 +107,7 @@ def iterate_frames(
 def extract_frames(
     scan: VideoScan, requests: Sequence[FrameRequest], limits: DecodeLimits = DEFAULT_LIMITS
 ) -> tuple[list[NDArray[np.uint8]], ExtractionReport]:
-    """The frames of all requests in memory: for each one uint8 `[T, 3, H, W]` RGB; and how they were had.
+    """The frames of all requests in memory: for each one uint8 `[T, 3, H, W]` RGB; and how they were decoded.
 
     Raises: as `iterate_frames`.
     """
@@ -143,8 +142,8 @@ def _decode_selectively(
             for frame in _decode_group(reader, stream, packets, start, holders, report):
                 index = None if frame.pts is None else index_of_pts.get(frame.pts)
                 if frame.is_corrupt:
-                    told = "a frame that others build on" if index is None else f"frame {index}"
-                    raise UnreadableVideoError(f"{scan.path.name}: {told} is damaged")
+                    damaged = "a frame that others build on" if index is None else f"frame {index}"
+                    raise UnreadableVideoError(f"{scan.path.name}: {damaged} is damaged")
                 if index is not None:
                     missing -= 1
                     yield index, frame
@@ -265,17 +264,17 @@ def _convert(
     decoded: Iterator[tuple[int, VideoFrame]],
     report: ExtractionReport,
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """The wanted frames among those decoded, at their requests' sizes; each size of a frame is made once."""
-    converter = FrameConverter(scan.rotation, scan.is_mirrored)
-    report.rotation, report.is_mirrored = scan.rotation, scan.is_mirrored
+    """The wanted frames among those decoded, at their requests' sizes; each size of a frame is converted once."""
+    converter = FrameConverter(scan.rotation)
+    report.rotation = scan.rotation
     for index, frame in decoded:
         if index not in wanted:
             continue
         report.colour_matrix, report.colour_range = describe_colours(frame)
         sizes = list(dict.fromkeys(requests[number].size for number, _ in wanted[index]))
         try:
-            made = dict(zip(sizes, converter.convert(frame, sizes), strict=True))
+            converted = dict(zip(sizes, converter.convert(frame, sizes), strict=True))
         except ValueError as error:
             raise UnreadableVideoError(f"{scan.path.name}: {error}") from error
         for number, position in wanted[index]:
-            yield number, position, made[requests[number].size]
+            yield number, position, converted[requests[number].size]

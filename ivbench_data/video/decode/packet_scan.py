@@ -1,4 +1,4 @@
-"""What a video's packets tell: its frames, when they are shown, and which packets show them."""
+"""Read a video's packets: its frames, when they are shown, and which packets show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from av.video.stream import VideoStream
 
 from ivbench_data.errors import UnreadableVideoError
 from ivbench_data.video.bitstream import PacketColumns, PacketIndex, UnsafeStreamError, index_packets, open_reader
-from ivbench_data.video.decode.resize_to_rgb import read_orientation
 from ivbench_data.video.mp4_boxes import check_structure
 from ivbench_data.video.mp4_sample_tables import count_sample_descriptions
 from ivbench_data.video.opening import (
@@ -31,18 +30,19 @@ from ivbench_data.video.opening import (
     time_base_of,
     words_of,
 )
+from ivbench_data.video.rotation import NOT_ROTATED, Rotation, read_rotation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from numpy.typing import NDArray
 
 _CHECKED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
-"""Containers that say how long they are; FFmpeg shows what is left of a cut one without a word."""
+"""Containers that state their length; FFmpeg shows what is left of a cut one without a warning."""
 
 
 @dataclass(frozen=True)
 class VideoScan:
-    """What a video's packets tell; frames are decoded only where they tell too little (see `sequential_reason`)."""
+    """A video's frames, read from its packets; decoded only where packets say too little (see `sequential_reason`)."""
 
     path: Path
     codec: str
@@ -51,10 +51,8 @@ class VideoScan:
     """Pixels as coded, before rotation."""
     height: int
     """Pixels as coded, before rotation."""
-    rotation: int
-    """Degrees to turn frames counter-clockwise for display: 0, 90, 180 or 270."""
-    is_mirrored: bool
-    """Whether frames are to be mirrored left to right, before they are turned."""
+    rotation: Rotation
+    """Rotation for display."""
     time_base: Fraction
     """Seconds a timestamp unit."""
     pts: NDArray[np.int64]
@@ -66,7 +64,7 @@ class VideoScan:
     is_timed: bool
     """Whether the file gives timestamps; if not, `pts` follow from the frame rate."""
     sequential_reason: str | None
-    """Why frames can only be had by decoding from the first packet on; None when packets can be picked."""
+    """Why decoding must begin at the first packet; None when packets can be picked."""
     size_bytes: int
     """Size of the file."""
     _packets: PacketIndex | None = field(default=None, repr=False)
@@ -85,11 +83,11 @@ class VideoScan:
     @property
     def displayed_size(self) -> tuple[int, int]:
         """Width and height after rotation."""
-        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
+        return self.rotation.swap_sides(self.width, self.height)
 
 
 def scan_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoScan:
-    """What the video's packets tell.
+    """Scan the video's packets.
 
     The stream is the one that FFmpeg finds best; covers of audio files are not videos.
 
@@ -111,10 +109,10 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     if container.format.name == "flv" or count_sample_descriptions(path) > 1:
         raise UnsafeStreamError("the container may change the decoder's set-up on the way")
     context = stream.codec_context
-    held_back: int = getattr(context, "reorder_depth", int(context.has_b_frames))  # PyAV before 18 tells 0 or some
+    held_back: int = getattr(context, "reorder_depth", int(context.has_b_frames))  # PyAV before 18 knows only 0 or some
     reader = open_reader(codec_name(stream), context.extradata or b"", held_back)
     columns = PacketColumns()
-    orientation: tuple[int, bool] | None = None
+    rotation: Rotation | None = None
     time_base, last_duration = time_base_of(stream), 0
     for packet in demux(path, container, stream):
         if packet.is_corrupt:
@@ -126,13 +124,13 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         columns.append(pts, packet.dts, traits, traits.is_shown and not packet.is_discard)
         last_duration = packet.duration or last_duration
         check_length(path, len(columns.pts), pts - columns.pts[0], time_base, limits)
-        if orientation is None:
-            orientation = _try_orientation(stream, packet)
+        if rotation is None:
+            rotation = _try_rotation(stream, packet)
     if not any(columns.is_shown):
-        raise UnreadableVideoError(f"{path.name}: no packet of it shows a frame")
+        raise UnreadableVideoError(f"{path.name}: none of its packets shows a frame")
     packets = index_packets(columns)
-    orientation = orientation or _try_orientation(stream, None)
-    if orientation is None:
+    rotation = rotation or _try_rotation(stream, None)
+    if rotation is None:
         raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
     end = int(in_order[-1]) + last_frame_duration(stream, in_order, last_duration)
@@ -141,8 +139,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         codec=codec_name(stream),
         width=context.width,
         height=context.height,
-        rotation=orientation[0],
-        is_mirrored=orientation[1],
+        rotation=rotation,
         time_base=time_base,
         pts=in_order,
         average_rate=stream.average_rate,
@@ -154,27 +151,27 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     )
 
 
-def _try_orientation(stream: VideoStream, packet: av.Packet[VideoStream] | None) -> tuple[int, bool] | None:
-    """How the frames are to be turned, if the decoder shows the first one now; without a packet, it has seen all."""
+def _try_rotation(stream: VideoStream, packet: av.Packet[VideoStream] | None) -> Rotation | None:
+    """The rotation, if the decoder shows the first frame now; without a packet, it has seen all."""
     try:
         frames = stream.codec_context.decode(packet)
     except av.error.FFmpegError as error:
         raise UnsafeStreamError(f"the decoder stumbles at the first frames: {words_of(error)}") from error
-    return read_orientation(frames[0]) if frames else None
+    return read_rotation(frames[0]) if frames else None
 
 
 def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoScan:
-    """The scan of a file whose packets tell too little: every frame is decoded once, to be counted and timed."""
+    """Scan a file whose packets say too little: decode every frame once, to count and time it."""
     pts: list[int | None] = []
     with open_video(path, limits) as (container, stream):
-        rotation, is_mirrored = 0, False
+        rotation = NOT_ROTATED
         for frame in decode_all(path, stream, demux(path, container, stream)):
             if not pts:
-                rotation, is_mirrored = read_orientation(frame)
+                rotation = read_rotation(frame)
             pts.append(frame.pts)
             check_length(path, len(pts), (frame.pts or 0) - (pts[0] or 0), time_base_of(stream), limits)
         if not pts:
-            raise UnreadableVideoError(f"{path.name}: no frame of it can be decoded")
+            raise UnreadableVideoError(f"{path.name}: none of its frames can be decoded")
         known = [value for value in pts if value is not None]
         is_timed = len(known) == len(pts) and all(a < b for a, b in pairwise(known))
         if is_timed:
@@ -190,7 +187,6 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             width=context.width,
             height=context.height,
             rotation=rotation,
-            is_mirrored=is_mirrored,
             time_base=time_base,
             pts=times,
             average_rate=stream.average_rate,
@@ -202,7 +198,7 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
 
 
 def find_indices_at(scan: VideoScan, times_seconds: Sequence[float]) -> list[int]:
-    """The presentation index on screen at each time, counted from the first frame; clamped to the frames there are."""
+    """Presentation index on screen at each time, in seconds after the first frame; clamped to the first and last."""
     wanted = np.asarray(times_seconds, dtype=np.float64)
     found = np.searchsorted(scan.pts_seconds, wanted + 1e-9, side="right") - 1
     return [int(index) for index in np.clip(found, 0, scan.frames - 1)]

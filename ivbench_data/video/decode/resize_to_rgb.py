@@ -1,15 +1,14 @@
-"""From a decoded frame to RGB at a given size, the same bytes on every machine.
+"""Resize a decoded frame and convert it to RGB, with the same bytes on every machine.
 
 One swscale call goes straight to the size and to planar RGB: bicubic (or as asked), accurate rounding, bit-exact,
 with the stream's own matrix and range; where it names none, BT.709 from 720 lines up, else BT.601, and limited range.
 Planar because it is what is stored, and because swscale's packed RGB goes through 8-bit tables that make white 253.
-The decoder's other notes, such as where chroma samples sit and which lines make a field, are withheld from swscale:
+The decoder's other properties, such as chroma location and field order, are withheld from swscale:
 FFmpeg 7 ignores them and FFmpeg 8 does not, and the same file must give the same bytes with both.
 """
 
 from __future__ import annotations
 
-from math import atan2, degrees
 from typing import TYPE_CHECKING, cast
 
 import av
@@ -17,6 +16,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from ivbench_data.schema import Resize
+from ivbench_data.video.rotation import Rotation
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -35,15 +35,14 @@ _BT601, _BT709 = int(Colorspace.ITU601), int(Colorspace.ITU709)
 _MATRICES = {1: ("bt709", 1), 4: ("fcc", 4), 5: ("bt601", 5), 6: ("bt601", 5), 7: ("smpte240m", 7), 9: ("bt2020", 9)}
 """AVColorSpace of a frame, to our name and swscale's number."""
 _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
-"""Since 17 PyAV scales on all cores unless told not to; here a worker uses one core."""
+"""From 17 on PyAV scales on all cores by default; here a worker uses one core."""
 
 
 class FrameConverter:
     """Converts the frames of one video; keeps swscale's tables between frames of the same sizes."""
 
-    def __init__(self, rotation: int, is_mirrored: bool) -> None:
+    def __init__(self, rotation: Rotation) -> None:
         self._rotation = rotation
-        self._is_mirrored = is_mirrored
         self._reformatters: dict[tuple[int, int, Resize], VideoReformatter] = {}
 
     def convert(self, frame: VideoFrame, sizes: list[tuple[int, int, Resize]]) -> list[NDArray[np.uint8]]:
@@ -62,7 +61,7 @@ class FrameConverter:
         self, plain: VideoFrame, frame: VideoFrame, width: int, height: int, resize: Resize
     ) -> NDArray[np.uint8]:
         reformatter = self._reformatters.setdefault((width, height, resize), VideoReformatter())
-        coded_width, coded_height = (height, width) if self._rotation % 180 else (width, height)
+        coded_width, coded_height = self._rotation.swap_sides(width, height)
         _, matrix = _matrix_of(frame)
         scaled = reformatter.reformat(
             plain,
@@ -80,11 +79,10 @@ class FrameConverter:
             np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:coded_height, :coded_width]
             for plane in scaled.planes
         )
-        turned = np.empty((3, height, width), np.uint8)
+        displayed = np.empty((3, height, width), np.uint8)
         for channel, plane in enumerate((red, green, blue)):
-            upright = plane[:, ::-1] if self._is_mirrored else plane
-            turned[channel] = np.rot90(upright, self._rotation // 90) if self._rotation else upright
-        return turned
+            displayed[channel] = self._rotation.apply(plane)
+        return displayed
 
 
 def describe_colours(frame: VideoFrame) -> tuple[str, str]:
@@ -92,21 +90,6 @@ def describe_colours(frame: VideoFrame) -> tuple[str, str]:
     if frame.format.is_rgb:
         return "rgb", "full"
     return _matrix_of(frame)[0], "full" if _is_full_range(frame) else "limited"
-
-
-def read_orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """How to turn a frame for display: mirror it left to right first or not, then so many degrees counter-clockwise.
-
-    The degrees are 0, 90, 180 or 270, the nearest to the container's display matrix (ISO/IEC 14496-12, 8.3.2).
-    """
-    side_data = frame.side_data.get("DISPLAYMATRIX")
-    if side_data is None:
-        return 0, False
-    matrix = np.frombuffer(cast("bytes", side_data), "<i4")  # any buffer will do; the stub says nothing
-    a, b, c, d = (int(matrix[at]) for at in (0, 1, 3, 4))
-    is_mirrored = a * d < b * c
-    angle = -degrees(atan2(-b, -a) if is_mirrored else atan2(b, a))
-    return round(angle / 90) * 90 % 360, is_mirrored
 
 
 def _matrix_of(frame: VideoFrame) -> tuple[str, int]:
@@ -131,7 +114,7 @@ def _is_full_range(frame: VideoFrame) -> bool:
 def _strip_properties(frame: VideoFrame) -> VideoFrame:
     """The picture alone."""
     if any(plane.line_size < 0 for plane in frame.planes):
-        return frame  # stored from the last line up, which planes of our own cannot be
+        return frame  # stored bottom up, which planes of our own cannot be
     name = frame.format.name
     if name.startswith("gray"):
         # of grey frames FFmpeg 7 heeds the range, and FFmpeg 8 takes all for full; with colour planes both heed it
