@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "ivbench_data"
 
 HEAVY = {
-    "PIL", "av", "datasets", "huggingface_hub", "imagehash", "krippendorff", "matplotlib", "numpy", "rich",
+    "PIL", "av", "datasets", "huggingface_hub", "imagehash", "jinja2", "krippendorff", "matplotlib", "numpy", "rich",
     "safetensors", "scipy", "sklearn", "statsmodels", "torch", "transformers", "yt_dlp",
 }  # fmt: skip
 
@@ -234,9 +234,9 @@ def test_wheel_carries_its_data_and_needs_pydantic_alone(tmp_path: Path) -> None
     for name, suffix in (("manifests", ".json"), ("schemas", ".schema.json")):
         carried = {path.name for path in (folder.parent / name).iterdir()}
         assert carried == {path.name for path in (REPOSITORY / name).glob(f"*{suffix}")}
-    tasks = Path("exports", "lmms_eval_tasks")
-    carried = {path.name for path in (folder.parent.parent / tasks).iterdir()}
-    assert carried == {path.name for path in (PACKAGE / tasks).iterdir()}
+    for place in (Path("exports", "lmms_eval_tasks"), Path("html")):
+        carried = {path.name for path in (folder.parent.parent / place).iterdir()}
+        assert carried - {"__pycache__"} == {path.name for path in (PACKAGE / place).iterdir()} - {"__pycache__"}
     assert (folder.parent.parent / "py.typed").is_file()
 
 

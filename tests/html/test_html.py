@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data.html.page import embed_json, escape, page
+from ivbench_data.html.page import embed_json, escape, page, render_page
 
 
 class Reader(HTMLParser):
@@ -43,6 +43,22 @@ def test_escaped_text_is_read_back_and_makes_no_element(text: str) -> None:
 
 def test_characters_that_act_are_written_out() -> None:
     assert escape("a\x1b[31m\u202eb\ud800\x00") == "a\\x1b[31m\\u202eb\\ud800\\x00"
+
+
+def test_templates_escape_what_they_are_given_and_group_digits() -> None:
+    text = "<b>\"'&\x1b\u202e"
+    context = {
+        "name": text,
+        "summary": 1234567,
+        "columns": [(text, False)],
+        "rows": [[text]],
+        "tasks": [text],
+        "questions": [],
+    }
+    made = render_page("wrong_answers", text, context)
+    assert made.count("&lt;b&gt;&#34;&#39;&amp;\\x1b\\u202e") == 6  # the title, the name, two cells, an option twice
+    assert not re.search("<b>|[\x1b\u202e]", made)
+    assert '<p class="soft">1,234,567</p>' in made
 
 
 def test_the_policy_allows_only_this_style_and_this_script() -> None:

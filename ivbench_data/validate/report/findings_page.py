@@ -7,7 +7,6 @@ the video with the evidence marked, query image, options, findings. Texts from t
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, Final, Literal
 
 from ivbench_data.atomic_files import write_bytes
 from ivbench_data.dataset import Dataset
-from ivbench_data.html.page import embed_image, embed_json, escape, page
+from ivbench_data.html.page import embed_image, embed_json, find_figures, render_page
 from ivbench_data.schema import Finding, Question, Repair, Severity
 from ivbench_data.validate.checks import CHECKS, describe_check
 from ivbench_data.validate.checks.context import quote
@@ -30,9 +29,6 @@ MAX_PICTURE_BYTES: Final = 40_000_000
 """All pictures together; the questions with the worst findings come first."""
 
 REPAIR_CHARS: Final = 200
-
-_FIGURE = re.compile(r"[\d.,%–\- ]+")
-"""A number, an interval, or the dash that stands for none."""
 
 SAFE_WITHOUT_ANSWERS: Final = frozenset(
     {
@@ -115,25 +111,25 @@ def build_report(
         for question_id, of_question in _group(told, by_id)
     ]
     document = {"videos": pictures.videos, "cards": cards}
-    body = "\n".join(
-        [
-            *_head(dataset, told, hide_answers or bool(hidden)),
-            "<main>",
-            *_summary(told, finds),
-            *_heat(told, by_id, finds),
-            *_others(told, by_id),
-            *(line for part in parts for line in _part(part)),
-            *_filters(told, by_id, finds),
-            '<div id="cards"></div><div id="more"></div>',
-            "</main>",
-            f"<footer>{escape(_tell_pictures(pictures))}</footer>",
-            *pictures.blocks(),
-            embed_json("data", document),
-        ]
-    )
-    here = Path(__file__)
-    style, script = (here.with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
-    return page(f"Findings in {dataset.name}", body, style=style, script=script)
+    flagged = [finding for finding in told if finding.question_id in by_id]
+    is_grave = any(finding.severity != "info" for finding in flagged)
+    context = {
+        "name": dataset.name,
+        "hides_answers": bool(hidden) or hide_answers,
+        "severities": SEVERITIES,
+        "tiles": _count_questions(dataset, told),
+        "by_check": _count_by_check(told, finds),
+        "totals": Counter(question.task for question in dataset.questions),
+        "by_task": _count_by_task(flagged, by_id, finds),
+        "others": [finding for finding in told if finding.question_id not in by_id],
+        "parts": [_draw_part(part) for part in parts],
+        "checks": [name for name in finds if any(finding.check == name for finding in flagged)],
+        "tasks": sorted({by_id[str(finding.question_id)].task for finding in flagged}),
+        "checked": SEVERITIES[:2] if is_grave else SEVERITIES,
+        "pictures": pictures,
+        "blocks": [*pictures.blocks(), embed_json("data", document)],
+    }
+    return render_page("findings", f"Findings in {dataset.name}", context)
 
 
 # --- cards: data for the script -------------------------------------------------------------------------------------
@@ -198,130 +194,55 @@ def _tell_repair(repair: Repair) -> str:
     return f"{repair.field} {quote(str(before))} becomes {quote(str(after))}"
 
 
-# --- what is written as markup --------------------------------------------------------------------------------------
+# --- what the template shows ----------------------------------------------------------------------------------------
 
 
-def _head(dataset: Dataset, findings: Sequence[Finding], hides: bool) -> Iterator[str]:
+def _count_questions(dataset: Dataset, findings: Sequence[Finding]) -> list[tuple[str, int, str]]:
+    """Tiles: the severity that one counts, questions whose worst finding has it, and what they are."""
     worst: dict[str, int] = {}
     for finding in findings:
         if finding.question_id is not None:
             rank = SEVERITIES.index(finding.severity)
             worst[finding.question_id] = min(rank, worst.get(finding.question_id, rank))
     counted = Counter(worst.values())
-    tiles = [
+    return [
         ("", len(dataset.questions), f"questions {dataset.describe_media()}"),
         ("error", counted[0], "questions with errors"),
         ("warning", counted[1], "more with warnings"),
         ("info", counted[2], "more with remarks only"),
         ("", len(dataset.questions) - len(worst), "questions without a finding"),
     ]
-    yield f"<header><h1>Findings in {escape(dataset.name)}</h1>"
-    yield '<p class="soft">An error cannot be scored fairly as it stands, or is wrong. A warning deserves a look. '
-    yield "What would give hidden answers away is left out.</p>" if hides else "A remark is good to know.</p>"
-    yield '<div class="tiles">'
-    for kind, number, words in tiles:
-        yield f'<div class="tile {kind}"><b>{number:,}</b><span>{escape(words)}</span></div>'
-    yield "</div></header>"
 
 
-def _summary(findings: Sequence[Finding], finds: Mapping[str, str]) -> Iterator[str]:
+def _count_by_check(findings: Iterable[Finding], finds: Mapping[str, str]) -> Iterator[tuple[str, list[int], str]]:
+    """Each check that found something: findings of each severity, and what it looks for."""
     counted = Counter((finding.check, finding.severity) for finding in findings)
-    names = [name for name in finds if any((name, severity) in counted for severity in SEVERITIES)]
-    yield '<h2>By check</h2><div class="panel"><table><thead><tr><th>check</th>'
-    yield (
-        "".join(f'<th class="number">{severity}</th>' for severity in SEVERITIES) + "<th>finds</th></tr></thead><tbody>"
-    )
-    for name in names:
-        cells = "".join(
-            f'<td class="number {severity}">{counted[name, severity] or ""}</td>' for severity in SEVERITIES
-        )
-        button = f'<button type="button" data-check="{escape(name)}">{escape(name)}</button>'
-        yield f'<tr><td class="name">{button}</td>{cells}<td class="soft">{escape(finds[name])}</td></tr>'
-    yield "</tbody></table></div>"
+    for name, text in finds.items():
+        counts = [counted[name, severity] for severity in SEVERITIES]
+        if any(counts):
+            yield name, counts, text
 
 
-def _heat(findings: Sequence[Finding], by_id: Mapping[str, Question], finds: Iterable[str]) -> Iterator[str]:
-    """Questions flagged by each check in each task; the shade is their share of the task's questions."""
+def _count_by_task(
+    flagged: Iterable[Finding], by_id: Mapping[str, Question], finds: Iterable[str]
+) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Each check that flagged questions: how many in each task, and a shade for their share of the task, 0 to 4."""
     totals = Counter(question.task for question in by_id.values())
-    flagged = {
-        (finding.check, by_id[finding.question_id].task, finding.question_id)
-        for finding in findings
-        if finding.question_id is not None and finding.question_id in by_id
-    }
-    counted = Counter((check, task) for check, task, _ in flagged)
-    names = [name for name in finds if any((name, task) in counted for task in totals)]
-    if not names:
-        return
-    yield '<h2>By check and task</h2><p class="soft">Questions flagged; the shade is their share of the task.</p>'
-    yield '<div class="panel heat"><table><thead><tr><th></th>'
-    yield "".join(f'<th class="task"><span>{escape(task)}</span></th>' for task in totals) + "</tr></thead><tbody>"
-    for name in names:
-        yield f'<tr><td class="name">{escape(name)}</td>'
-        for task, total in totals.items():
-            count = counted[name, task]
-            share = count / total
-            shade = sum(share > bound for bound in (0, 0.05, 0.15, 0.4))
-            yield f'<td class="number heat{shade}">{count or ""}</td>'
-        yield "</tr>"
-    yield '<tr><td class="name soft">questions</td>'
-    yield (
-        "".join(f'<td class="number soft">{total:,}</td>' for total in totals.values()) + "</tr></tbody></table></div>"
-    )
+    ids = {(finding.check, str(finding.question_id)) for finding in flagged}
+    counted = Counter((check, by_id[question_id].task) for check, question_id in ids)
+    return [
+        (
+            name,
+            [
+                (counted[name, task], sum(counted[name, task] / total > bound for bound in (0, 0.05, 0.15, 0.4)))
+                for task, total in totals.items()
+            ],
+        )
+        for name in finds
+        if any((name, task) in counted for task in totals)
+    ]
 
 
-def _others(findings: Sequence[Finding], by_id: Mapping[str, Question]) -> Iterator[str]:
-    """Findings on videos, images and the dataset, which have no card."""
-    others = [finding for finding in findings if finding.question_id not in by_id]
-    if not others:
-        return
-    yield f'<details class="panel"><summary>On videos and the dataset: {len(others):,}</summary><ul class="findings">'
-    for finding in others:
-        about = f"<code>{escape(finding.video_id)}</code> " if finding.video_id is not None else ""
-        yield f'<li class="{finding.severity}"><b>{escape(finding.check)}</b> {about}{escape(finding.message)}</li>'
-    yield "</ul></details>"
-
-
-def _part(part: ReportPart) -> Iterator[str]:
-    yield f"<h2>{escape(part.title)}</h2>"
-    if part.text:
-        yield f"<p>{escape(part.text)}</p>"
-    if part.figure is not None:
-        source = embed_image(part.figure, part.figure_type)
-        yield f'<div class="panel"><figure><img src="{source}" alt="{escape(part.title)}"></figure></div>'
-    if part.rows:
-        columns = zip(*part.rows, strict=True)
-        numeric = [all(_FIGURE.fullmatch(str(value)) for value in column) for column in columns]
-        kinds = [' class="number"' if is_numeric else "" for is_numeric in numeric]
-        heads = (f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, part.columns, strict=True))
-        yield f'<div class="panel"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>'
-        for row in part.rows:
-            cells = (
-                f"<td{kind}>{f'{value:,}' if isinstance(value, int | float) else escape(value)}</td>"
-                for kind, value in zip(kinds, row, strict=True)
-            )
-            yield f"<tr>{''.join(cells)}</tr>"
-        yield "</tbody></table></div>"
-
-
-def _filters(findings: Sequence[Finding], by_id: Mapping[str, Question], finds: Iterable[str]) -> Iterator[str]:
-    flagged = [finding for finding in findings if finding.question_id in by_id]
-    present = {finding.check for finding in flagged}
-    tasks = {by_id[str(finding.question_id)].task for finding in flagged}
-    has_grave = any(finding.severity != "info" for finding in flagged)
-    yield '<h2 id="questions">Questions</h2><div class="filters">'
-    yield _select("check", "all checks", [name for name in finds if name in present])
-    yield _select("task", "all tasks", sorted(tasks))
-    for severity in SEVERITIES:
-        checked = " checked" if severity != "info" or not has_grave else ""
-        yield f'<label><input type="checkbox" name="severity" value="{severity}"{checked}> {severity}</label>'
-    yield '<input type="search" id="search" placeholder="search" aria-label="search"><span id="count"></span></div>'
-
-
-def _select(name: str, every: str, values: Iterable[str]) -> str:
-    options = "".join(f'<option value="{escape(value)}">{escape(value)}</option>' for value in values)
-    return f'<select id="{name}" aria-label="{name}"><option value="">{every}</option>{options}</select>'
-
-
-def _tell_pictures(pictures: Pictures) -> str:
-    left_out = f"; {pictures.left_out:,} left out to keep the file small" if pictures.left_out else ""
-    return f"Pictures: {pictures.size_bytes / 1e6:.1f} MB{left_out}. Frames come from the cache, where there is one."
+def _draw_part(part: ReportPart) -> tuple[ReportPart, str | None, list[tuple[str, bool]]]:
+    figure = None if part.figure is None else embed_image(part.figure, part.figure_type)
+    return part, figure, find_figures(part.columns, part.rows)

@@ -17,6 +17,7 @@ from ivbench_data.video.decode import FrameRequest, find_indices_at, iterate_fra
 from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from PIL import Image
 
     from ivbench_data.frames.frame_file import Clip
@@ -43,10 +44,10 @@ class Pictures:
         """Pictures that did not fit."""
         self._workspace = workspace
         self._max_bytes = max_bytes
-        self._blocks: list[str] = []
+        self._blocks: list[Markup] = []
         self._keys: dict[tuple[str, str], str | None] = {}
 
-    def blocks(self) -> Iterator[str]:
+    def blocks(self) -> Iterator[Markup]:
         """The data blocks of all pictures."""
         yield from self._blocks
 
