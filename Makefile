@@ -3,15 +3,22 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-VENV_FULL ?= $(VENV)-full
-VENV_HARNESSES ?= $(VENV_FULL)-harnesses
+VENV_HARNESSES ?= $(VENV)-harnesses
 PYTEST_ARGS ?=
+# As many processes run the tests as there are cores; each takes whole files, whose fixtures are then made once.
+WORKERS ?= auto
 
 TEST_EXTRAS := dev,fetch,validate,publish
 FULL_EXTRAS := dev,all
 REQUIREMENTS := pyproject.toml constraints.txt
+HARNESS_REQUIREMENTS := constraints-harnesses.txt
 
-PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
+# Python compiles what is imported, when it is; pip would compile all that is installed, which takes minutes
+PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c constraints.txt
+
+# The order of the tests changes with each run, which prints its seed. The same order again:
+# make test PYTEST_ARGS="--randomly-seed=SEED". One thread a process, since there are processes enough.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full lint format types schemas benchmark chromium clean
@@ -23,11 +30,11 @@ demo: $(VENV)/demo.stamp  ## make a small benchmark and run the whole journey on
 	@$(VENV)/bin/ivbench-data demo
 
 test: $(VENV)/test.stamp  ## run the tests
-	@$(VENV)/bin/python -m pytest -m 'not full and not gpu' $(PYTEST_ARGS)
+	@$(PYTEST) -m 'not full and not gpu' $(PYTEST_ARGS)
 
 # pytest's exit code 5 says that no test is marked so
-test-full: $(VENV_FULL)/full.stamp $(VENV_HARNESSES)/harnesses.stamp chromium  ## run the slower tests: torch, harnesses, a browser
-	@IVBENCH_TEST_HARNESSES="$(abspath $(VENV_HARNESSES))" $(VENV_FULL)/bin/python -m pytest -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+test-full: $(VENV)/full.stamp $(VENV_HARNESSES)/harnesses.stamp chromium  ## run the slower tests: torch, harnesses, a browser
+	@IVBENCH_TEST_HARNESSES="$(abspath $(VENV_HARNESSES))" $(PYTEST) -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
 
 lint: $(VENV)/test.stamp  ## check style and form
 	@$(VENV)/bin/ruff check
@@ -53,7 +60,7 @@ benchmark: $(VENV)/core.stamp  ## measure start-up and import
 	@$(VENV)/bin/python benchmarks/startup.py
 
 clean:  ## remove the environments and what tools leave
-	rm -rf $(VENV) $(VENV_FULL) $(VENV_HARNESSES) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_HARNESSES) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is touched last: an interrupted set-up leaves none, and is done again.
@@ -75,24 +82,24 @@ $(VENV)/demo.stamp: $(VENV)/core.stamp
 	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[validate,publish]'
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/core.stamp
-	@echo "Installing what the tests need into $(VENV) …"
+$(VENV)/test.stamp: $(VENV)/python.stamp $(REQUIREMENTS)
+	@echo "Installing ivbench-data and what the tests need into $(VENV) …"
 	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[$(TEST_EXTRAS)]'
-	@touch $@
+	@touch $(VENV)/core.stamp $@
 
 # torch comes first, so that nothing else's requirements choose its build
-$(VENV_FULL)/full.stamp: $(VENV_FULL)/python.stamp $(REQUIREMENTS)
-	@echo "Installing what the slower tests need into $(VENV_FULL); torch is large …"
-	@$(VENV_FULL)/bin/python $(PIP_INSTALL) torch
-	@$(VENV_FULL)/bin/python $(PIP_INSTALL) -e '.[$(FULL_EXTRAS)]'
+$(VENV)/full.stamp: $(VENV)/test.stamp
+	@echo "Installing what the slower tests need into $(VENV); torch is large …"
+	@$(VENV)/bin/python $(PIP_INSTALL) torch
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[$(FULL_EXTRAS)]'
 	@touch $@
 
 # lmms-eval wants an older av than ours may be, and so an environment of its own; inspect_ai gets on with it. torchvision's
 # wheel does not load beside a torch without CUDA, and nothing here needs it.
-$(VENV_HARNESSES)/harnesses.stamp: $(VENV_HARNESSES)/python.stamp $(REQUIREMENTS)
+$(VENV_HARNESSES)/harnesses.stamp: $(VENV_HARNESSES)/python.stamp $(REQUIREMENTS) $(HARNESS_REQUIREMENTS)
 	@echo "Installing lmms-eval and inspect_ai into $(VENV_HARNESSES) …"
-	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) torch
-	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -e . lmms-eval inspect_ai
+	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -c $(HARNESS_REQUIREMENTS) torch
+	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -c $(HARNESS_REQUIREMENTS) -e . lmms-eval inspect_ai
 	@$(VENV_HARNESSES)/bin/python -m pip --disable-pip-version-check -q uninstall -y torchvision
 	@touch $@
 

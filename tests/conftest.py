@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from shared_media import make_once
 
 from ivbench_data.cli import run
 from ivbench_data.sources.demo import make_demo
@@ -27,10 +28,12 @@ settings.load_profile("ivbench-data")
 @pytest.fixture(scope="session")
 def demo_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the demo's own files under `demo/`, made once a session. To be read, never written to."""
-    root = tmp_path_factory.mktemp("demo_root")
-    for _ in make_demo(root):
-        pass
-    return root
+
+    def make(root: Path) -> None:
+        for _ in make_demo(root):
+            pass
+
+    return make_once(tmp_path_factory, "demo_root", make)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
-FPS = 24
+FPS = 12
 WIDTH, HEIGHT = 320, 180
 
 
@@ -35,7 +35,7 @@ def write_video(
     frames: Iterable[np.ndarray],
     codec: str = "libx264",
     fps: float = FPS,
-    gop: int = 48,
+    gop: int = 2 * FPS,
     movflags: str = "+faststart",
     codec_options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,

@@ -33,7 +33,7 @@ DEMO_GRID = FrameGrid(nframes=4, res=56)
 
 def find_python(distribution: str) -> Path:
     """Python of the environment, where the distribution is installed in it; else the test is skipped."""
-    folder = Path(os.environ.get(VARIABLE) or REPOSITORY / ".venv-full-harnesses")
+    folder = Path(os.environ.get(VARIABLE) or REPOSITORY / ".venv-harnesses")
     python = folder / "bin" / "python"
     if not python.is_file():
         pytest.skip(f"there is no environment of harnesses in {folder}: `make test-full` makes it, or set ${VARIABLE}")

@@ -32,11 +32,11 @@ from ivbench_data.video.verify import verify_videos
 
 SECONDS = 40
 ENCODINGS: dict[str, tuple[str, Callable[[Path], tuple[Iterator[np.ndarray], float]], dict[str, str]]] = {
-    "scale": (".mp4", lambda source: (show_at_rate(source, 24, 120), 24), {}),
-    "bitrate": (".mp4", lambda source: (show_at_rate(source, 24, 180), 24), {"b": "60000"}),
-    "VP9": (".webm", lambda source: (show_at_rate(source, 24, 180), 24), {}),
-    "15 fps": (".mp4", lambda source: (show_at_rate(source, 15, 180), 15), {}),
-    "letterbox": (".mp4", lambda source: (letterbox(show_at_rate(source, 24, 180)), 24), {}),
+    "scale": (".mp4", lambda source: (show_at_rate(source, FPS, 120), FPS), {}),
+    "bitrate": (".mp4", lambda source: (show_at_rate(source, FPS, 180), FPS), {"b": "60000"}),
+    "VP9": (".webm", lambda source: (show_at_rate(source, FPS, 180), FPS), {}),
+    "10 fps": (".mp4", lambda source: (show_at_rate(source, 10, 180), 10), {}),
+    "letterbox": (".mp4", lambda source: (letterbox(show_at_rate(source, FPS, 180)), FPS), {}),
 }
 
 
@@ -152,8 +152,8 @@ def test_a_trim_of_a_second_is_found(sources: list[Path], reference: Fingerprint
 
 def test_content_that_comes_later_says_by_how_much(sources: list[Path], reference: Fingerprint, tmp_path: Path) -> None:
     def show_later() -> Iterator[np.ndarray]:
-        yield from islice(show_at_rate(sources[1], FPS, 180), 36)
-        yield from islice(show_at_rate(sources[0], FPS, 180), (SECONDS * FPS) - 36)
+        yield from islice(show_at_rate(sources[1], FPS, 180), 3 * FPS // 2)
+        yield from islice(show_at_rate(sources[0], FPS, 180), SECONDS * FPS - 3 * FPS // 2)
 
     found = compare_content(write_video(tmp_path / "later.mp4", show_later()), reference)
     assert found.result == "trimmed", found
