@@ -47,6 +47,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "manifests": (),
     "ledger": (),
     "statistics": (),
+    "plotting": (),
     "html": (),
     "text": (),
     "query_images": (),

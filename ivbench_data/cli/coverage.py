@@ -142,13 +142,14 @@ def _read_selections(path: Path, bad: list[BadLine]) -> list[FrameSelection]:
 
 def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) -> Path | None:
     from ivbench_data.cli.console import say
+    from ivbench_data.plotting import save_figure
     from ivbench_data.validate.coverage.coverage_figure import compute_curve, plot_curve
 
     points = list(compute_curve(dataset, root, options))
     if not points:
         say("No question could be judged, so no curve was drawn.", style="yellow")
         return None
-    plot_curve(points, f"{dataset.name}: evidence seen by at least one frame", path)
+    save_figure(plot_curve(points, f"{dataset.name}: evidence seen by at least one frame"), path)
     return path
 
 

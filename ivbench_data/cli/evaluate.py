@@ -221,7 +221,8 @@ class _Run:
 
     def _draw(self, figure: Path, sweep: str | None, labels: list[str], cards: list[Scorecard]) -> None:
         from ivbench_data.cli.console import say
-        from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks, save_figure
+        from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks
+        from ivbench_data.plotting import save_figure
 
         if sweep is None:
             drawn = draw_tasks(cards)

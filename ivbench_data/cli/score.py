@@ -93,11 +93,12 @@ def command(
     from ivbench_data.evaluate.compare import diagnose as find_signatures
     from ivbench_data.evaluate.prompts.patterns import PATTERNS
     from ivbench_data.evaluate.results import find_results, read_results
-    from ivbench_data.evaluate.score_figures import draw_tasks, save_figure
+    from ivbench_data.evaluate.score_figures import draw_tasks
     from ivbench_data.evaluate.score_tables import make_paper_table
     from ivbench_data.evaluate.scores import score_results
     from ivbench_data.evaluate.wrong_answers_page import make_error_report
     from ivbench_data.manifests import find_manifest
+    from ivbench_data.plotting import save_figure
     from ivbench_data.workspace import Workspace
 
     workspace: Workspace | None = None

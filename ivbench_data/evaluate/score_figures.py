@@ -1,15 +1,13 @@
-"""Figures: accuracy per task with intervals, and accuracy over a sweep, as PNG or SVG."""
+"""Figures: accuracy per task with intervals, and accuracy over a sweep, to be saved by `plotting`."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ivbench_data.atomic_files import write_bytes
-from ivbench_data.errors import MissingDependencyError, UsageError
+from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.scores import Score, Scorecard
+from ivbench_data.plotting import make_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +17,6 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f
 """Okabe and Ito's colours, which people with any colour vision tell apart."""
 
 INK, DASHES = "#222222", (0, (3, 2))
-
-FORMATS = (".png", ".svg")
 
 
 def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
@@ -36,9 +32,8 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
     columns = [(name, ones) for name, ones in columns if any(one and one.accuracy for one in ones)]
     if not columns:
         raise UsageError("nothing was evaluated: there is nothing to draw")
-    figure, axes = _make_axes(
-        max(7.0, min(15.0, 1.2 + len(columns) * (0.35 + 0.3 * len(cards)))), 4.6 + 0.2 * len(cards)
-    )
+    width_inches = max(7.0, min(15.0, 1.2 + len(columns) * (0.35 + 0.3 * len(cards))))
+    figure, axes = make_figure(width_inches, 4.6 + 0.2 * len(cards))
     width = 0.8 / len(cards)
     for at, card in enumerate(cards):
         places, values, below, above = [], [], [], []
@@ -51,21 +46,13 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
                 above.append(100 * (one.accuracy.high - one.accuracy.value))
         label = f"{_shorten(card.name)} ({card.denominators.evaluated:,} questions)"
         axes.bar(places, values, width * 0.92, color=COLOURS[at % len(COLOURS)], label=label, zorder=2)
-        axes.errorbar(
-            places, values, yerr=[below, above], fmt="none", ecolor="#222222", elinewidth=1, capsize=2.5, zorder=3
-        )
+        axes.errorbar(places, values, yerr=[below, above], fmt="none", ecolor=INK, elinewidth=1, capsize=2.5, zorder=3)
     for column, (_, ones) in enumerate(columns):
         chances = [one.chance for one in ones if one is not None and one.chance is not None]
         if chances:
             level = 100 * sum(chances) / len(chances)
-            axes.plot(
-                [column - 0.44, column + 0.44],
-                [level, level],
-                color="#222222",
-                linewidth=1,
-                linestyle=(0, (3, 2)),
-                zorder=4,
-            )
+            ends = [column - 0.44, column + 0.44]
+            axes.plot(ends, [level, level], color=INK, linewidth=1, linestyle=DASHES, zorder=4)
     axes.plot([], [], color=INK, linewidth=1, linestyle=DASHES, label="chance; bars: 95 % intervals by video")
     axes.set_xticks(range(len(columns)), [name for name, _ in columns], rotation=35, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(columns) - 0.4)
@@ -82,7 +69,7 @@ def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, Score]]]], axis: 
         MissingDependencyError: matplotlib is not installed.
     """
     labels = list(dict.fromkeys(label for _, points in series for label, _ in points))
-    figure, axes = _make_axes(max(5.5, 1.6 + 0.9 * len(labels)), 4.2)
+    figure, axes = make_figure(min(40.0, max(5.5, 1.6 + 0.9 * len(labels))), 4.2)
     for at, (name, points) in enumerate(series):
         drawn = [(labels.index(label), one.accuracy) for label, one in points if one.accuracy is not None]
         shift = 0.06 * (at - (len(series) - 1) / 2)
@@ -105,40 +92,9 @@ def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, Score]]]], axis: 
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG or SVG, atomically; the same figure gives the same bytes.
-
-    Raises:
-        UsageError: the name ends in neither `.png` nor `.svg`.
-        StorageError: it cannot be written.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise UsageError(f"a figure is written to a name that ends in {' or '.join(FORMATS)}, not to {path.name!r}")
-    from matplotlib import rc_context
-
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None} if suffix == ".svg" else {"Software": None}
-    with rc_context({"svg.hashsalt": "ivbench-data", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format=suffix[1:], dpi=160, metadata=metadata)
-    write_bytes(path, buffer.getvalue())
-
-
-def _make_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "validate") from None
-    figure = Figure(figsize=(min(width, 40), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
 def _finish(figure: Figure, axes: Axes) -> None:
     axes.grid(axis="y", color="#dddddd", linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper left", frameon=False, fontsize="small", ncols=1)
 
 

@@ -22,11 +22,12 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.compare import compare_results, diagnose
 from ivbench_data.evaluate.results import Configuration, Header, Results, ResultsFile
-from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks, save_figure
+from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks
 from ivbench_data.evaluate.score_tables import Table, make_detail_table, make_paper_table
 from ivbench_data.evaluate.scores import recompute_published, score_results, weigh
 from ivbench_data.evaluate.wrong_answers_page import make_error_report
 from ivbench_data.manifests import load_manifest
+from ivbench_data.plotting import save_figure
 from ivbench_data.questions.duration_buckets import name_duration
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import estimate_share

@@ -15,6 +15,7 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.results import Configuration, ResultsFile
 from ivbench_data.frames.cache import CacheOptions, cache_frames
 from ivbench_data.frames.samplers import sample_indices
+from ivbench_data.plotting import save_figure
 from ivbench_data.schema import EvaluationResult, Evidence, FrameGrid, FrameSelection, Question, Video
 from ivbench_data.validate.coverage.coverage_figure import compute_curve, plot_curve
 from ivbench_data.validate.coverage.evidence_coverage import (
@@ -330,5 +331,5 @@ def test_the_curve_has_a_point_for_each_sampler_and_count(tmp_path: Path) -> Non
     points = list(compute_curve(dataset, NOWHERE, frame_counts=(4, 16, 128)))
     assert len(points) == 7 * 3
     assert {row.seen.value for row in points if row.nframes == 128} == {1.0}
-    plot_curve(points, dataset.name, tmp_path / "curve.png")
+    save_figure(plot_curve(points, dataset.name), tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

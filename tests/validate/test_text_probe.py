@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.plotting import save_figure
 from ivbench_data.schema import Question
 from ivbench_data.sources import import_dataset
 from ivbench_data.sources.demo import read as read_demo
@@ -418,7 +419,7 @@ def test_questions_that_teach_nothing_leave_all_options_equally_likely() -> None
 @pytest.mark.parametrize("name", ["a task of many words " * 5, "x" * 100])
 def test_long_names_leave_room_to_draw_in(planted: ProbeReport, tmp_path: Path, name: str) -> None:
     named = tuple(row.model_copy(update={"task": name + row.task}) for row in planted.tasks)
-    plot_probe(planted.model_copy(update={"tasks": named}), tmp_path / "plot.svg")  # warnings are errors
+    save_figure(plot_probe(planted.model_copy(update={"tasks": named})), tmp_path / "plot.svg")  # warnings are errors
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
@@ -426,10 +427,11 @@ def test_the_plot_takes_any_name_and_is_the_same_each_time(planted: ProbeReport,
     named = [row.model_copy(update={"task": f"$x_{row.task}^$ <b>"}) for row in planted.tasks]
     report = planted.model_copy(update={"tasks": tuple(named)})
     for name in ("one", "two"):
-        plot_probe(report, tmp_path / (name + suffix))
+        save_figure(plot_probe(report), tmp_path / (name + suffix))
     content = (tmp_path / f"one{suffix}").read_bytes()
     assert content[:4] in (b"\x89PNG", b"<?xm")
     assert len(content) > 5000
+    assert content == (tmp_path / f"two{suffix}").read_bytes()
 
 
 def test_progress_is_told() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import PositiveInt
 
-from ivbench_data.atomic_files import write_atomically
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import MissingDependencyError
 from ivbench_data.frames.samplers import CONSTANT_SAMPLERS
+from ivbench_data.plotting import make_figure
 from ivbench_data.schema import FrameGrid, NonEmpty, Record, Sampler
 from ivbench_data.statistics import Estimate
 from ivbench_data.validate.coverage.evidence_coverage import (
@@ -21,6 +20,9 @@ from ivbench_data.validate.coverage.evidence_coverage import (
     cover_questions,
     summarise_coverage,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FRAME_COUNTS: Final = (8, 16, 32, 64, 128, 256, 512)
 """Frame counts of the curve: those of the paper's ablations."""
@@ -56,19 +58,13 @@ def compute_curve(
             yield CurvePoint(sampler=grid.sampler, nframes=grid.nframes, seen=summary.seen)
 
 
-def plot_curve(points: Sequence[CurvePoint], title: str, path: Path) -> None:
-    """Draw the curve into `path`; its ending (`.png`, `.svg`) decides the format.
+def plot_curve(points: Sequence[CurvePoint], title: str) -> Figure:
+    """The curve of each sampler over frame counts.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        StorageError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "validate") from None
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = make_figure(8, 5)
     for number, sampler in enumerate(dict.fromkeys(point.sampler for point in points)):
         own = [point for point in points if point.sampler == sampler]
         counts = [point.nframes for point in own]
@@ -84,8 +80,5 @@ def plot_curve(points: Sequence[CurvePoint], title: str, path: Path) -> None:
     axes.set_ylabel("questions whose evidence is seen, %")
     axes.set_title(title, parse_math=False, loc="left", fontsize=11)  # a `$` in a name begins no formula
     axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    with write_atomically(path) as file:
-        metadata = {"Date": None} if path.suffix == ".svg" else {}
-        figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=150, metadata=metadata)
+    return figure

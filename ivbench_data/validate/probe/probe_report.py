@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from ivbench_data.atomic_files import write_atomically
-from ivbench_data.errors import MissingDependencyError
+from ivbench_data.plotting import make_figure
 from ivbench_data.schema import Finding, NonEmpty, Record
 from ivbench_data.statistics import CONFIDENCE, Estimate, Probability
 from ivbench_data.validate.probe.families import FAMILIES
 from ivbench_data.validate.probe.features import CUES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 LABEL_CHARS: Final = 36
 """Characters of a task's name on one line of the plot."""
@@ -341,20 +344,14 @@ def find_leaks(report: ProbeReport) -> Iterator[Finding]:
         )
 
 
-def plot_probe(report: ProbeReport, path: Path) -> None:
-    """Draw accuracy, null and chance of each task into `path`; its ending (`.png`, `.svg`) decides the format.
+def plot_probe(report: ProbeReport) -> Figure:
+    """Accuracy, null and chance of each task.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        StorageError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "validate") from None
     rows = list(reversed(report.tasks))
-    figure = Figure(figsize=(9, 1.6 + 0.42 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = make_figure(9, 1.6 + 0.42 * len(rows))
     for at, row in enumerate(rows):
         axes.plot([row.chance * 100] * 2, [at - 0.3, at + 0.3], color="black", linewidth=1.5)
         if row.null is not None:
@@ -373,7 +370,6 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
         f"{report.dataset}: what question and options alone give away (trained leakage bound)",
         parse_math=False, loc="left", fontsize=11,
     )  # fmt: skip
-    axes.spines[["top", "right"]].set_visible(False)
     handles = [
         _legend_line("C3", "o", "leaks: above chance"),
         _legend_line("C0", "o", "not shown to leak"),
@@ -381,11 +377,10 @@ def plot_probe(report: ProbeReport, path: Path) -> None:
         _legend_line("black", "|", "chance"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    with write_atomically(path) as file:
-        figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=150, metadata=_undated(path))
+    return figure
 
 
-def _draw_estimate(axes: Any, estimate: Estimate, at: float, color: str, marker: str) -> None:
+def _draw_estimate(axes: Axes, estimate: Estimate, at: float, color: str, marker: str) -> None:
     axes.plot([estimate.low * 100, estimate.high * 100], [at, at], color=color, linewidth=1.6)
     axes.plot([estimate.value * 100], [at], color=color, marker=marker, markersize=5)
 
@@ -395,15 +390,10 @@ def _break_name(name: str) -> str:
     return "\n".join(textwrap.wrap(name, LABEL_CHARS, max_lines=2, placeholder="…"))
 
 
-def _legend_line(color: str, marker: str, label: str) -> Any:
+def _legend_line(color: str, marker: str, label: str) -> Line2D:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=color, marker=marker, linestyle="none", label=label)
-
-
-def _undated(path: Path) -> dict[str, None]:
-    """What leaves the date out, so that the same report draws the same bytes."""
-    return {"Date": None} if path.suffix == ".svg" else {}
 
 
 def _percent(value: float) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from ivbench_data.plotting import encode_figure
 from ivbench_data.validate.coverage.coverage_figure import CurvePoint, plot_curve
 from ivbench_data.validate.coverage.evidence_coverage import CoverageSummary
 from ivbench_data.validate.necessity import (
@@ -46,7 +45,7 @@ def show_probe(report: ProbeReport) -> ReportPart:
         text=describe_probe(report),
         columns=TASK_COLUMNS,
         rows=tuple(list_task_rows(report)),
-        figure=_draw(lambda path: plot_probe(report, path)),
+        figure=encode_figure(plot_probe(report), ".svg"),
         notes=notes,
         checks={"answered_from_text": "Questions whose answer the text-only probe finds without video and image."},
     )
@@ -95,20 +94,13 @@ def show_coverage(summaries: Sequence[CoverageSummary], points: Sequence[CurvePo
         "are known. Intervals are clustered by video.",
         columns=COVERAGE_COLUMNS,
         rows=tuple(rows),
-        figure=_draw(lambda path: plot_curve(points, title, path)) if points else None,
+        figure=encode_figure(plot_curve(points, title), ".svg") if points else None,
     )
 
 
 def _tell_runs(row: QuestionNecessity) -> str:
     shares = (f"{condition} {row.right[condition]:.0%} of {runs}" for condition, runs in row.runs.items())
     return f"Answers of models: {row.label}; right in {', '.join(shares)}"
-
-
-def _draw(plot: Callable[[Path], None]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
-        plot(path)
-        return path.read_bytes()
 
 
 def _percent(value: float | None) -> object:
