@@ -279,17 +279,14 @@ def _find(dataset: Dataset, context: CheckContext, names: Iterable[str], quiet: 
 
 def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: int, as_markdown: bool) -> None:
     from ivbench_data.cli.console import print_table, say
+    from ivbench_data.text.markdown import Code, draw_table
 
     columns = (*reversed(SEVERITIES), "questions")
     found = {name: row for name, row in counts.items() if any(row[severity] for severity in SEVERITIES)}
     totals = (*(sum(row[severity] for row in found.values()) for severity in reversed(SEVERITIES)), flagged)
     if as_markdown:
-        click.echo("| check | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns))
-        for name, values in [
-            *((f"`{name}`", [row[c] for c in columns]) for name, row in found.items()),
-            ("all", totals),
-        ]:
-            click.echo(f"| {name} | " + " | ".join(f"{value:,}" if value else "" for value in values) + " |")
+        rows = [*((Code(name), *(row[column] for column in columns)) for name, row in found.items()), ("all", *totals)]
+        click.echo("\n".join(draw_table(("check", *columns), rows)))
         return
     print_table(
         f"Findings in {dataset.name}: {len(dataset.questions):,} questions {dataset.describe_media()}",

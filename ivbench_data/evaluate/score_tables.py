@@ -6,14 +6,13 @@ evaluated of the release. Each row says how many.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivbench_data.evaluate.scores import Score, Scorecard
 from ivbench_data.manifests import Manifest
-from ivbench_data.text.markdown import escape_markdown
+from ivbench_data.text.csv import write_csv
+from ivbench_data.text.markdown import draw_table
 
 Cell = str | int | float | None
 
@@ -29,19 +28,11 @@ class Table:
 
     def to_markdown(self) -> str:
         """The table in Markdown."""
-        lines = ["| " + " | ".join(map(escape_markdown, self.columns)) + " |"]
-        lines.append("|" + "|".join("---" if at < 2 else "--:" for at in range(len(self.columns))) + "|")
-        lines += ["| " + " | ".join(escape_markdown(write_cell(cell)) for cell in row) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+        return "\n".join(draw_table(self.columns, self.rows)) + "\n"
 
     def to_csv(self) -> str:
         """The table as CSV; a text that a spreadsheet would compute gets a quote before it."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row in self.rows:
-            writer.writerow(["" if cell is None else _defuse(cell) for cell in row])
-        return buffer.getvalue()
+        return write_csv((self.columns, *self.rows))
 
     def to_records(self) -> list[dict[str, Cell]]:
         """The table as JSON: an object a row."""
@@ -144,7 +135,3 @@ def describe_questions(card: Scorecard) -> str:
     total = counts.released if counts.released is not None else counts.in_dataset
     told = f"{counts.evaluated:,} of {total:,}"
     return told if mean is None or mean[0] == mean[1] else f"{told}, {mean[0]} of {mean[1]} tasks"
-
-
-def _defuse(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

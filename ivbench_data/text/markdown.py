@@ -17,6 +17,10 @@ _PUNCTUATION: Final = re.compile(
 """The punctuation that acts, or could, in GitHub's Markdown; a backslash makes it literal."""
 
 
+class Code(str):
+    """A cell of a table that is set as code; a name of our own, without a backtick or a bar."""
+
+
 def flatten(text: object) -> str:
     """The text in one line."""
     return " ".join(str(text).split())
@@ -37,9 +41,9 @@ def _make_literal(match: re.Match[str]) -> str:
 
 
 def draw_table(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """The lines of a table; columns of numbers are set flush right, and a zero is left blank."""
+    """The lines of a table; columns of numbers are set flush right, no count is left blank, None is a dash."""
     columns, body = list(columns), [list(row) for row in rows]
-    numeric = [all(isinstance(row[at], int) for row in body) for at in range(len(columns))]
+    numeric = [all(isinstance(row[at], int | float | None) for row in body) for at in range(len(columns))]
     yield f"| {' | '.join(map(escape_markdown, columns))} |"
     yield "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
     for row in body:
@@ -47,6 +51,12 @@ def draw_table(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Iter
 
 
 def _write_cell(value: object) -> str:
+    if isinstance(value, Code):
+        return f"`{value}`"
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.1f}"
     if isinstance(value, int):
         return f"{value:,}" if value else ""
     return escape_markdown(value)

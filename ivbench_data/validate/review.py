@@ -7,14 +7,13 @@ is refused at import, and set aside once the question changes. In the last round
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,6 +25,7 @@ from ivbench_data.ledger import read_ledger
 from ivbench_data.schema import BadLine, Finding, NonEmpty, Question, Record
 from ivbench_data.statistics import compute_cohen_kappa, compute_krippendorff_alpha
 from ivbench_data.strict_json import explain, write_jsonl
+from ivbench_data.text.csv import read_csv, write_csv
 from ivbench_data.workspace import Workspace
 
 Verdict = Literal["accept", "reject", "unsure"]
@@ -42,8 +42,6 @@ SHEET_COLUMNS = (
 """What a sheet holds; people fill in `verdict` and `reason`, and `reviewer` where it is empty."""
 
 _NEEDED_COLUMNS = ("question_id", "verdict", "question_digest")
-_FORMULA_STARTS = frozenset("=+-@|%\t\r\n＝＋－＠")
-"""A spreadsheet may take a cell that begins so for a formula, and run it."""
 
 
 class Review(Record):
@@ -113,9 +111,7 @@ def export_sheet(
     for finding in findings:
         if finding.question_id is not None:
             told.setdefault(finding.question_id, []).append(f"{finding.severity} {finding.check}: {finding.message}")
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(SHEET_COLUMNS)
+    rows: list[Sequence[str]] = [SHEET_COLUMNS]
     for question in questions:
         location = "; ".join(evidence.text or "" for evidence in question.evidence)
         cells = {
@@ -132,8 +128,8 @@ def export_sheet(
             "findings": "\n".join(told.get(question.question_id, [])),
             "question_digest": digest_question(question),
         }
-        writer.writerow([escape_cell(cells.get(column, "")) for column in SHEET_COLUMNS])
-    return text.getvalue().encode("utf-8-sig")
+        rows.append([cells.get(column, "") for column in SHEET_COLUMNS])
+    return write_csv(rows).encode("utf-8-sig")
 
 
 def import_sheet(
@@ -186,40 +182,13 @@ def import_sheet(
     return reviews, bad
 
 
-def escape_cell(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula: an apostrophe before what could begin one.
-
-    `unescape_cell` gives the text back, whatever it was.
-    """
-    first = text.lstrip()[:1]
-    return f"'{text}" if text.startswith("'") or text[:1] in _FORMULA_STARTS or first in _FORMULA_STARTS else text
-
-
-def unescape_cell(cell: str) -> str:
-    """The text that `escape_cell` made the cell of."""
-    return cell.removeprefix("'")
-
-
 def _read_rows(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{file_name} is not UTF-8; save it as “CSV UTF-8”") from None
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets in half of Europe write semicolons
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[tuple[int, dict[str, str]]] = []
-    try:
-        columns = [unescape_cell(cell).strip() for cell in next(reader, [])]
-        missing = [column for column in _NEEDED_COLUMNS if column not in columns]
-        if missing:
-            raise UsageError(f"{file_name} is no review sheet: it has no column {', '.join(missing)}")
-        for cells in reader:
-            padded = [*cells, *[""] * len(columns)][: len(columns)]
-            rows.append((reader.line_num, dict(zip(columns, map(unescape_cell, padded), strict=True))))
-    except csv.Error as error:
-        raise UsageError(f"{file_name}:{reader.line_num}: not CSV: {error}") from None
-    return rows
+    rows = read_csv(content, file_name)
+    columns = [cell.strip() for cell in next(rows, (0, []))[1]]
+    missing = [column for column in _NEEDED_COLUMNS if column not in columns]
+    if missing:
+        raise UsageError(f"{file_name} is no review sheet: it has no column {', '.join(missing)}")
+    return [(line, dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))) for line, cells in rows]
 
 
 # --- the ledger -----------------------------------------------------------------------------------------------------

@@ -358,7 +358,7 @@ def test_markdown_csv_and_json_say_the_same() -> None:
 
 def test_hostile_names_stay_text() -> None:
     table = Table(("model", "questions"), (("=cmd|'/c calc'!A0", "a|b\n<script>`x`[y](z)"),))
-    assert table.to_csv().splitlines()[1].startswith("'=cmd")
+    assert table.to_csv().splitlines()[1].startswith("\"'=cmd")
     row = table.to_markdown().splitlines()[2]
     assert "\\|" in row
     assert "<script>" not in row.replace("\\<", "")

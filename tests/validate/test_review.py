@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,18 +16,17 @@ from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.sources import import_dataset
+from ivbench_data.text.csv import escape_cell, unescape_cell
 from ivbench_data.validate.review import (
     Review,
     Verdict,
     add_reviews,
     decide,
     digest_question,
-    escape_cell,
     export_sheet,
     import_sheet,
     measure_agreement,
     read_reviews,
-    unescape_cell,
 )
 from ivbench_data.workspace import Workspace
 
@@ -71,11 +71,16 @@ def review(
 @example("\t=1+1")
 @example(" @SUM(A1)")
 @example("＝1")
+@example("fine;=1+1")
+@example("fine\n \"=1\t'-1|;'")
 def test_no_cell_is_a_formula_and_all_come_back(text: str) -> None:
     cell = escape_cell(text)
     assert unescape_cell(cell) == text
     assert cell.lstrip()[:1] not in set("=+-@|%＝＋－＠")
     assert cell[:1] not in set("\t\r\n")
+    # a reader that splits at another separator, with or without quotes, finds no formula in any part either
+    for part in re.split(r"[;|\t\r\n]", cell):
+        assert part.lstrip().lstrip('"').lstrip()[:1] not in set("=+-@%＝＋－＠")
 
 
 @given(
@@ -98,6 +103,15 @@ def test_what_is_exported_comes_back_exactly(text: str, verdict: str) -> None:
     (only,) = reviews
     assert (only.question_id, only.verdict, only.round, only.reviewer) == (question.question_id, verdict, 2, "ana")
     assert only.reason == text
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_sheet_holds_no_formula_whichever_separator_it_is_opened_with(delimiter: str) -> None:
+    text = '=1;=2\t=3|=4\n=5\r\n =6;"=7"'
+    content = export_sheet([_question(text)], reviewer=text).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) for cell in row]
+    assert len(cells) >= 4
+    assert not [cell for cell in cells if cell.lstrip(' "')[:1] in set("=+-@")]
 
 
 def _question(text: str):  # type: ignore[no-untyped-def]
