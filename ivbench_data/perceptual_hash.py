@@ -1,10 +1,12 @@
-"""When two pictures show the same: 64-bit perceptual hashes, of crops too, and near ones found without all pairs.
+"""64-bit perceptual hashes of pictures and of their crops, a test for flat pictures, and a search for near hashes.
 
-The hash is pHash (Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010; as
-`imagehash.phash` does it): grey, 32×32, discrete cosine transform, the 8×8 lowest frequencies against their median.
-Reducing and transforming are both linear, so for many frames and many crops they are one matrix on either side of
-the frame: `R · frame · Cᵀ`, which costs microseconds where imagehash costs milliseconds; the bits differ in no more
-than a few places, where a coefficient lies at the median.
+The hash is pHash (Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010): grey, 32×32,
+discrete cosine transform, the 8×8 lowest frequencies against their median. There are two ways to compute it:
+
+- `hash_picture` is `imagehash.phash`. Fingerprints of videos are made of it and are published: its bits never change.
+- `hash_frames` hashes many crops of many frames. Reducing and transforming are both linear, so they are one matrix on
+  either side of the frame, `R · frame · Cᵀ`: microseconds where imagehash takes milliseconds. Its bits differ from
+  `hash_picture` in a few places at most, where a coefficient lies at the median.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy.typing as npt
 REDUCED_SIDE: Final = 32
 HASH_SIDE: Final = 8
 FLAT_DEVIATION: Final = 4.0
-"""Of 255: a picture with less contrast has a hash that is only noise."""
+"""Of 255: a picture with a lower standard deviation has a hash that is only noise."""
 
 GreyArray = npt.NDArray[np.float32]
 
@@ -42,6 +44,14 @@ def make_crops(share: float, steps: int = 3) -> list[Crop]:
     """Crops of that share of width and height, at `steps` places across and down."""
     places = [(1 - share) * step / (steps - 1) for step in range(steps)]
     return [Crop(left, top, share, share) for top in places for left in places]
+
+
+def hash_picture(picture: npt.NDArray[np.uint8]) -> int:
+    """The hash of one picture, as `imagehash.phash` computes it: 64 bits from grey uint8 `[H, W]`."""
+    import imagehash
+    from PIL import Image
+
+    return int(str(imagehash.phash(Image.fromarray(picture))), 16)
 
 
 def reduce_frames(frames: GreyArray, crop: Crop = WHOLE) -> GreyArray:
@@ -68,9 +78,9 @@ def correlate(first: GreyArray, second: GreyArray) -> float:
     return float(a @ b) / scale if scale > 0 else 0.0
 
 
-def is_flat(frame: GreyArray) -> bool:
-    """Whether a picture has too little contrast for its hash to mean anything."""
-    return float(frame.std()) < FLAT_DEVIATION
+def is_flat(picture: GreyArray | npt.NDArray[np.uint8], factor: float = 1.0) -> bool:
+    """Whether a grey picture has too little contrast for its hash to mean anything: under `factor` times the limit."""
+    return float(picture.std()) < FLAT_DEVIATION * factor
 
 
 def measure_distances(hashes: npt.NDArray[np.uint64], wanted: np.uint64) -> npt.NDArray[np.int64]:
@@ -80,17 +90,17 @@ def measure_distances(hashes: npt.NDArray[np.uint64], wanted: np.uint64) -> npt.
     return counted
 
 
-# --- near ones among many -------------------------------------------------------------------------------------------
+# --- near hashes among many -----------------------------------------------------------------------------------------
 
 BAND_BITS: Final = 16
 MAX_NEAR_DISTANCE: Final = 7
 """Two hashes this near differ by at most one bit in one of their four bands: that band is looked up, and its
-neighbours one bit away, so every near pair is met without all pairs being made (multi-index hashing: Norouzi, Punjani
+neighbours one bit away, so every near pair is found without comparing all pairs (multi-index hashing: Norouzi, Punjani
 and Fleet, 2012)."""
 
 
 class HashIndex:
-    """Hashes to be asked for near ones; asking costs about the same however many there are."""
+    """A set of hashes that finds the near ones of any hash; a look-up takes about the same time at any size."""
 
     def __init__(self) -> None:
         self._hashes: list[int] = []
@@ -105,13 +115,13 @@ class HashIndex:
         return number
 
     def find(self, value: int, max_distance: int = MAX_NEAR_DISTANCE) -> list[tuple[int, int]]:
-        """Number and distance of every hash that is as near, in order of their numbers.
+        """Number and distance of every hash within `max_distance` bits, in order of their numbers.
 
         Raises:
-            ValueError: `max_distance` is over `MAX_NEAR_DISTANCE`, beyond which near ones would be missed.
+            ValueError: `max_distance` is over `MAX_NEAR_DISTANCE`, beyond which near hashes would be missed.
         """
         if max_distance > MAX_NEAR_DISTANCE:
-            raise ValueError(f"max_distance is {max_distance}; at most {MAX_NEAR_DISTANCE} is found without gaps")
+            raise ValueError(f"max_distance is {max_distance}; at most {MAX_NEAR_DISTANCE} is searched without gaps")
         candidates: set[int] = set()
         for band, key in zip(self._bands, _cut_bands(value), strict=True):
             for probe in (key, *(key ^ (1 << bit) for bit in range(BAND_BITS))):

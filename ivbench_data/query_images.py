@@ -33,6 +33,16 @@ class ImageProblemError(Exception):
         self.kind = kind
 
 
+def put_on_white(image: Image, mode: Literal["L", "RGB"]) -> Image:
+    """The image in grey or RGB; what is transparent becomes white."""
+    from PIL import Image as Images
+
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Images.alpha_composite(Images.new("RGBA", rgba.size, "white"), rgba).convert(mode)
+    return image.convert(mode)
+
+
 def open_image(source: Path | bytes) -> Image:
     """The image in a file, or in its bytes, with its header read and nothing decoded; close it.
 

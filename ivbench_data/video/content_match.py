@@ -16,8 +16,9 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ivbench_data.perceptual_hash import hash_picture, is_flat
 from ivbench_data.video.decode import VideoScan, scan_video
-from ivbench_data.video.fingerprint import Fingerprint, find_bars, hash_view, is_flat, view_frames
+from ivbench_data.video.fingerprint import Fingerprint, find_bars, trim_bars, view_frames
 
 SAME_FRAME_DISTANCE: Final = 12
 """Bits; a frame as near as this shows the same."""
@@ -98,15 +99,16 @@ def _measure_distances(
     views: Sequence[npt.NDArray[np.uint8]], bars: Sequence[float], hashes: Sequence[str | None]
 ) -> npt.NDArray[np.float64]:
     """Bits in which each frame differs from its hash, 0 to 64; NaN where its contrast is doubtful."""
-    return np.array([_measure_distance(view, bars, expected) for view, expected in zip(views, hashes, strict=True)])
+    pictures = [trim_bars(view, bars) for view in views]
+    return np.array([_measure_distance(one, expected) for one, expected in zip(pictures, hashes, strict=True)])
 
 
-def _measure_distance(view: npt.NDArray[np.uint8], bars: Sequence[float], expected: str | None) -> float:
+def _measure_distance(picture: npt.NDArray[np.uint8], expected: str | None) -> float:
     if expected is not None:
-        return (hash_view(view, bars) ^ int(expected, 16)).bit_count()
-    if is_flat(view, bars):
+        return (hash_picture(picture) ^ int(expected, 16)).bit_count()
+    if is_flat(picture):
         return 0
-    return float("nan") if is_flat(view, bars, times=3) else 64
+    return float("nan") if is_flat(picture, factor=3) else 64
 
 
 def _find_replaced(

@@ -21,6 +21,7 @@ from pydantic import Field, StringConstraints, model_validator
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import VideoError
+from ivbench_data.perceptual_hash import hash_picture, is_flat
 from ivbench_data.schema import BadLine, Record, SafeName, Seconds, Sha256, VerifyResult
 from ivbench_data.strict_json import read_jsonl, write_jsonl
 from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
@@ -44,8 +45,6 @@ _BAR_LUMA, _BAR_QUANTILE = 32, 0.98
 """Of 255: a row or column in which 98% of the pixels never exceed this is a bar."""
 _MAX_TRIM = 0.4
 """Share of a side that bars may take at one edge; a dark video is not all bars."""
-_FLAT_DEVIATION = 4.0
-"""Of 255: a frame with less contrast has a hash that is only noise."""
 
 _Share = Annotated[float, Field(ge=0, lt=0.5)]
 
@@ -102,12 +101,13 @@ def make_fingerprint(path: Path, video_id: str) -> Fingerprint:
     times = sample_times(scan.duration_seconds)
     views = view_frames(scan, times)
     bars = find_bars(views)
+    pictures = [trim_bars(view, bars) for view in views]
     return Fingerprint(
         video_id=video_id,
         method="phash64-1",
         duration_seconds=round(scan.duration_seconds, 6),
         times_seconds=tuple(times),
-        hashes=tuple(None if is_flat(view, bars) else f"{hash_view(view, bars):016x}" for view in views),
+        hashes=tuple(None if is_flat(picture) else f"{hash_picture(picture):016x}" for picture in pictures),
         bars=bars,
         sha256=digest_file(path),
     )
@@ -157,26 +157,14 @@ def _count_dark(brightness: npt.NDArray[np.uint8]) -> int:
     return dark + 1  # and the line where bar and picture mix
 
 
-def _trim(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> npt.NDArray[np.uint8]:
+def trim_bars(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> npt.NDArray[np.uint8]:
+    """The view without its bars; a view of a few pixels is returned whole."""
     height, width = view.shape
     top, bottom, left, right = bars
     rows = slice(round(top * height), height - round(bottom * height))
     columns = slice(round(left * width), width - round(right * width))
     trimmed = view[rows, columns]
-    return trimmed if trimmed.size else view  # a view of a few pixels
-
-
-def is_flat(view: npt.NDArray[np.uint8], bars: Sequence[float], times: float = 1.0) -> bool:
-    """Whether the view without its bars has next to no contrast; `times` for some factor more of it."""
-    return float(_trim(view, bars).std()) < _FLAT_DEVIATION * times
-
-
-def hash_view(view: npt.NDArray[np.uint8], bars: Sequence[float]) -> int:
-    """The 64-bit pHash of the view without its bars."""
-    import imagehash
-    from PIL import Image
-
-    return int(str(imagehash.phash(Image.fromarray(_trim(view, bars)))), 16)
+    return trimmed if trimmed.size else view
 
 
 # --- of a dataset -----------------------------------------------------------------------------------------------

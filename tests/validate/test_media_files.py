@@ -18,7 +18,15 @@ from PIL import Image
 from ivbench_data import load
 from ivbench_data.dataset import Dataset
 from ivbench_data.frames.cache import cache_frames
-from ivbench_data.perceptual_hash import HashIndex, group_near, hash_frames, make_crops, measure_distances
+from ivbench_data.perceptual_hash import (
+    HashIndex,
+    group_near,
+    hash_frames,
+    hash_picture,
+    is_flat,
+    make_crops,
+    measure_distances,
+)
 from ivbench_data.schema import Finding, FrameGrid, QueryImage, Question, Video
 from ivbench_data.sources import import_dataset
 from ivbench_data.strict_json import write_jsonl
@@ -152,6 +160,17 @@ def test_hashes_agree_with_imagehash() -> None:
         ours = int(hash_frames(np.asarray(picture, np.float32)[None])[0])
         assert (ours ^ int(str(imagehash.phash(picture)), 16)).bit_count() <= 6
         assert (ours ^ int(str(imagehash.phash(paint(seed + 100).convert("L"))), 16)).bit_count() >= 14
+
+
+@pytest.mark.parametrize(
+    ("seed", "expected"), [(0, 0x80BF00FF00FFFF00), (1, 0xFE01FE01FE7E0106), (2, 0x83FC03FCFC037C03)]
+)
+def test_hashes_of_published_fingerprints_never_change(seed: int, expected: int) -> None:
+    y, x = np.mgrid[:90, :160]
+    picture = ((np.sin(x / (7 + seed)) * np.cos(y / (5 + 2 * seed)) + 1) * 127).astype(np.uint8)
+    assert hash_picture(picture) == expected
+    assert not is_flat(picture)
+    assert is_flat(picture // 64)
 
 
 def test_the_hash_of_a_crop_is_that_of_the_cropped_picture() -> None:

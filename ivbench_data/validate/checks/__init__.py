@@ -14,50 +14,52 @@ from typing import get_args
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Finding, Severity
-from ivbench_data.validate.checks import cross_references as keys
-from ivbench_data.validate.checks import image_leaks as leaks
-from ivbench_data.validate.checks import media_files as media
-from ivbench_data.validate.checks import option_checks as options
-from ivbench_data.validate.checks import question_wording as wording
-from ivbench_data.validate.checks import time_checks as times
+from ivbench_data.validate.checks import (
+    cross_references,
+    image_leaks,
+    media_files,
+    option_checks,
+    question_wording,
+    time_checks,
+)
 from ivbench_data.validate.checks.context import CheckContext
 
 Check = Callable[[Dataset, CheckContext], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
-    "blank_option": options.check_blank_option,
-    "not_ten_options": options.check_not_ten_options,
-    "fewer_than_ten_distinct": options.check_fewer_than_ten_distinct,
-    "duplicate_option": options.check_duplicate_option,
-    "answer_among_distractors": options.check_answer_among_distractors,
-    "answer_gives_itself_away": options.check_answer_gives_itself_away,
-    "reversed_range": times.check_reversed_range,
-    "malformed_time": times.check_malformed_time,
-    "seconds_over_59": times.check_seconds_over_59,
-    "location_unparsable": times.check_location_unparsable,
-    "location_mixed_format": times.check_location_mixed_format,
-    "granularity_mismatch": times.check_granularity_mismatch,
-    "answer_contradicts_location": times.check_answer_contradicts_location,
-    "distractor_overlaps_answer": times.check_distractor_overlaps_answer,
-    "answer_equals_location": times.check_answer_equals_location,
-    "beyond_video_end": times.check_beyond_video_end,
-    "no_image_reference": wording.check_no_image_reference,
-    "no_video_reference": wording.check_no_video_reference,
-    "repeated_question": wording.check_repeated_question,
-    "same_query_different_answer": wording.check_same_query_different_answer,
-    "answer_is_sibling_distractor": keys.check_answer_is_sibling_distractor,
-    "image_reused": keys.check_image_reused,
-    "image_index_mismatch": keys.check_image_index_mismatch,
-    "label_variant": keys.check_label_variant,
-    "answer_kind_unexpected": keys.check_answer_kind_unexpected,
-    "non_contiguous_ids": keys.check_non_contiguous_ids,
-    "image_missing": media.check_image_missing,
-    "image_unreadable": media.check_image_unreadable,
-    "image_too_small": media.check_image_too_small,
-    "image_too_large": media.check_image_too_large,
-    "near_duplicate_images": media.check_near_duplicate_images,
-    "near_duplicate_videos": media.check_near_duplicate_videos,
-    "image_from_own_video": leaks.check_image_from_own_video,
+    "blank_option": option_checks.check_blank_option,
+    "not_ten_options": option_checks.check_not_ten_options,
+    "fewer_than_ten_distinct": option_checks.check_fewer_than_ten_distinct,
+    "duplicate_option": option_checks.check_duplicate_option,
+    "answer_among_distractors": option_checks.check_answer_among_distractors,
+    "answer_gives_itself_away": option_checks.check_answer_gives_itself_away,
+    "reversed_range": time_checks.check_reversed_range,
+    "malformed_time": time_checks.check_malformed_time,
+    "seconds_over_59": time_checks.check_seconds_over_59,
+    "location_unparsable": time_checks.check_location_unparsable,
+    "location_mixed_format": time_checks.check_location_mixed_format,
+    "granularity_mismatch": time_checks.check_granularity_mismatch,
+    "answer_contradicts_location": time_checks.check_answer_contradicts_location,
+    "distractor_overlaps_answer": time_checks.check_distractor_overlaps_answer,
+    "answer_equals_location": time_checks.check_answer_equals_location,
+    "beyond_video_end": time_checks.check_beyond_video_end,
+    "no_image_reference": question_wording.check_no_image_reference,
+    "no_video_reference": question_wording.check_no_video_reference,
+    "repeated_question": question_wording.check_repeated_question,
+    "same_query_different_answer": question_wording.check_same_query_different_answer,
+    "answer_is_sibling_distractor": cross_references.check_answer_is_sibling_distractor,
+    "image_reused": cross_references.check_image_reused,
+    "image_index_mismatch": cross_references.check_image_index_mismatch,
+    "label_variant": cross_references.check_label_variant,
+    "answer_kind_unexpected": cross_references.check_answer_kind_unexpected,
+    "non_contiguous_ids": cross_references.check_non_contiguous_ids,
+    "image_missing": media_files.check_image_missing,
+    "image_unreadable": media_files.check_image_unreadable,
+    "image_too_small": media_files.check_image_too_small,
+    "image_too_large": media_files.check_image_too_large,
+    "near_duplicate_images": media_files.check_near_duplicate_images,
+    "near_duplicate_videos": media_files.check_near_duplicate_videos,
+    "image_from_own_video": image_leaks.check_image_from_own_video,
 }
 """Every check by name, in the order in which they run and are listed; a check's docstring says what it finds."""
 

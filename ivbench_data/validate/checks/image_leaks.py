@@ -4,7 +4,7 @@ Each image is compared with the frames by a perceptual hash of the frame and of 
 is confirmed by the correlation of the pixels. Measured on six real videos (72 frames taken as query images, 28 views of
 each frame of the video): exact, resized and strongly compressed frames were found in 99%, 90% crops in 97–99%, 80%
 crops in 78%, none of 720 images from other videos (their nearest hash was 12 bits away, their best correlation 0.65).
-It is a match for a person to judge, with the time to look at, not a verdict.
+A match is a candidate for a person to review, with the time to look at.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +31,12 @@ from ivbench_data.perceptual_hash import (
     measure_distances,
     reduce_frames,
 )
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
 from ivbench_data.schema import Finding, FrameGrid, Question
 from ivbench_data.timecodes import format_clock
 from ivbench_data.validate.checks.context import CheckContext, find_on, quote
 from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
 from ivbench_data.workspace import Workspace
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 FRAMES_A_SECOND: Final = 2.0
 MAX_DISTANCE: Final = 11
@@ -76,7 +73,7 @@ class FrameMatch:
 
 
 def check_image_from_own_video(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Query images that are frames of their own video, or crops of frames; to be judged by a person."""
+    """Query images that are frames of their own video, or crops of frames; a person decides."""
     workspace = context.workspace
     if workspace is None:
         return
@@ -129,9 +126,9 @@ def find_in_video(
                 distance = int(distances[view, frame])
                 if distance > MAX_DISTANCE:
                     break
-                likeness = correlate(reduced[name], reduce_frames(chunk[frame : frame + 1], VIEWS[view])[0])
-                if likeness >= MIN_CORRELATION and (name not in best or likeness > best[name].correlation):
-                    best[name] = FrameMatch(float(times[frame]), distance, likeness, VIEWS[view])
+                correlation = correlate(reduced[name], reduce_frames(chunk[frame : frame + 1], VIEWS[view])[0])
+                if correlation >= MIN_CORRELATION and (name not in best or correlation > best[name].correlation):
+                    best[name] = FrameMatch(float(times[frame]), distance, correlation, VIEWS[view])
     return best
 
 
@@ -143,7 +140,7 @@ def read_grey_image(path: Path) -> GreyArray | None:
         return None
     try:
         with open_image(path) as image:
-            flattened = _flatten(image)
+            flattened = put_on_white(image, "L")
             scale = _SHORT_SIDE / min(flattened.size)
             size = (max(1, round(flattened.width * scale)), max(1, round(flattened.height * scale)))
             resample = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
@@ -168,16 +165,6 @@ def list_grids(workspace: Workspace) -> list[FrameGrid]:
 def find_grids(workspace: Workspace, video_id: str) -> list[FrameGrid]:
     """Those of the grids that hold the video."""
     return [grid for grid in list_grids(workspace) if workspace.cache_path(grid, video_id).is_file()]
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """The image in grey, on white where it is transparent."""
-    from PIL import Image
-
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L")
-    return image.convert("L")
 
 
 def _choose_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:

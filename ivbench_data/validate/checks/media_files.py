@@ -1,26 +1,23 @@
 """Checks of the query images' files, and of images and videos that are nearly the same.
 
-Nothing is looked for without a workspace, and nothing is claimed of files that are not on this machine, but that they
-are missing.
+Without a workspace these checks find nothing. Of a file that is not on this machine they say only that it is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import numpy as np
 from pydantic import JsonValue
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.perceptual_hash import FLAT_DEVIATION, HashIndex, group_near
+from ivbench_data.perceptual_hash import HashIndex, group_near, hash_picture, is_flat
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.schema import Finding, Question, Severity
 from ivbench_data.validate.checks.context import CheckContext, quote
 from ivbench_data.video.fingerprint import read_fingerprints
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 MIN_IMAGE_SIDE: Final = 32
 """Pixels; the vision encoders in use take patches of 14 to 32."""
@@ -36,7 +33,7 @@ MAX_VIDEOS_A_FRAME: Final = 50
 
 
 def check_image_missing(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Query images whose files are not there, where some are; none at all is told once."""
+    """Query images whose files are not there, where some are; one finding when none is there."""
     if context.workspace is None:
         return
     paths = {image.image_id: context.workspace.image_path(image.image_id) for image in dataset.images}
@@ -63,11 +60,11 @@ def check_image_unreadable(dataset: Dataset, context: CheckContext) -> Iterator[
                 image.load()
         except ImageProblemError as error:
             if error.kind == "image_unreadable":
-                told = f"the image {quote(image_id)} cannot be read: {error}"
-                yield _find_on_image("image_unreadable", "error", told, image_id, users)
+                message = f"the image {quote(image_id)} cannot be read: {error}"
+                yield _find_on_image("image_unreadable", "error", message, image_id, users)
         except IMAGE_ERRORS as error:
-            told = f"the image {quote(image_id)} is damaged: {error}"
-            yield _find_on_image("image_unreadable", "error", told, image_id, users)
+            message = f"the image {quote(image_id)} is damaged: {error}"
+            yield _find_on_image("image_unreadable", "error", message, image_id, users)
 
 
 def check_image_too_small(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
@@ -76,8 +73,8 @@ def check_image_too_small(dataset: Dataset, context: CheckContext) -> Iterator[F
     for image_id, path in _image_files(dataset, context):
         size = _read_size(path)
         if size is not None and min(size) < MIN_IMAGE_SIDE:
-            told = f"the image {quote(image_id)} is {size[0]}×{size[1]} pixels"
-            yield _find_on_image("image_too_small", "warning", told, image_id, users)
+            message = f"the image {quote(image_id)} is {size[0]}×{size[1]} pixels"
+            yield _find_on_image("image_too_small", "warning", message, image_id, users)
 
 
 def check_image_too_large(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
@@ -89,35 +86,33 @@ def check_image_too_large(dataset: Dataset, context: CheckContext) -> Iterator[F
                 pass
         except ImageProblemError as error:
             if error.kind == "image_too_large":
-                told = f"the image {quote(image_id)} was not decoded: {error}"
-                yield _find_on_image("image_too_large", "error", told, image_id, users)
+                message = f"the image {quote(image_id)} was not decoded: {error}"
+                yield _find_on_image("image_too_large", "error", message, image_id, users)
 
 
 def check_near_duplicate_images(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
     """Query images that look the same under different names: one finding a group."""
-    import imagehash
-
     names: list[str] = []
     hashes: list[int] = []
     for image_id, path in _image_files(dataset, context):
         try:
             with open_image(path) as image:
                 image.draft("L", (64, 64))  # lets JPEG decode an eighth of each side, where that is enough
-                grey = image.convert("L")
+                grey = np.asarray(image.convert("L"))
         except (ImageProblemError, *IMAGE_ERRORS):
             continue  # the checks above say so
-        if _deviation(grey) >= FLAT_DEVIATION:
+        if not is_flat(grey):
             names.append(image_id)
-            hashes.append(int(str(imagehash.phash(grey)), 16))
+            hashes.append(hash_picture(grey))
     users = _users_of_images(dataset)
     for group in group_near(hashes, NEAR_IMAGE_DISTANCE):
         image_ids = [names[position] for position, _ in group]
         videos = {question.video_id for image_id in image_ids for question in users.get(image_id, [])}
-        told = f"{len(group)} images look the same: {', '.join(map(quote, image_ids[:4]))}"
+        message = f"{len(group)} images look the same: {', '.join(map(quote, image_ids[:4]))}"
         yield _find_on_image(
             "near_duplicate_images",
             "warning" if len(videos) > 1 else "info",
-            told + (f" and {len(group) - 4} more" if len(group) > 4 else ""),
+            message + (f" and {len(group) - 4} more" if len(group) > 4 else ""),
             image_ids[-1],
             users,
             {"image_ids": list(image_ids), "distances": [distance for _, distance in group]},
@@ -170,12 +165,6 @@ def _read_size(path: Path) -> tuple[int, int] | None:
             return image.size
     except ImageProblemError:
         return None
-
-
-def _deviation(grey: Image.Image) -> float:
-    from PIL import ImageStat
-
-    return float(ImageStat.Stat(grey).stddev[0])
 
 
 def _users_of_images(dataset: Dataset) -> dict[str, list[Question]]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.html.page import embed_image, embed_json
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
 from ivbench_data.validate.checks.image_leaks import find_grids
 from ivbench_data.video.decode import FrameRequest, find_indices_at, iterate_frames, scan_video
 from ivbench_data.workspace import Workspace
@@ -80,7 +80,7 @@ class Pictures:
             with open_image(path) as image:
                 image.draft("RGB", (IMAGE_SIDE, IMAGE_SIDE))
                 image.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
-                picture = _on_white(image)
+                picture = put_on_white(image, "RGB")
         except (FileNotFoundError, ImageProblemError, *IMAGE_ERRORS):
             self._keys["image", image_id] = None
             return None
@@ -159,12 +159,3 @@ def _to_image(frame: npt.NDArray[np.uint8]) -> Image.Image:
     from PIL import Image
 
     return Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0)))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
