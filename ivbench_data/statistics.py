@@ -1,4 +1,4 @@
-"""Intervals that respect videos, paired tests, corrections, agreement: thin over scipy, statsmodels, scikit-learn.
+"""Intervals that respect videos: thin over scipy.
 
 Questions about one video are alike, so they are not independent draws: every interval here that takes `clusters` is
 about videos drawn again, not about questions drawn again. With one question a video it equals the usual one.
@@ -52,30 +52,6 @@ class Estimate(Record):
         return self.low <= value <= self.high
 
 
-class McNemar(Record):
-    """McNemar's test of two classifiers on the same questions."""
-
-    only_first: NonNegativeInt
-    """Questions that only the first got right."""
-    only_second: NonNegativeInt
-    """Questions that only the second got right."""
-    p_value: Probability
-    """Two-sided: how often chance alone would part them this far."""
-    method: Literal["exact", "mid_p", "chi_square"]
-    """How it was computed."""
-
-
-class PairedComparison(Record):
-    """Two sets of answers to the same questions: who is right where the other is not."""
-
-    difference: Estimate
-    """Accuracy of the first minus that of the second, with the interval clustered by video."""
-    mcnemar: McNemar
-    """The test on discordant questions, as if questions were independent."""
-    clustered_p_value: Probability
-    """Two-sided p of the difference with videos as units (t, `clusters - 1` degrees of freedom)."""
-
-
 # --- intervals --------------------------------------------------------------------------------------------------
 
 
@@ -104,11 +80,11 @@ def estimate_ratio(
     if not total > 0:
         raise UsageError("cannot estimate a ratio whose denominators sum to nothing")
     value = float(a.sum()) / total
-    of_cluster = _number_clusters(clusters)
+    of_cluster = number_clusters(clusters)
     count = int(of_cluster.max()) + 1
     residuals = np.bincount(of_cluster, weights=a - value * b, minlength=count)
     low, high = bounds
-    variance = _clustered_variance(residuals, total)
+    variance = compute_clustered_variance(residuals, total)
     if count > 1 and variance > 0:
         half = _t_quantile(confidence, count - 1) * math.sqrt(variance)
         low, high = max(low, value - half), min(high, value + half)
@@ -159,10 +135,10 @@ def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confiden
     if values.min() < 0 or values.max() > 1:
         raise UsageError(f"a hit is between 0 and 1, not {values.min()} or {values.max()}")
     share = float(values.mean())
-    of_cluster = _number_clusters(clusters)
+    of_cluster = number_clusters(clusters)
     count = int(of_cluster.max()) + 1
     residuals = np.bincount(of_cluster, weights=values - share, minlength=count)
-    variance, spread = _clustered_variance(residuals, len(values)), share * (1 - share)
+    variance, spread = compute_clustered_variance(residuals, len(values)), share * (1 - share)
     if not spread > 1e-15:
         effective = float(count)
     elif variance > 0:
@@ -210,17 +186,17 @@ def estimate_mean_of_strata(
         raise UsageError(f"cannot estimate from {len(values)} hits, {len(strata)} strata, {len(clusters)} clusters")
     if values.min() < 0 or values.max() > 1 or set(strata) != weights.keys():
         raise UsageError("a hit is between 0 and 1, and every stratum has a weight and hits")
-    of_stratum, order = _number_clusters(strata), list(dict.fromkeys(strata))
+    of_stratum, order = number_clusters(strata), list(dict.fromkeys(strata))
     sizes = np.bincount(of_stratum)
     shares = np.bincount(of_stratum, weights=values) / sizes
     weight = np.asarray([weights[name] for name in order])
     share = min(1.0, max(0.0, float((weight * shares).sum())))
-    of_cluster = _number_clusters(clusters)
+    of_cluster = number_clusters(clusters)
     count = int(of_cluster.max()) + 1
     residuals = np.bincount(
         of_cluster, weights=(weight / sizes)[of_stratum] * (values - shares[of_stratum]), minlength=count
     )
-    variance, spread = _clustered_variance(residuals, 1.0), share * (1 - share)
+    variance, spread = compute_clustered_variance(residuals, 1.0), share * (1 - share)
     is_spread = spread > 1e-15 and variance > 0
     effective = min(float(len(values)), spread / variance) if is_spread else float(count)
     return _surround(share, len(values), effective, count, "Wilson, stratified, clustered", confidence)
@@ -237,7 +213,7 @@ def estimate_unclustered_share(
     if n < 1 or not 0 <= hits <= n:
         raise UsageError(f"{hits} hits of {n} is not a share")
     name = {"wilson": "wilson", "clopper_pearson": "exact"}[method]
-    interval = _scipy_stats().binomtest(hits, n).proportion_ci(confidence, method=name)
+    interval = import_scipy_stats().binomtest(hits, n).proportion_ci(confidence, method=name)
     value = hits / n
     return Estimate(
         value=value,
@@ -268,7 +244,7 @@ def find_sample_size(
     """
     if not (0 <= share < 1 and 0 < margin < 1 - share and 0 < power < 1 and design_effect > 0 and cluster_size >= 1):
         raise UsageError(f"no sample can keep a bound within {margin} above a share of {share}")
-    scatter = float(_scipy_stats().norm.ppf(power))
+    scatter = float(import_scipy_stats().norm.ppf(power))
 
     def is_enough(n: int) -> bool:
         clusters = int(n / cluster_size)
@@ -291,158 +267,18 @@ def find_sample_size(
 # --- paired comparisons -----------------------------------------------------------------------------------------
 
 
-def compute_mcnemar(
-    only_first: int, only_second: int, method: Literal["auto", "exact", "mid_p", "chi_square"] = "auto"
-) -> McNemar:
-    """McNemar's two-sided test of two counts of discordant questions.
-
-    `exact` is the binomial test; `mid_p` takes half of the observed outcome's probability off it, which is less timid
-    (Fagerland, Lydersen & Laake 2013, *BMC Med. Res. Methodol.* 13:91); `chi_square` has the continuity correction.
-    `auto` is exact up to 1,000 discordant questions, and chi-square beyond, where they agree.
-
-    Raises:
-        UsageError: a negative count.
-    """
-    if only_first < 0 or only_second < 0:
-        raise UsageError(f"discordant counts cannot be negative: {only_first}, {only_second}")
-    discordant, fewer = only_first + only_second, min(only_first, only_second)
-    if method == "auto":
-        method = "exact" if discordant <= 1000 else "chi_square"
-    if not discordant:
-        p_value = 1.0
-    elif method == "mid_p":
-        binomial = _scipy_stats().binom(discordant, 0.5)
-        p_value = 2 * float(binomial.cdf(fewer)) - float(binomial.pmf(fewer))
-    else:
-        try:
-            from statsmodels.stats.contingency_tables import mcnemar
-        except ImportError:
-            raise MissingDependencyError("statsmodels", "validate") from None
-        p_value = float(mcnemar([[0, only_first], [only_second, 0]], exact=method == "exact").pvalue)
-    return McNemar(only_first=only_first, only_second=only_second, p_value=min(1.0, p_value), method=method)
-
-
-def compare_pairs(
-    first: Sequence[bool],
-    second: Sequence[bool],
-    clusters: Sequence[Hashable],
-    method: Literal["auto", "exact", "mid_p", "chi_square"] = "auto",
-    confidence: float = CONFIDENCE,
-) -> PairedComparison:
-    """How the first set of answers compares with the second on the same questions, in the same order.
-
-    Raises:
-        UsageError: no questions, or unequal lengths.
-    """
-    if not len(first) == len(second) == len(clusters):
-        raise UsageError(f"cannot pair {len(first)} answers with {len(second)} in {len(clusters)} clusters")
-    differences = [float(one) - float(other) for one, other in zip(first, second, strict=True)]
-    difference = estimate_mean(differences, clusters, (-1.0, 1.0), confidence)
-    return PairedComparison(
-        difference=difference,
-        mcnemar=compute_mcnemar(
-            sum(value > 0 for value in differences), sum(value < 0 for value in differences), method
-        ),
-        clustered_p_value=compute_clustered_p_value(differences, clusters),
-    )
-
-
-def compute_clustered_p_value(
-    differences: Sequence[float],
-    clusters: Sequence[Hashable],
-    alternative: Literal["two-sided", "greater"] = "two-sided",
-    lowest: float = -1.0,
-) -> float:
-    """How often chance alone would put the mean of `differences` this far from 0, with clusters as units.
-
-    The t of `estimate_mean` with `G-1` degrees of freedom, but not below what so few clusters can prove: a cluster
-    whose mean is 0 in truth, and `lowest` at least, reaches `d` with a probability of `-lowest / (d - lowest)` at most
-    (Markov), and all G of them with its G-th power. With `lowest` = -1 and all differences 1 that is the sign test.
-
-    Raises:
-        UsageError: nothing to test, or unequal lengths.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    if not len(values) == len(clusters) or not len(values):
-        raise UsageError(f"cannot test {len(values)} differences in {len(clusters)} clusters")
-    of_cluster = _number_clusters(clusters)
-    count = int(of_cluster.max()) + 1
-    mean = float(values.mean())
-    if mean == 0 or count < 2:
-        return 1.0
-    residuals = np.bincount(of_cluster, weights=values - mean, minlength=count)
-    variance = _clustered_variance(residuals, len(values))
-    tail = 0.0  # of the side on which the mean lies
-    if variance > 0:
-        tail = float(_scipy_stats().t.sf(abs(mean) / math.sqrt(variance), count - 1))
-    means = np.bincount(of_cluster, weights=values, minlength=count) / np.bincount(of_cluster, minlength=count)
-    farthest = float(np.abs(means).max())
-    tail = min(1.0, max(tail, (-lowest / (farthest - lowest)) ** count))
-    if alternative == "greater":
-        return tail if mean > 0 else 1 - tail
-    return min(1.0, 2 * tail)
-
-
-def adjust_holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted by Holm's step-down method, in the order given: compare each with the level itself.
-
-    Raises:
-        UsageError: a value is not between 0 and 1.
-    """
-    if not all(0 <= p <= 1 for p in p_values):
-        raise UsageError(f"p-values are between 0 and 1: {list(p_values)}")
-    # statsmodels has this too, and collects all garbage first: 50 ms a call, and more with a model in memory
-    ordered = np.argsort(p_values, kind="stable")
-    steps = np.asarray(p_values, dtype=np.float64)[ordered] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[ordered] = np.minimum(1.0, np.maximum.accumulate(steps))
-    values: list[float] = adjusted.tolist()
-    return values
-
-
 # --- agreement --------------------------------------------------------------------------------------------------
-
-
-def compute_cohen_kappa(first: Mapping[str, str], second: Mapping[str, str]) -> float | None:
-    """Cohen's κ of two reviewers over the items that both judged.
-
-    None where it says nothing: no item in common, or only one verdict used by both.
-    """
-    shared = sorted(first.keys() & second.keys())
-    if len({first[item] for item in shared} | {second[item] for item in shared}) < 2:
-        return None
-    try:
-        from sklearn.metrics import cohen_kappa_score
-    except ImportError:
-        raise MissingDependencyError("scikit-learn", "validate") from None
-    return float(cohen_kappa_score([first[item] for item in shared], [second[item] for item in shared]))
-
-
-def compute_krippendorff_alpha(reviews: Sequence[Mapping[str, str]]) -> float | None:
-    """Krippendorff's α, nominal, of any number of reviewers (each item → verdict), with items missing as they may be.
-
-    None where it says nothing: no item judged twice, or only one verdict among those that were.
-    """
-    row_of = {item: at for at, item in enumerate(dict.fromkeys(item for review in reviews for item in review))}
-    verdicts = sorted({verdict for review in reviews for verdict in review.values()})
-    counts = np.zeros((len(row_of), len(verdicts)))
-    for review in reviews:
-        for item, verdict in review.items():
-            counts[row_of[item], verdicts.index(verdict)] += 1
-    paired = counts[counts.sum(axis=1) > 1]
-    if np.count_nonzero(paired.sum(axis=0)) < 2:
-        return None
-    try:
-        import krippendorff
-    except ImportError:
-        raise MissingDependencyError("krippendorff", "validate") from None
-    return float(krippendorff.alpha(value_counts=paired, level_of_measurement="nominal"))
 
 
 # --- parts ------------------------------------------------------------------------------------------------------
 
 
-def _scipy_stats() -> ModuleType:
+def import_scipy_stats() -> ModuleType:
+    """The module `scipy.stats`.
+
+    Raises:
+        MissingDependencyError: scipy is not installed.
+    """
     try:
         from scipy import stats
     except ImportError:
@@ -452,15 +288,16 @@ def _scipy_stats() -> ModuleType:
 
 
 def _t_quantile(confidence: float, degrees: int) -> float:
-    return float(_scipy_stats().t.ppf((1 + confidence) / 2, degrees))
+    return float(import_scipy_stats().t.ppf((1 + confidence) / 2, degrees))
 
 
-def _number_clusters(clusters: Sequence[Hashable]) -> np.ndarray:
+def number_clusters(clusters: Sequence[Hashable]) -> np.ndarray:
+    """int64 [units]: the number of each unit's cluster, from 0 in order of appearance."""
     number_of: dict[Hashable, int] = {}
     return np.asarray([number_of.setdefault(cluster, len(number_of)) for cluster in clusters], dtype=np.int64)
 
 
-def _clustered_variance(residuals: np.ndarray, total: float) -> float:
+def compute_clustered_variance(residuals: np.ndarray, total: float) -> float:
     """CR1 variance from each cluster's total residual; nothing but rounding counts as nothing."""
     count = len(residuals)
     if count < 2:

@@ -47,6 +47,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "manifests": (),
     "ledger": (),
     "statistics": (),
+    "significance": (),
     "plotting": (),
     "html": (),
     "text": (),
@@ -60,7 +61,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "frames": ("grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
     "fetch": (),
-    "validate": ("checks", "repair", "review", "necessity", "coverage", "probe", "report"),
+    "validate": (
+        "checks", "repair", "agreement", "review", "necessity_report", "necessity", "coverage", "probe", "report",
+    ),
     "evaluate": (
         "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "evaluation", "scores",
         "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivbench_data import significance
 from ivbench_data import statistics as stat
 from ivbench_data.errors import UsageError
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
+from ivbench_data.validate import agreement
 
 hits_in_clusters = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60)
 
@@ -152,26 +154,26 @@ def test_sample_size_grows_with_what_makes_it_harder() -> None:
 
 
 def test_mcnemar_by_hand() -> None:
-    assert stat.compute_mcnemar(1, 9).p_value == pytest.approx(2 * (1 + 10) / 2**10)
-    assert stat.compute_mcnemar(1, 9, "mid_p").p_value == pytest.approx(2 * (1 + 10) / 2**10 - 10 / 2**10)
-    assert stat.compute_mcnemar(5, 5).p_value == 1
-    assert stat.compute_mcnemar(0, 0).p_value == 1
-    chi_square = stat.compute_mcnemar(600, 500)
+    assert significance.compute_mcnemar(1, 9).p_value == pytest.approx(2 * (1 + 10) / 2**10)
+    assert significance.compute_mcnemar(1, 9, "mid_p").p_value == pytest.approx(2 * (1 + 10) / 2**10 - 10 / 2**10)
+    assert significance.compute_mcnemar(5, 5).p_value == 1
+    assert significance.compute_mcnemar(0, 0).p_value == 1
+    chi_square = significance.compute_mcnemar(600, 500)
     assert chi_square.method == "chi_square"
-    assert chi_square.p_value == pytest.approx(stat.compute_mcnemar(600, 500, "exact").p_value, rel=0.05)
+    assert chi_square.p_value == pytest.approx(significance.compute_mcnemar(600, 500, "exact").p_value, rel=0.05)
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_symmetric_and_mid_p_is_the_less_timid(one: int, other: int) -> None:
-    exact = stat.compute_mcnemar(one, other)
-    assert exact.p_value == pytest.approx(stat.compute_mcnemar(other, one).p_value)
-    assert 0 <= stat.compute_mcnemar(one, other, "mid_p").p_value <= exact.p_value + 1e-12
+    exact = significance.compute_mcnemar(one, other)
+    assert exact.p_value == pytest.approx(significance.compute_mcnemar(other, one).p_value)
+    assert 0 <= significance.compute_mcnemar(one, other, "mid_p").p_value <= exact.p_value + 1e-12
 
 
 def test_paired_comparison_by_hand() -> None:
     first = [True] * 6 + [False] * 4
     second = [True] * 3 + [False] * 6 + [True]
-    comparison = stat.compare_pairs(first, second, range(10))
+    comparison = significance.compare_pairs(first, second, range(10))
     assert (comparison.mcnemar.only_first, comparison.mcnemar.only_second) == (3, 1)
     assert comparison.difference.value == pytest.approx(0.2)
     se = math.sqrt(10 / 9 * (10 * 0.36) / 100)  # three of +1, one of -1: sum of squares 4 - 10 * 0.04
@@ -180,7 +182,7 @@ def test_paired_comparison_by_hand() -> None:
 
 
 def test_equal_answers_are_no_proof_of_equality() -> None:
-    comparison = stat.compare_pairs([True, False] * 3, [True, False] * 3, range(6))
+    comparison = significance.compare_pairs([True, False] * 3, [True, False] * 3, range(6))
     assert comparison.mcnemar.p_value == comparison.clustered_p_value == 1
     assert comparison.difference.low < -0.3
     assert comparison.difference.high > 0.3
@@ -188,15 +190,19 @@ def test_equal_answers_are_no_proof_of_equality() -> None:
 
 def test_clustered_p_value_by_hand() -> None:
     # four videos, one question each: mean 0.25, variance 4/3 * (3 * 0.0625 + 0.5625) / 16, t = 1 with 3 degrees
-    assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd") == pytest.approx(0.3910022189557707)
-    assert stat.compute_clustered_p_value([0, 0, 0, 1], "abcd", "greater") == pytest.approx(0.3910022189557707 / 2)
-    assert stat.compute_clustered_p_value([0, 0, 0, -1], "abcd", "greater") == pytest.approx(1 - 0.3910022189557707 / 2)
-    assert stat.compute_clustered_p_value([1, 1, 1], "abc") == pytest.approx(0.25)
+    assert significance.compute_clustered_p_value([0, 0, 0, 1], "abcd") == pytest.approx(0.3910022189557707)
+    assert significance.compute_clustered_p_value([0, 0, 0, 1], "abcd", "greater") == pytest.approx(
+        0.3910022189557707 / 2
+    )
+    assert significance.compute_clustered_p_value([0, 0, 0, -1], "abcd", "greater") == pytest.approx(
+        1 - 0.3910022189557707 / 2
+    )
+    assert significance.compute_clustered_p_value([1, 1, 1], "abc") == pytest.approx(0.25)
     # three right of three at a chance level of 0.1, and the same with levels that differ a little: never below 0.1 ** 3
-    assert stat.compute_clustered_p_value([0.9] * 3, "abc", "greater", lowest=-0.1) == pytest.approx(0.001)
-    nearly = stat.compute_clustered_p_value([0.9, 0.9, 0.89], "abc", "greater", lowest=-0.1)
+    assert significance.compute_clustered_p_value([0.9] * 3, "abc", "greater", lowest=-0.1) == pytest.approx(0.001)
+    nearly = significance.compute_clustered_p_value([0.9, 0.9, 0.89], "abc", "greater", lowest=-0.1)
     assert nearly == pytest.approx(0.001, rel=0.05)
-    assert stat.compute_clustered_p_value([1, 1, 1], "aaa") == 1
+    assert significance.compute_clustered_p_value([1, 1, 1], "aaa") == 1
 
 
 def test_questions_cluster_by_video_else_group_else_image() -> None:
@@ -208,13 +214,13 @@ def test_questions_cluster_by_video_else_group_else_image() -> None:
 
 
 def test_holm_by_hand() -> None:
-    assert stat.adjust_holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert stat.adjust_holm([]) == []
+    assert significance.adjust_holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert significance.adjust_holm([]) == []
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_never_lowers_a_p_value_keeps_their_order_and_is_never_above_bonferroni(p_values: list[float]) -> None:
-    adjusted = stat.adjust_holm(p_values)
+    adjusted = significance.adjust_holm(p_values)
     for before, after in zip(p_values, adjusted, strict=True):
         assert before <= after + 1e-12
         assert after <= min(1, before * len(p_values)) + 1e-12
@@ -226,24 +232,24 @@ def test_holm_equals_statsmodels() -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     p_values = np.random.default_rng(4).random(50) ** 3
     expected = multitest.multipletests(p_values, method="holm")[1]
-    assert stat.adjust_holm(p_values.tolist()) == pytest.approx(expected)
+    assert significance.adjust_holm(p_values.tolist()) == pytest.approx(expected)
 
 
 def test_cohen_kappa_by_hand() -> None:
     # observed agreement 3/4; by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2
     first = {"1": "yes", "2": "yes", "3": "no", "4": "no", "5": "yes"}
     second = {"1": "yes", "2": "no", "3": "no", "4": "no", "9": "no"}
-    assert stat.compute_cohen_kappa(first, second) == pytest.approx(0.5)
-    assert stat.compute_cohen_kappa({"1": "yes"}, {"1": "yes"}) is None
-    assert stat.compute_cohen_kappa({"1": "yes"}, {"2": "no"}) is None
+    assert agreement.compute_cohen_kappa(first, second) == pytest.approx(0.5)
+    assert agreement.compute_cohen_kappa({"1": "yes"}, {"1": "yes"}) is None
+    assert agreement.compute_cohen_kappa({"1": "yes"}, {"2": "no"}) is None
 
 
 def test_krippendorff_alpha_by_hand() -> None:
     # items 1: aa, 2: ab, 3: bb; item 4 has one verdict only. Coincidences: Do = 2/6, De = 2*3*3/(6*5)
     reviews = [{"1": "a", "2": "a", "3": "b", "4": "b"}, {"1": "a", "2": "b"}, {"3": "b"}]
-    assert stat.compute_krippendorff_alpha(reviews) == pytest.approx(1 - (2 / 6) / (18 / 30))
-    assert stat.compute_krippendorff_alpha([{"1": "a"}, {"1": "a"}]) is None
-    assert stat.compute_krippendorff_alpha([]) is None
+    assert agreement.compute_krippendorff_alpha(reviews) == pytest.approx(1 - (2 / 6) / (18 / 30))
+    assert agreement.compute_krippendorff_alpha([{"1": "a"}, {"1": "a"}]) is None
+    assert agreement.compute_krippendorff_alpha([]) is None
 
 
 def test_calls_that_cannot_be_meant() -> None:
@@ -258,6 +264,6 @@ def test_calls_that_cannot_be_meant() -> None:
     with pytest.raises(UsageError):
         stat.estimate_unclustered_share(3, 2)
     with pytest.raises(UsageError):
-        stat.compute_mcnemar(-1, 2)
+        significance.compute_mcnemar(-1, 2)
     with pytest.raises(UsageError):
-        stat.adjust_holm([1.5])
+        significance.adjust_holm([1.5])

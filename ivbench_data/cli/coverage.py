@@ -14,12 +14,8 @@ from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.statistics import Estimate
-    from ivbench_data.validate.coverage.evidence_coverage import (
-        AnswerCoverage,
-        CoverageOptions,
-        CoverageSummary,
-        EvidenceCoverage,
-    )
+    from ivbench_data.validate.coverage.coverage_summary import AnswerCoverage, CoverageSummary
+    from ivbench_data.validate.coverage.evidence_coverage import CoverageOptions, EvidenceCoverage
 
 
 @click.command(
@@ -76,13 +72,8 @@ def command(
     from ivbench_data.dataset import load
     from ivbench_data.evaluate.conditions import gather_answers
     from ivbench_data.evaluate.results import find_results, read_results
-    from ivbench_data.validate.coverage.evidence_coverage import (
-        CoverageOptions,
-        compare_answers,
-        cover_questions,
-        cover_selections,
-        summarise_coverage,
-    )
+    from ivbench_data.validate.coverage.coverage_summary import compare_answers, summarise_coverage
+    from ivbench_data.validate.coverage.evidence_coverage import CoverageOptions, cover_questions, cover_selections
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
@@ -147,7 +138,7 @@ def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) ->
 
     points = list(compute_curve(dataset, root, options))
     if not points:
-        say("No question could be judged, so no curve was drawn.", style="yellow")
+        say("No question could be decided, so no curve was drawn.", style="yellow")
         return None
     save_figure(plot_curve(points, f"{dataset.name}: evidence seen by at least one frame"), path)
     return path
@@ -156,13 +147,13 @@ def _draw(dataset: Dataset, root: Path, options: CoverageOptions, path: Path) ->
 def _print_summaries(summaries: list[CoverageSummary]) -> None:
     """One grid in full; several side by side, a column each, and in full with `--json`."""
     from ivbench_data.cli.console import print_table
-    from ivbench_data.validate.coverage.evidence_coverage import OVERALL
+    from ivbench_data.validate.coverage.coverage_summary import OVERALL
 
     names = list(dict.fromkeys(row.frames_of for row in summaries))
     if len(names) == 1:
         print_table(
             f"Evidence seen in {names[0]}",
-            ("task", "asked", "judged", "seen, %", "precise, %"),
+            ("task", "asked", "decided", "seen, %", "precise, %"),
             [
                 (
                     row.task,
@@ -216,10 +207,10 @@ def _say_assumptions(rows: list[EvidenceCoverage], options: CoverageOptions) -> 
 
     first = {row.question_id: row for row in reversed(rows)}
     for reason, count in Counter(row.reason for row in first.values() if row.reason is not None).most_common():
-        say(f"Not judged: {count:,}, {REASONS[reason]}.")
+        say(f"Not decided: {count:,}, {REASONS[reason]}.")
     sources = Counter(row.time_source for row in first.values() if row.time_source is not None)
     rate = f"{options.assumed_rate} frames a second"
-    told = {
+    sources_in_words = {
         "cache": "frames as cached",
         "file": "exact times from the video files",
         "metadata": f"the known length, assuming {rate}",
@@ -228,7 +219,7 @@ def _say_assumptions(rows: list[EvidenceCoverage], options: CoverageOptions) -> 
         else "",
     }
     for source, count in sources.most_common():
-        say(f"ScoredRow: {count:,}, by {told[source]}.", style="yellow" if source == "assumed" else "")
+        say(f"Decided: {count:,}, by {sources_in_words[source]}.", style="yellow" if source == "assumed" else "")
     if not sources and any(row.reason == "unknown_duration" for row in first.values()):
         say("No length is known. Fetch the videos, or state one: --assume-duration 600", style="yellow")
 

@@ -36,18 +36,18 @@ Examples:
     "--withdraw", metavar="VIDEO", help="Show what taking this video down deletes: file, frames, questions, images."
 )
 @click.option("--why", metavar="TEXT", help="The withdrawal's reason, which stays on record and is published.")
-@click.option("--yes", is_flag=True, help="Withdraw it; nothing brings the files back.")
+@click.option("--yes", is_flag=True, help="Withdraw it; the files cannot be restored.")
 @json_option
 def command(
     dataset: str, root: Path, plan: bool, checks: tuple[str, ...], out: Path | None, patch: Path | None, undo: bool,
     withdraw: str | None, why: str | None, yes: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Mend questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
+    """Repair questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
 
-    Nothing is mended otherwise. A patch has a JSON line a change: question_id, field, before, after, check.
+    Questions are changed in no other way. A patch has a JSON line a change: question_id, field, before, after, check.
 
-    A video that must go is withdrawn: out of the dataset and its caches, and on record, so that no import brings it
-    back.
+    A video that must go is withdrawn: out of the dataset and its caches, and on record, so that no import adds it
+    again.
     """
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
@@ -85,10 +85,10 @@ def command(
         return 0
     if patch is not None:
         version = apply_patch(workspace, patch)
-        told = f"Applied {version.changes} changes: this is version {version.version}."
+        message = f"Applied {version.changes} changes: this is version {version.version}."
     elif undo:
         version = undo_patch(workspace)
-        told = f"Undid version {version.version}: this is version {version.version - 1} again."
+        message = f"Undid version {version.version}: this is version {version.version - 1} again."
     else:
         versions = read_versions(load(workspace.folder))
         if as_json:
@@ -102,7 +102,7 @@ def command(
     if as_json:
         print_json(version.model_dump())
     else:
-        say(told)
+        say(message)
     return 0
 
 
@@ -122,8 +122,8 @@ def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bo
         return 0
     rows = [("delete", path) for path in plan.deleted] + [("take lines out of", path) for path in plan.rewritten]
     print_table(f"Withdrawing {plan.withdrawal}", ("", f"in {workspace.folder}"), rows)
-    for told in plan.kept:
-        say(f"Stays: {told}")
+    for kept in plan.kept:
+        say(f"Stays: {kept}")
     if not is_meant:
         size = format_bytes(plan.deleted_bytes)
         say(f"Nothing was changed. To do it, for good ({size} of files): the same with --yes")

@@ -26,7 +26,7 @@ Examples:
   ivbench-data review status""",
 )
 def command() -> None:
-    """Gather people's verdicts on questions in spreadsheets, and see how well they agree."""
+    """Collect people's review decisions in spreadsheets, and measure how well they agree."""
 
 
 @command.command("export")
@@ -40,7 +40,7 @@ def command() -> None:
     "--only",
     type=click.Choice(["flagged", "unreviewed", "disputed"]),
     default=None,
-    help="Questions with warnings or errors in reports/findings.jsonl; without a verdict; or in dispute.",
+    help="Questions with warnings or errors in reports/findings.jsonl; not reviewed; or in dispute.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The sheet.  [default: in reports/]")
 @click.option("--force", is_flag=True, help="Write over a sheet that is there.")
@@ -87,7 +87,7 @@ def export(
 @click.option("--reviewer", default=None, help="Who filled it in, where the sheet does not say.")
 @json_option
 def import_(dataset: str, root: Path, sheet: Path, reviewer: str | None, as_json: bool) -> int:
-    """Bring a filled-in sheet's verdicts into the ledger; nothing that is there is changed."""
+    """Add a filled-in sheet's decisions to the ledger; what is there is not changed."""
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
     from ivbench_data.errors import UsageError
@@ -111,7 +111,7 @@ def import_(dataset: str, root: Path, sheet: Path, reviewer: str | None, as_json
             }
         )
         return 1 if bad else 0
-    say(f"{len(reviews):,} verdicts" + (f" kept in {path}" if path else " found"))
+    say(f"{len(reviews):,} decisions" + (f" kept in {path}" if path else " found"))
     for line in bad:
         say(f"  left out: {line}", style="yellow")
     return 1 if bad else 0
@@ -127,13 +127,13 @@ def status(dataset: str, root: Path, as_json: bool) -> int:
 
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
-    from ivbench_data.validate.review import STATUSES, decide, measure_agreement, read_reviews
+    from ivbench_data.validate.review import STATUSES, decide_outcomes, measure_agreement, read_reviews
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
     reviews, bad = read_reviews(workspace)
-    decisions = decide(loaded, reviews)
+    decisions = decide_outcomes(loaded, reviews)
     agreements = measure_agreement(loaded, reviews)
     counted = Counter(decision.status for decision in decisions)
     stale = sum(decision.stale for decision in decisions)
@@ -164,7 +164,7 @@ def status(dataset: str, root: Path, as_json: bool) -> int:
             ],
         )
     if stale:
-        say(f"{stale} verdicts are on earlier wordings and count for nothing.", style="yellow")
+        say(f"{stale} decisions are on earlier wordings and do not count.", style="yellow")
     for line in bad:
         say(f"left out: {line}", style="yellow")
     return 0
@@ -175,11 +175,11 @@ def _figure(value: float | None) -> str:
 
 
 def _select(dataset: Dataset, workspace: Workspace, only: str | None, flagged: set[str | None]) -> list[Question]:
-    from ivbench_data.validate.review import decide, read_reviews
+    from ivbench_data.validate.review import decide_outcomes, read_reviews
 
     if only is None:
         return list(dataset.questions)
     if only == "flagged":
         return [question for question in dataset.questions if question.question_id in flagged]
-    status_of = {found.question_id: found.status for found in decide(dataset, read_reviews(workspace)[0])}
+    status_of = {found.question_id: found.status for found in decide_outcomes(dataset, read_reviews(workspace)[0])}
     return [question for question in dataset.questions if status_of[question.question_id] == only]

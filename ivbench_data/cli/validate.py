@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.schema import BadLine, Finding, Severity
     from ivbench_data.validate.checks import CheckContext
-    from ivbench_data.validate.necessity import NecessityReport
+    from ivbench_data.validate.necessity_report import NecessityReport
     from ivbench_data.validate.probe.probe_report import ProbeReport
     from ivbench_data.validate.report.findings_page import ReportPart
     from ivbench_data.workspace import Workspace
@@ -76,7 +76,7 @@ Examples:
     "--necessity",
     "with_necessity",
     is_flag=True,
-    help="Also judge from models' answers which questions need their image: from RESULTS, or all of the dataset's.",
+    help="Also find from models' answers which questions need their image: from RESULTS, or all of the dataset's.",
 )
 @click.option("--report", "with_report", is_flag=True, help="Also write reports/validate.html, to look at.")
 @click.option("--hide-answers", is_flag=True, help="Leave out of the report whatever would give an answer away.")
@@ -173,7 +173,7 @@ def command(
         if no_probe is not None:
             say(f"The text-only probe was not run: {no_probe}.", style="yellow")
         if no_necessity is not None:
-            say(f"Necessity was not judged: {no_necessity}.", style="yellow")
+            say(f"Necessity was not assessed: {no_necessity}.", style="yellow")
         if needed is not None:
             _print_necessity(needed)
             say(f"What was found of each question: {workspace.reports / NECESSITY_FILE}")
@@ -192,12 +192,12 @@ def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeRe
     from ivbench_data.cli.console import say
     from ivbench_data.validate.probe.text_probe import run_probe
 
-    def tell(step: str, done: int) -> None:
+    def report_step(step: str, done: int) -> None:
         if not quiet:
             say(f"probe, step {done}: {step}")
 
     try:
-        report = run_probe(dataset, on_step=tell)
+        report = run_probe(dataset, on_step=report_step)
     except UsageError as error:  # its options are the defaults: it can only be the dataset
         return None, str(error)
     write_json(workspace.reports / "probe.json", report.model_dump(mode="json"))
@@ -217,7 +217,7 @@ def _write_hard_subset(dataset: Dataset, workspace: Workspace, probed: ProbeRepo
 def _assess_necessity(
     dataset: Dataset, workspace: Workspace, names: tuple[str, ...], bad_lines: list[BadLine]
 ) -> tuple[NecessityReport | None, str | None]:
-    """What was judged, or why nothing was: here the evaluator's files meet the judgement, which knows none."""
+    """The assessment, or why there is none. Reads the evaluator's files, which `assess_necessity` does not know."""
     from dataclasses import replace
 
     from ivbench_data.evaluate.conditions import gather_runs
@@ -225,8 +225,8 @@ def _assess_necessity(
     from ivbench_data.strict_json import write_jsonl
     from ivbench_data.validate.necessity import assess_necessity
 
-    judged = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
-    if not judged:
+    asked = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
+    if not asked:
         return None, f"no question of {dataset.name} has an image beside its video"
     folder = workspace.folder / "results"
     read = [read_results(path) for path in find_results(folder, names)]
@@ -235,7 +235,7 @@ def _assess_necessity(
             f"there are no results in {folder}. Make some with: ivbench-data evaluate --model … --sweep patterns"
         )
     bad_lines.extend(line for item in read for line in item.bad_lines)
-    report = assess_necessity(replace(dataset, questions=tuple(judged)), gather_runs(dataset, read))
+    report = assess_necessity(replace(dataset, questions=tuple(asked)), gather_runs(dataset, read))
     write_jsonl(workspace.reports / NECESSITY_FILE, report.questions)
     return report, None
 
@@ -243,11 +243,12 @@ def _assess_necessity(
 def _gather_parts(
     dataset: Dataset, workspace: Workspace, probed: ProbeReport | None, needed: NecessityReport | None
 ) -> list[ReportPart]:
-    """What the probe and models' answers gave, where they were asked for, and coverage, where any can be judged."""
+    """What the probe and models' answers gave, where they were asked for, and coverage, where any can be decided."""
     from ivbench_data.schema import FrameGrid
     from ivbench_data.validate.checks.image_leaks import list_grids
     from ivbench_data.validate.coverage.coverage_figure import compute_curve
-    from ivbench_data.validate.coverage.evidence_coverage import cover_questions, summarise_coverage
+    from ivbench_data.validate.coverage.coverage_summary import summarise_coverage
+    from ivbench_data.validate.coverage.evidence_coverage import cover_questions
     from ivbench_data.validate.report.report_parts import show_coverage, show_necessity, show_probe
 
     parts = [] if probed is None else [show_probe(probed)]
@@ -313,7 +314,7 @@ def _print_probe(probed: ProbeReport) -> None:
 
 def _print_necessity(report: NecessityReport) -> None:
     from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.necessity import (
+    from ivbench_data.validate.necessity_report import (
         COMPARISON_COLUMNS,
         TASK_COLUMNS,
         describe_necessity,

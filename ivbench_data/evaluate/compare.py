@@ -17,15 +17,8 @@ from ivbench_data.evaluate.scores import is_scorable, pair_with_rows, score
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import NonEmpty, Question, Record
-from ivbench_data.statistics import (
-    Estimate,
-    PairedComparison,
-    Probability,
-    adjust_holm,
-    compare_pairs,
-    compute_clustered_p_value,
-    estimate_mean,
-)
+from ivbench_data.significance import PairedComparison, adjust_holm, compare_pairs, compute_clustered_p_value
+from ivbench_data.statistics import Estimate, Probability, estimate_mean
 
 SIGNIFICANCE = 0.05
 

@@ -1,4 +1,4 @@
-"""Mending questions by a patch: planned from findings, read by a person, applied as a new version, undone to the byte.
+"""Repair questions by a patch: planned from findings, read by a person, applied as a new version, undone to the byte.
 
 A patch is a JSONL file, a line a change: question, field, before, after, check. Applying it keeps the files as they
 were and the patch in `versions/{number}/`, and writes the version into `dataset.json` before `questions.jsonl` is
@@ -141,9 +141,9 @@ def read_versions(dataset: Dataset) -> list[Version]:
     Raises:
         DatasetError: `dataset.json` holds something else under `provenance.versions`.
     """
-    told = dataset.provenance.get("versions", [])
+    recorded = dataset.provenance.get("versions", [])
     try:
-        return [Version.model_validate(row) for row in cast("list[Any]", told)]
+        return [Version.model_validate(row) for row in cast("list[Any]", recorded)]
     except (ValidationError, TypeError) as error:
         raise DatasetError(f"dataset.json of {dataset.name} holds versions that cannot be read: {error}") from error
 
@@ -243,13 +243,13 @@ def _expand(question: Question, field: str, after: JsonValue, check: str) -> lis
 def _change(question: Question, changes: Sequence[Change]) -> Question:
     record = question.model_dump(mode="json")
     for change in changes:
-        told = f"the patch changes {change.field!r} of {question.question_id!r}"
+        what = f"the patch changes {change.field!r} of {question.question_id!r}"
         if change.field not in record or change.field in _FIXED_FIELDS:
             allowed = ", ".join(name for name in record if name not in _FIXED_FIELDS)
-            raise UsageError(f"{told}, which no patch can; it can change {allowed}")
+            raise UsageError(f"{what}, which no patch can; it can change {allowed}")
         if record[change.field] != change.before:
             raise UsageError(
-                f"{told}, where it expects {change.before!r} and there is {record[change.field]!r}: "
+                f"{what}, where it expects {change.before!r} and there is {record[change.field]!r}: "
                 "the patch was made for another version"
             )
         record[change.field] = change.after

@@ -1,8 +1,10 @@
-"""People's verdicts on questions: sheets for a spreadsheet, an append-only ledger, agreement, and what follows.
+"""People's review decisions on questions: sheets for a spreadsheet, an append-only ledger, agreement, outcomes.
 
-A verdict is about a question as it was: the sheet carries a digest of each question, and a verdict on another wording
-is refused at import, and set aside once the question changes. In the last round that has verdicts on a question, all
+A decision is about a question as it was: the sheet carries a digest of each question. A decision on another wording is
+refused at import, and set aside once the question changes. In the last round that has decisions on a question, all
 `accept` makes it accepted, all `reject` rejected, anything else disputed.
+
+In sheets and ledger a decision stands under `verdict`, a name that is kept so that old files stay readable.
 """
 
 from __future__ import annotations
@@ -23,17 +25,17 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.ledger import read_ledger
 from ivbench_data.schema import BadLine, Finding, NonEmpty, Question, Record
-from ivbench_data.statistics import compute_cohen_kappa, compute_krippendorff_alpha
 from ivbench_data.strict_json import explain, write_jsonl
 from ivbench_data.text.csv import read_csv, write_csv
+from ivbench_data.validate.agreement import compute_cohen_kappa, compute_krippendorff_alpha
 from ivbench_data.workspace import Workspace
 
-Verdict = Literal["accept", "reject", "unsure"]
+Decision = Literal["accept", "reject", "unsure"]
 Status = Literal["accepted", "rejected", "disputed", "unreviewed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 LEDGER_KIND = "review"
-"""Under which verdicts stand in the ledger."""
+"""Kind of the ledger's files that hold reviews."""
 
 SHEET_COLUMNS = (
     "question_id", "verdict", "reason", "reviewer", "round", "task", "video_id", "image_ids", "question", "options",
@@ -45,58 +47,58 @@ _NEEDED_COLUMNS = ("question_id", "verdict", "question_digest")
 
 
 class Review(Record):
-    """One person's verdict on one question; a line of `ledger/review-….jsonl`."""
+    """One person's decision on one question; a line of `ledger/review-….jsonl`."""
 
     question_id: NonEmpty
     """The question."""
     question_digest: NonEmpty
-    """Digest of what was reviewed; see `digest_question`."""
+    """Digest of what was reviewed; see `digest_for_review`."""
     reviewer: NonEmpty
-    """Any label that tells people apart."""
+    """Any label that is unique to the person."""
     round: PositiveInt = 1
     """The round of reviewing, from 1."""
-    verdict: Verdict
+    verdict: Decision
     """Keep it, leave it out, or let others decide."""
     reason: str | None = None
     """Why."""
     reviewed_at: AwareDatetime
-    """When the verdict came into the ledger."""
+    """When the decision was added to the ledger."""
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What the verdicts on one question come to."""
+class Outcome:
+    """Outcome of the decisions on one question."""
 
     question_id: str
     status: Status
     round: int | None = None
     """The round that decides; None when nobody has reviewed the question as it is."""
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    """Each reviewer's verdict in that round."""
+    verdicts: Mapping[str, Decision] = field(default_factory=dict)
+    """Each reviewer's decision in that round."""
     stale: int = 0
-    """JudgeReplies on earlier wordings, which count for nothing."""
+    """Decisions on earlier wordings, which do not count."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the reviewers of one round agree beyond chance; None where the verdicts cannot tell."""
+    """How well the reviewers of one round agree beyond chance; None where the decisions do not determine it."""
 
     round: int
     reviewers: tuple[str, ...]
     questions: int
-    """Questions with verdicts of two reviewers or more."""
+    """Questions with decisions of two reviewers or more."""
     cohen_kappa: float | None
     """Cohen's κ, for two reviewers."""
     krippendorff_alpha: float | None
     """Krippendorff's α, nominal, for two reviewers or more."""
 
 
-def digest_question(question: Question) -> str:
-    """`sha256:` and 16 digits, over all that a reviewer judges: texts, options, answer, video, images and evidence."""
-    judged = question.model_dump(
+def digest_for_review(question: Question) -> str:
+    """`sha256:` and 16 digits, of all that a reviewer looks at: texts, options, answer, video, images and evidence."""
+    reviewed = question.model_dump(
         mode="json", include={"question", "options", "answer", "video_id", "image_ids", "evidence", "task"}
     )
-    content = json.dumps(judged, ensure_ascii=False, sort_keys=True).encode()
+    content = json.dumps(reviewed, ensure_ascii=False, sort_keys=True).encode()
     return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
 
 
@@ -106,11 +108,12 @@ def digest_question(question: Question) -> str:
 def export_sheet(
     questions: Iterable[Question], findings: Iterable[Finding] = (), reviewer: str = "", review_round: int = 1
 ) -> bytes:
-    """A CSV file to fill in: UTF-8 with a byte-order mark, for Excel's sake; every cell is text and no formula."""
-    told: dict[str, list[str]] = {}
+    """A CSV file to fill in: UTF-8 with a byte-order mark, which Excel needs; no cell can be taken for a formula."""
+    messages: dict[str, list[str]] = {}
     for finding in findings:
         if finding.question_id is not None:
-            told.setdefault(finding.question_id, []).append(f"{finding.severity} {finding.check}: {finding.message}")
+            message = f"{finding.severity} {finding.check}: {finding.message}"
+            messages.setdefault(finding.question_id, []).append(message)
     rows: list[Sequence[str]] = [SHEET_COLUMNS]
     for question in questions:
         location = "; ".join(evidence.text or "" for evidence in question.evidence)
@@ -125,8 +128,8 @@ def export_sheet(
             "options": "\n".join(question.options),
             "answer": question.answer or "",
             "location": location,
-            "findings": "\n".join(told.get(question.question_id, [])),
-            "question_digest": digest_question(question),
+            "findings": "\n".join(messages.get(question.question_id, [])),
+            "question_digest": digest_for_review(question),
         }
         rows.append([cells.get(column, "") for column in SHEET_COLUMNS])
     return write_csv(rows).encode("utf-8-sig")
@@ -135,7 +138,7 @@ def export_sheet(
 def import_sheet(
     dataset: Dataset, content: bytes, reviewed_at: datetime, file_name: str, reviewer: str | None = None
 ) -> tuple[list[Review], list[BadLine]]:
-    """The verdicts of a filled-in sheet, and the rows that hold none that could be used; rows left empty are neither.
+    """The decisions of a filled-in sheet, and the rows that could not be used; rows left empty are neither.
 
     `reviewer` stands in where the sheet names none.
 
@@ -143,7 +146,7 @@ def import_sheet(
         UsageError: the file is no such sheet.
     """
     rows = _read_rows(content, file_name)
-    digests = {question.question_id: digest_question(question) for question in dataset.questions}
+    digests = {question.question_id: digest_for_review(question) for question in dataset.questions}
     reviews: list[Review] = []
     bad: list[BadLine] = []
     for number, row in rows:
@@ -156,8 +159,8 @@ def import_sheet(
             reason = f"there is no question {question_id!r}"
         elif row["question_digest"] != digests[question_id]:
             reason = f"question {question_id!r} has changed since the sheet was made; export a new one"
-        elif verdict not in get_args(Verdict):
-            reason = f"the verdict {verdict!r} is none of {', '.join(get_args(Verdict))}"
+        elif verdict not in get_args(Decision):
+            reason = f"the verdict {verdict!r} is none of {', '.join(get_args(Decision))}"
         try:
             if reason is None:
                 review = Review.model_validate(
@@ -195,7 +198,7 @@ def _read_rows(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]
 
 
 def add_reviews(workspace: Workspace, reviews: Sequence[Review]) -> Path:
-    """Put verdicts into the ledger, in a file of their own that appears whole; nothing in the ledger is ever changed.
+    """Add reviews to the ledger, in a file of their own that appears whole; no other file of the ledger is changed.
 
     Raises:
         StorageError: the root cannot be written.
@@ -206,16 +209,16 @@ def add_reviews(workspace: Workspace, reviews: Sequence[Review]) -> Path:
 
 
 def read_reviews(workspace: Workspace) -> tuple[list[Review], list[BadLine]]:
-    """All verdicts in the ledger in the order of their times, and the lines that hold none."""
+    """All reviews in the ledger in the order of their times, and the lines that hold none."""
     reviews, bad = read_ledger(workspace, LEDGER_KIND, Review)
     return sorted(reviews, key=lambda review: review.reviewed_at), bad
 
 
-# --- what follows ---------------------------------------------------------------------------------------------------
+# --- outcomes -------------------------------------------------------------------------------------------------------
 
 
-def decide(dataset: Dataset, reviews: Iterable[Review]) -> list[Decision]:
-    """What the verdicts on each question come to; of several by one reviewer in one round, the last one counts."""
+def decide_outcomes(dataset: Dataset, reviews: Iterable[Review]) -> list[Outcome]:
+    """The outcome of each question; of several decisions by one reviewer in one round, the last one counts."""
     by_question: dict[str, list[Review]] = {}
     for review in reviews:
         by_question.setdefault(review.question_id, []).append(review)
@@ -223,12 +226,12 @@ def decide(dataset: Dataset, reviews: Iterable[Review]) -> list[Decision]:
 
 
 def measure_agreement(dataset: Dataset, reviews: Iterable[Review]) -> list[Agreement]:
-    """How well reviewers agree, round by round, over the verdicts on the questions as they are.
+    """How well reviewers agree, round by round, over the decisions on the questions as they are.
 
     Raises:
         MissingDependencyError: the extra `validate` is not installed.
     """
-    digests = {question.question_id: digest_question(question) for question in dataset.questions}
+    digests = {question.question_id: digest_for_review(question) for question in dataset.questions}
     rounds: dict[int, dict[str, dict[str, str]]] = {}
     for review in reviews:
         if digests.get(review.question_id) == review.question_digest:
@@ -237,24 +240,24 @@ def measure_agreement(dataset: Dataset, reviews: Iterable[Review]) -> list[Agree
     return [_measure_round(number, of_round) for number, of_round in sorted(rounds.items())]
 
 
-def _decide(question: Question, reviews: Sequence[Review]) -> Decision:
-    digest = digest_question(question) if reviews else ""
+def _decide(question: Question, reviews: Sequence[Review]) -> Outcome:
+    digest = digest_for_review(question) if reviews else ""
     current = [review for review in reviews if review.question_digest == digest]
     stale = len(reviews) - len(current)
     if not current:
-        return Decision(question.question_id, "unreviewed", stale=stale)
+        return Outcome(question.question_id, "unreviewed", stale=stale)
     last = max(review.round for review in current)
-    verdicts: dict[str, Verdict] = {review.reviewer: review.verdict for review in current if review.round == last}
-    given = set(verdicts.values())
+    decisions: dict[str, Decision] = {review.reviewer: review.verdict for review in current if review.round == last}
+    given = set(decisions.values())
     status: Status = "accepted" if given == {"accept"} else "rejected" if given == {"reject"} else "disputed"
-    return Decision(question.question_id, status, last, verdicts, stale)
+    return Outcome(question.question_id, status, last, decisions, stale)
 
 
 def _measure_round(number: int, of_round: dict[str, dict[str, str]]) -> Agreement:
     reviewers = sorted(of_round)
-    verdicts = [of_round[reviewer] for reviewer in reviewers]
+    decisions = [of_round[reviewer] for reviewer in reviewers]
     counted: dict[str, int] = {}
-    for given in verdicts:
+    for given in decisions:
         for question_id in given:
             counted[question_id] = counted.get(question_id, 0) + 1
     shared = sum(count > 1 for count in counted.values())
@@ -262,6 +265,6 @@ def _measure_round(number: int, of_round: dict[str, dict[str, str]]) -> Agreemen
         round=number,
         reviewers=tuple(reviewers),
         questions=shared,
-        cohen_kappa=compute_cohen_kappa(*verdicts) if len(verdicts) == 2 else None,
-        krippendorff_alpha=compute_krippendorff_alpha(verdicts) if len(verdicts) > 1 else None,
+        cohen_kappa=compute_cohen_kappa(*decisions) if len(decisions) == 2 else None,
+        krippendorff_alpha=compute_krippendorff_alpha(decisions) if len(decisions) > 1 else None,
     )

@@ -18,13 +18,12 @@ from ivbench_data.frames.samplers import sample_indices
 from ivbench_data.plotting import save_figure
 from ivbench_data.schema import EvaluationResult, Evidence, FrameGrid, FrameSelection, Question, Video
 from ivbench_data.validate.coverage.coverage_figure import compute_curve, plot_curve
+from ivbench_data.validate.coverage.coverage_summary import compare_answers, summarise_coverage
 from ivbench_data.validate.coverage.evidence_coverage import (
     CoverageOptions,
     EvidenceCoverage,
-    compare_answers,
     cover_questions,
     cover_selections,
-    summarise_coverage,
 )
 
 NOWHERE = Path("no-such-root")

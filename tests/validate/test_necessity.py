@@ -20,15 +20,12 @@ from ivbench_data.evaluate.results import Configuration, Results, ResultsFile, r
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.sources import import_dataset
 from ivbench_data.statistics import find_sample_size
-from ivbench_data.validate.necessity import (
-    ABLATIONS,
+from ivbench_data.validate.necessity import ABLATIONS, CONTROLS, AnswerRun, assess_necessity
+from ivbench_data.validate.necessity_report import (
     COMPARISON_COLUMNS,
-    CONTROLS,
     TASK_COLUMNS,
-    AnswerRun,
     NecessityReport,
     QuestionNecessity,
-    assess_necessity,
     describe_necessity,
     list_comparison_rows,
     list_task_rows,

@@ -8,7 +8,7 @@ from made_releases import NINE, find, make_dataset, make_record
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.schema import Question
-from ivbench_data.validate.checks.option_checks import binomial_tail
+from ivbench_data.significance import binomial_tail
 
 
 @pytest.mark.parametrize(

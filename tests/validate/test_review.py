@@ -18,11 +18,11 @@ from ivbench_data.errors import UsageError
 from ivbench_data.sources import import_dataset
 from ivbench_data.text.csv import escape_cell, unescape_cell
 from ivbench_data.validate.review import (
+    Decision,
     Review,
-    Verdict,
     add_reviews,
-    decide,
-    digest_question,
+    decide_outcomes,
+    digest_for_review,
     export_sheet,
     import_sheet,
     measure_agreement,
@@ -51,12 +51,12 @@ def write_csv(rows: list[dict[str, str]], delimiter: str = ",") -> bytes:
 
 
 def review(
-    dataset: Dataset, number: int, reviewer: str, verdict: Verdict, review_round: int = 1, minute: int = 0
+    dataset: Dataset, number: int, reviewer: str, verdict: Decision, review_round: int = 1, minute: int = 0
 ) -> Review:
     question = dataset.questions[number]
     return Review(
         question_id=question.question_id,
-        question_digest=digest_question(question),
+        question_digest=digest_for_review(question),
         reviewer=reviewer,
         round=review_round,
         verdict=verdict,
@@ -175,25 +175,30 @@ def test_the_last_round_decides(dataset: Dataset) -> None:
         review(dataset, 2, "ana", "reject", minute=5),
         review(dataset, 3, "ana", "accept"),
     ]
-    assert [found.status for found in decide(dataset, reviews)] == ["accepted", "disputed", "rejected", "accepted"]
+    assert [found.status for found in decide_outcomes(dataset, reviews)] == [
+        "accepted",
+        "disputed",
+        "rejected",
+        "accepted",
+    ]
     second = [*reviews, review(dataset, 1, "eva", "reject", 2), review(dataset, 3, "eva", "unsure", 2)]
-    decided = decide(dataset, second)
+    decided = decide_outcomes(dataset, second)
     assert [found.status for found in decided] == ["accepted", "rejected", "rejected", "disputed"]
     assert (decided[1].round, decided[1].verdicts) == (2, {"eva": "reject"})
-    assert [found.status for found in decide(dataset, [])] == ["unreviewed"] * 4
+    assert [found.status for found in decide_outcomes(dataset, [])] == ["unreviewed"] * 4
 
 
 def test_verdicts_on_an_earlier_wording_count_for_nothing(dataset: Dataset) -> None:
     reviews = [review(dataset, 0, "ana", "accept")]
     changed = dataset.questions[0].model_copy(update={"question": "What else is in the picture and the video?"})
-    decided = decide(Dataset("made", questions=(changed,)), reviews)
+    decided = decide_outcomes(Dataset("made", questions=(changed,)), reviews)
     assert [(found.status, found.stale) for found in decided] == [("unreviewed", 1)]
 
 
 def test_agreement_of_two_and_of_three(dataset: Dataset) -> None:
     # Cohen's kappa by hand: observed 3/4; expected (3/4·1/2 + 1/4·1/2) = 1/2; kappa = 1/2
-    ana: list[Verdict] = ["accept", "accept", "reject", "accept"]
-    ben: list[Verdict] = ["accept", "accept", "reject", "reject"]
+    ana: list[Decision] = ["accept", "accept", "reject", "accept"]
+    ben: list[Decision] = ["accept", "accept", "reject", "reject"]
     reviews = [review(dataset, n, "ana", verdict) for n, verdict in enumerate(ana)]
     reviews += [review(dataset, n, "ben", verdict) for n, verdict in enumerate(ben)]
     (agreed,) = measure_agreement(dataset, reviews)

@@ -21,15 +21,9 @@ from ivbench_data.sources import import_dataset
 from ivbench_data.sources.demo import read as read_demo
 from ivbench_data.sources.ivbench import read
 from ivbench_data.strict_json import read_jsonl
-from ivbench_data.validate.probe.features import (
-    CUES,
-    RATE_NAMES,
-    count_answers,
-    describe_options,
-    measure_option,
-    tabulate_options,
-)
+from ivbench_data.validate.probe.features import CUES, describe_options, measure_option
 from ivbench_data.validate.probe.holdout import deal_folds, replace_answers
+from ivbench_data.validate.probe.option_table import RATE_NAMES, count_answers, tabulate_options
 from ivbench_data.validate.probe.probe_report import (
     HEURISTICS,
     ProbeOptions,

@@ -69,8 +69,8 @@ def open_text(dataset: Dataset | None) -> Model:
 
 def _pick_by_probe(dataset: Dataset) -> dict[str, int]:
     """The position of the likeliest option, in stored order, by question; the mean over the probe's choosing models."""
-    from ivbench_data.validate.probe.features import tabulate_options
     from ivbench_data.validate.probe.holdout import Probing, Steps, average, find_picks, hold_out
+    from ivbench_data.validate.probe.option_table import tabulate_options
     from ivbench_data.validate.probe.probe_report import ProbeOptions
 
     options = ProbeOptions()

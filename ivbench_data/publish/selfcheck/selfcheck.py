@@ -28,7 +28,8 @@ from ivbench_data.publish.selfcheck.attack_input import Attack, AttackInput, Gue
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
 from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence, gather_evidence, is_empty
 from ivbench_data.schema import NonEmpty, Question, Record
-from ivbench_data.statistics import Probability, adjust_holm
+from ivbench_data.significance import adjust_holm
+from ivbench_data.statistics import Probability
 
 SIGNIFICANCE: Final = 0.001
 """One-sided level, for all attacks on a folder together."""

@@ -1,4 +1,4 @@
-"""What checks are given beside the dataset, and what several of them need."""
+"""Input of the checks beside the dataset, and functions that several checks share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ QUOTED_CHARS = 90
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What is known beside the dataset."""
+    """Input of the checks beside the dataset."""
 
     workspace: Workspace | None = None
-    """Where images, videos and caches lie; None: nothing is looked for on this machine."""
+    """Folder of images, videos and caches; None: no file is looked for."""
     decodes_videos: bool = False
-    """Whether `image_from_own_video` may decode videos, at two frames a second; else it looks at cached frames only."""
+    """Whether `image_from_own_video` may decode videos, at two frames a second; else only cached frames are read."""
     durations_seconds: Mapping[str, float] = field(default_factory=dict)
     """Length of each video that is known better than the dataset's own `duration_seconds`."""
 
@@ -65,7 +65,7 @@ def distractors_of(question: Question) -> list[tuple[int, str]]:
 
 
 def group_by_video(questions: Iterable[Question]) -> Iterator[list[Question]]:
-    """The questions of each video, in the dataset's order; questions without a video are passed over."""
+    """The questions of each video, in the dataset's order; questions without a video are skipped."""
     groups: dict[str, list[Question]] = {}
     for question in questions:
         if question.video_id is not None:
@@ -73,7 +73,7 @@ def group_by_video(questions: Iterable[Question]) -> Iterator[list[Question]]:
     yield from groups.values()
 
 
-def promises_of(dataset: Dataset) -> dict[str, Manifest]:
+def load_manifests(dataset: Dataset) -> dict[str, Manifest]:
     """The manifest of each source that the dataset's questions come from, where there is one."""
     sources = {question.source for question in dataset.questions}
     return {source: load_manifest(source) for source in sorted(sources & set(manifest_names()))}

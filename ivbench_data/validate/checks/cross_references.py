@@ -1,4 +1,4 @@
-"""Checks of what ties questions together: images, numbers, labels, kinds of answer, and each other's answers."""
+"""Checks across questions: images, numbers, labels, kinds of answer, and answers of one that another one reveals."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def check_answer_is_sibling_distractor(dataset: Dataset, context: CheckContext) 
 def check_image_reused(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
     """Query images that several questions show; a warning when the questions are about different videos.
 
-    Questions without a video share images by design, as the two halves of a pair do: nothing is said of them.
+    Questions without a video share images by design, as the two halves of a pair do: they are not reported.
     """
     users: dict[str, list[Question]] = {}
     for question in dataset.questions:
@@ -106,25 +106,29 @@ def check_image_index_mismatch(dataset: Dataset, context: CheckContext) -> Itera
     """
     for siblings in group_by_video(dataset.questions):
         released = {question.question_id: read_released(question) for question in siblings}
-        indices = {told.index for told in released.values()}
+        indices = {record.index for record in released.values()}
         for question in siblings:
-            told = released[question.question_id]
-            if told.image_index is None or told.index is None:
+            record = released[question.question_id]
+            if record.image_index is None or record.index is None:
                 continue
-            severity: Severity = "warning" if told.image_index in indices else "info"
-            reason = f"question {told.image_index}"
-            if told.image_video_id not in (None, question.video_id):
-                severity, reason = "error", f"the video {told.image_video_id}"
-            elif told.image_index == told.index:
+            severity: Severity = "warning" if record.image_index in indices else "info"
+            reason = f"question {record.image_index}"
+            if record.image_video_id not in (None, question.video_id):
+                severity, reason = "error", f"the video {record.image_video_id}"
+            elif record.image_index == record.index:
                 continue
             yield Finding(
                 check="image_index_mismatch",
                 severity=severity,
-                message=f"the image of question {told.index} is named for {reason}: {quote(question.image_ids[0])}",
+                message=f"the image of question {record.index} is named for {reason}: {quote(question.image_ids[0])}",
                 question_id=question.question_id,
                 video_id=question.video_id,
                 image_id=question.image_ids[0],
-                evidence={"index": told.index, "image_index": told.image_index, "image_video_id": told.image_video_id},
+                evidence={
+                    "index": record.index,
+                    "image_index": record.image_index,
+                    "image_video_id": record.image_video_id,
+                },
             )
 
 
@@ -158,16 +162,16 @@ def check_answer_kind_unexpected(dataset: Dataset, context: CheckContext) -> Ite
         )
         usual = kinds.get(question.task)
         if asked is not None:
-            basis, told = "wording", f"the question asks for {asked}"
+            basis, reason = "wording", f"the question asks for {asked}"
         elif usual is not None and kind != usual:
-            basis, told = "task", f"answers of {question.task} are nearly always of the kind {usual!r}"
+            basis, reason = "task", f"answers of {question.task} are nearly always of the kind {usual!r}"
         else:
             continue
         yield find_on(
             question,
             "answer_kind_unexpected",
             "warning" if basis == "wording" else "info",
-            f"{told}, and the answer is {quote(question.answer)}",
+            f"{reason}, and the answer is {quote(question.answer)}",
             {"kind": kind, "asked": asked, "usual": usual, "basis": basis},
         )
 

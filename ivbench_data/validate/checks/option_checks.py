@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from math import exp, lgamma, log, log1p
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.schema import Finding, Question, Repair, Severity
+from ivbench_data.significance import binomial_tail
 from ivbench_data.sources import read_released
 from ivbench_data.text.folds import LEVELS, Level, compare, find_matches, fold, read_value
-from ivbench_data.validate.checks.context import CheckContext, distractors_of, find_on, promises_of, quote
+from ivbench_data.validate.checks.context import CheckContext, distractors_of, find_on, load_manifests, quote
 
 MIN_RIVALS = 4
 """An answer stands out among so many rivals that all agree, or more; among fewer, chance is too good an explanation."""
 
 SIGNIFICANCE = 0.01
-"""A cue tells when chance alone would do as well less often than this."""
+"""A cue counts when chance alone would do as well less often than this."""
 
 # as it stands the question marks a right reply wrong, or is a matter of taste
 _ANSWER_REPEATED: dict[Level, Severity] = {
@@ -138,7 +138,7 @@ def check_answer_gives_itself_away(dataset: Dataset, context: CheckContext) -> I
     """Answers that alone look different from all their rivals: punctuation, case, kind of value, padding, space.
 
     Some option is the odd one out by accident, and one time in ten it is the answer. So a cue is worth a warning only
-    where it tells in this dataset: where the odd one out is the answer more often than chance would make it (one-sided
+    where it works in this dataset: where the odd one out is the answer more often than chance would make it (one-sided
     binomial test at 1%).
     """
     odd_ones: dict[str, list[tuple[Question, int]]] = {cue: [] for cue in SURFACE_CUES}
@@ -153,7 +153,7 @@ def check_answer_gives_itself_away(dataset: Dataset, context: CheckContext) -> I
         if not given_away:
             continue
         expected = sum(1 / len(question.options) for question, _ in cases)
-        tells = binomial_tail(len(cases), len(given_away), expected / len(cases)) < SIGNIFICANCE
+        works = binomial_tail(len(cases), len(given_away), expected / len(cases)) < SIGNIFICANCE
         read_cue = SURFACE_CUES[cue]
         for question in given_away:
             answer = question.answer or ""
@@ -164,7 +164,7 @@ def check_answer_gives_itself_away(dataset: Dataset, context: CheckContext) -> I
             yield find_on(
                 question,
                 "answer_gives_itself_away",
-                "warning" if tells else "info",
+                "warning" if works else "info",
                 f"the answer alone has {read_cue(answer)}, its rivals have {rival}: {quote(answer)}; of {len(cases)} "
                 f"options that stand out so, {len(given_away)} are answers",
                 {
@@ -177,17 +177,6 @@ def check_answer_gives_itself_away(dataset: Dataset, context: CheckContext) -> I
                 },
                 repair=repair,
             )
-
-
-def binomial_tail(n: int, hits: int, chance: float) -> float:
-    """How often chance alone gives so many hits in n draws, or more."""
-    if hits <= 0 or chance >= 1:
-        return 1.0
-    terms = (
-        lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(chance) + (n - k) * log1p(-chance)
-        for k in range(hits, n + 1)
-    )
-    return min(1.0, sum(map(exp, terms)))
 
 
 def _find_odd_one(looks: Sequence[str | None]) -> int | None:
@@ -255,7 +244,7 @@ SURFACE_CUES: dict[str, Callable[[str], str | None]] = {
 
 def _promised(dataset: Dataset) -> Iterator[tuple[Question, int]]:
     """The multiple-choice questions of a benchmark that promises a number of options, with the number."""
-    manifests = promises_of(dataset)
+    manifests = load_manifests(dataset)
     for question in dataset.questions:
         manifest = manifests.get(question.source)
         if question.question_type == "mcq" and manifest is not None and manifest.options_per_question is not None:

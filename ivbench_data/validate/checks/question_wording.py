@@ -39,12 +39,12 @@ def check_no_image_reference(dataset: Dataset, context: CheckContext) -> Iterato
         if not question.image_ids or question.video_id is None or not _LATIN.search(text) or _IMAGE_WORDS.search(text):
             continue
         pointing = _POINTING_WORDS.search(text)
-        told = f"only points at it ({quote(pointing[0])})" if pointing else "does not speak of it"
+        way = f"only points at it ({quote(pointing[0])})" if pointing else "does not speak of it"
         yield find_on(
             question,
             "no_image_reference",
             "info" if pointing else "warning",
-            f"a query image is shown, and the question {told}: {quote(text)}",
+            f"a query image is shown, and the question {way}: {quote(text)}",
             {"question": text, "pointing_word": pointing[0] if pointing else None},
         )
 
@@ -80,7 +80,7 @@ def check_repeated_question(dataset: Dataset, context: CheckContext) -> Iterator
                 group, lambda question: (tuple(sorted(map(fold, question.options))), fold(question.answer or ""))
             )
             same_answer = [ids for ids in by_both if len(ids) > 1 and group[0].answer is not None]
-            told = (
+            how = (
                 "some with the same options and the same answer"
                 if same_answer
                 else "some with the same options"
@@ -91,7 +91,7 @@ def check_repeated_question(dataset: Dataset, context: CheckContext) -> Iterator
                 group[0],
                 "repeated_question",
                 "warning" if same_answer else "info",
-                f"asked {len(group)} times of this video, {told}: {quote(group[0].question)}",
+                f"asked {len(group)} times of this video, {how}: {quote(group[0].question)}",
                 {
                     "question_ids": [question.question_id for question in group],
                     "same_options": [list(ids) for ids in same_options],

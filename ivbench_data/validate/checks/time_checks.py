@@ -49,7 +49,7 @@ def check_reversed_range(dataset: Dataset, context: CheckContext) -> Iterator[Fi
 
 
 def check_malformed_time(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
-    """Times written as no time is: one or three digits of seconds, or hours and minutes that cannot be told apart."""
+    """Times written as no time is: one or three digits of seconds, or hours and minutes that are ambiguous."""
     for question in dataset.questions:
         for place, text in _time_texts(question):
             folded = fold(text)
@@ -100,19 +100,19 @@ def check_location_mixed_format(dataset: Dataset, context: CheckContext) -> Iter
             continue
         clocks = _CLOCK_LIKE.findall(location)
         under_ten_minutes = {len(clock.split(":")[0]) for clock in clocks if int(clock.split(":")[0]) < 10}
-        told = None
+        flaw = None
         if len({clock.count(":") for clock in clocks}) > 1:
-            told = "gives hours at one end only"
+            flaw = "gives hours at one end only"
         elif len(under_ten_minutes) > 1:
-            told = "pads the minutes at one end only"
+            flaw = "pads the minutes at one end only"
         elif location != location.strip():
-            told = "has space around it"
-        if told is not None:
+            flaw = "has space around it"
+        if flaw is not None:
             yield find_on(
                 question,
                 "location_mixed_format",
                 "info",
-                f"the location {quote(location)} {told}",
+                f"the location {quote(location)} {flaw}",
                 {"location": location},
             )
 

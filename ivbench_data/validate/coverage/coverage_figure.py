@@ -14,12 +14,8 @@ from ivbench_data.frames.samplers import CONSTANT_SAMPLERS
 from ivbench_data.plotting import make_figure
 from ivbench_data.schema import FrameGrid, NonEmpty, Record, Sampler
 from ivbench_data.statistics import Estimate
-from ivbench_data.validate.coverage.evidence_coverage import (
-    OVERALL,
-    CoverageOptions,
-    cover_questions,
-    summarise_coverage,
-)
+from ivbench_data.validate.coverage.coverage_summary import OVERALL, summarise_coverage
+from ivbench_data.validate.coverage.evidence_coverage import CoverageOptions, cover_questions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +32,7 @@ class CurvePoint(Record):
     nframes: PositiveInt
     """Frames a video."""
     seen: Estimate
-    """Share of judged questions whose evidence is seen."""
+    """Share of decided questions whose evidence is seen."""
 
 
 def compute_curve(
@@ -46,7 +42,7 @@ def compute_curve(
     frame_counts: Sequence[int] = FRAME_COUNTS,
     samplers: Sequence[Sampler] = CONSTANT_SAMPLERS,
 ) -> Iterator[CurvePoint]:
-    """A point for each sampler and frame count; none where no question could be judged."""
+    """A point for each sampler and frame count; none where no question could be decided."""
     grids = {
         grid.identity: grid
         for sampler, nframes in product(samplers, frame_counts)

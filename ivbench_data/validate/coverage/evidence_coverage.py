@@ -1,7 +1,7 @@
 """Does a frame grid, or a selection of frames, show the evidence at all? No model, and no frames where times are known.
 
 Evidence is *seen* when a frame that is shown begins within it; a core frame shows its moment, whenever it began. A
-moment stands for the second that begins with it, as locations are written in whole seconds. What cannot be judged is
+moment stands for the second that begins with it, as locations are written in whole seconds. What cannot be decided is
 counted by its reason, never guessed: the whole video as evidence (any frame is inside it), none, a range that ends
 before it starts, one that begins after the video ends, a video of unknown length.
 
@@ -13,15 +13,14 @@ the last two a constant frame rate is assumed, and said.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, FiniteFloat, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UsageError, VideoError
@@ -29,17 +28,9 @@ from ivbench_data.frames.cache import shows_moments
 from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.frames.samplers import find_moments, moments_of, sample_indices
 from ivbench_data.schema import FrameGrid, FrameSelection, NonEmpty, Question, Record, Seconds, Video
-from ivbench_data.statistics import (
-    Estimate,
-    Probability,
-    compute_clustered_p_value,
-    estimate_share,
-)
+from ivbench_data.statistics import Probability
 from ivbench_data.video.decode import VideoScan, scan_video
 from ivbench_data.workspace import Workspace
-
-OVERALL: Final = "Overall"
-"""Name of the row over all tasks."""
 
 TimeSource = Literal["cache", "file", "metadata", "assumed"]
 Reason = Literal["no_evidence", "whole_video", "reversed_range", "beyond_video_end", "unknown_duration", "no_frames"]
@@ -52,7 +43,7 @@ REASONS: Final[dict[Reason, str]] = {
     "unknown_duration": "nobody knows how long the video is",
     "no_frames": "the grid takes no frame of this video",
 }
-"""Why a question is not judged."""
+"""Why a question cannot be decided."""
 
 
 class CoverageOptions(Record):
@@ -78,7 +69,7 @@ class EvidenceCoverage(Record):
     frames_of: NonEmpty
     """Identity of the grid, or name of the selector."""
     is_seen: bool | None = None
-    """Whether a frame shows some of the evidence; None where that cannot be judged."""
+    """Whether a frame shows some of the evidence; None where that cannot be decided."""
     reason: Reason | None = None
     """Why not."""
     recall: Probability | None = None
@@ -89,46 +80,6 @@ class EvidenceCoverage(Record):
     """From the evidence to the nearest frame; 0 where one is inside it."""
     time_source: TimeSource | None = None
     """Where the frames' times come from."""
-
-
-class CoverageSummary(Record):
-    """What one grid or selection shows of one task's evidence."""
-
-    frames_of: NonEmpty
-    """Identity of the grid, or name of the selector."""
-    task: NonEmpty
-    """The task, or `Overall`."""
-    seen: Estimate | None
-    """Share of judged questions whose evidence is seen; None where none could be judged."""
-    recall: Probability | None
-    """Mean share of evidence spans shown."""
-    precision: Probability | None
-    """Mean share of frames that show evidence."""
-    questions: NonNegativeInt
-    """All questions of the task."""
-    excluded: dict[str, NonNegativeInt]
-    """Questions that could not be judged, by reason."""
-    time_sources: dict[str, NonNegativeInt]
-    """ScoredRow questions by where their frames' times come from."""
-
-
-class AnswerCoverage(Record):
-    """Answers set against what was shown: right with the evidence unseen is a leak, or a wrong location."""
-
-    frames_of: NonEmpty
-    """Identity of the grid, or name of the selector."""
-    answers: NonEmpty
-    """Name of the answers."""
-    seen: Estimate | None
-    """Accuracy where the evidence is seen."""
-    unseen: Estimate | None
-    """Accuracy where it is not."""
-    difference: FiniteFloat | None
-    """Seen minus unseen."""
-    p_value: Probability | None
-    """Two-sided, clustered by video, of the difference."""
-    right_unseen: tuple[str, ...]
-    """Questions answered right with their evidence unseen."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +103,7 @@ class VideoTiming:
         return [float((self.pts[index] - first) * self.time_base) for index in indices]
 
 
-# --- judging ----------------------------------------------------------------------------------------------------
+# --- covering ---------------------------------------------------------------------------------------------------
 
 
 def cover_questions(
@@ -178,12 +129,12 @@ def cover_questions(
                 timing, has_timing = find_timing(workspace, video, options), True
             if shown is None and timing is not None:
                 shown, source = _sample_times(timing, grid, moments), timing.source
-            # frames that are there tell more of the length than an assumption
+            # cached frames say more of the length than an assumption
             is_guess = timing is None or (source == "cache" and timing.source == "assumed")
             duration = None if is_guess or timing is None else timing.duration_seconds
             for question in questions:
                 own = _show_core_frames(question, shown, duration) if grid.sampler == "core_frames" else shown
-                yield _judge(question, grid.identity, own, source, duration, options)
+                yield _cover_question(question, grid.identity, own, source, duration, options)
 
 
 def cover_selections(
@@ -220,7 +171,7 @@ def cover_selections(
                     f"{len(timing.pts)}"
                 )
             shown = timing.seconds_of(sorted(min(index, len(timing.pts) - 1) for index in selection.frame_indices))
-        yield _judge(
+        yield _cover_question(
             question,
             selection.selector,
             shown,
@@ -237,7 +188,7 @@ def find_timing(workspace: Workspace, video: Video, options: CoverageOptions) ->
         try:
             return _time_by_scan(scan_video(path))
         except VideoError:
-            pass  # `verify` tells of it; the length may still be known
+            pass  # `verify` reports it; the length may still be known
     if video.duration_seconds:
         return _time_by_rate(video.duration_seconds, options.assumed_rate, "metadata")
     if options.assume_duration_seconds is not None:
@@ -331,7 +282,7 @@ def _spans_of(question: Question) -> list[_Span]:
     return spans
 
 
-def _judge(
+def _cover_question(
     question: Question,
     frames_of: str,
     shown: Sequence[float] | None,
@@ -379,79 +330,3 @@ def _find_reason(question: Question, shown: Sequence[float] | None, duration_sec
 
 
 # --- summing up -------------------------------------------------------------------------------------------------
-
-
-def summarise_coverage(rows: Iterable[EvidenceCoverage]) -> list[CoverageSummary]:
-    """A row for each grid or selector and task, `Overall` last of each."""
-    groups: dict[str, dict[str, list[EvidenceCoverage]]] = {}
-    for row in rows:
-        groups.setdefault(row.frames_of, {}).setdefault(row.task, []).append(row)
-    return [
-        _summarise(frames_of, task, of_task)
-        for frames_of, tasks in groups.items()
-        for task, of_task in [*sorted(tasks.items()), (OVERALL, [row for rows in tasks.values() for row in rows])]
-    ]
-
-
-def _summarise(frames_of: str, task: str, rows: Sequence[EvidenceCoverage]) -> CoverageSummary:
-    judged = [row for row in rows if row.is_seen is not None]
-    count = len(judged)
-    return CoverageSummary(
-        frames_of=frames_of,
-        task=task,
-        seen=estimate_share([bool(row.is_seen) for row in judged], [row.video_id for row in judged])
-        if judged
-        else None,
-        recall=sum(row.recall or 0.0 for row in judged) / count if count else None,
-        precision=sum(row.precision or 0.0 for row in judged) / count if count else None,
-        questions=len(rows),
-        excluded=dict(Counter(row.reason for row in rows if row.reason is not None)),
-        time_sources=dict(Counter(row.time_source for row in judged if row.time_source is not None)),
-    )
-
-
-def compare_answers(
-    rows: Iterable[EvidenceCoverage], answers: Mapping[str, bool], name: str = "answers"
-) -> list[AnswerCoverage]:
-    """Accuracy on seen against unseen evidence for each grid or selector; questions without an answer are left out."""
-    groups: dict[str, list[EvidenceCoverage]] = {}
-    for row in rows:
-        if row.is_seen is not None and row.question_id in answers:
-            groups.setdefault(row.frames_of, []).append(row)
-    return [_compare(frames_of, judged, answers, name) for frames_of, judged in groups.items()]
-
-
-def _compare(
-    frames_of: str, judged: Sequence[EvidenceCoverage], answers: Mapping[str, bool], name: str
-) -> AnswerCoverage:
-    parts = {
-        is_seen: [(answers[row.question_id], row.video_id) for row in judged if row.is_seen is is_seen]
-        for is_seen in (True, False)
-    }
-    seen, unseen = (
-        estimate_share([right for right, _ in part], [video for _, video in part]) if part else None
-        for part in (parts[True], parts[False])
-    )
-    return AnswerCoverage(
-        frames_of=frames_of,
-        answers=name,
-        seen=seen,
-        unseen=unseen,
-        difference=seen.value - unseen.value if seen and unseen else None,
-        p_value=_test_difference(parts[True], parts[False]),
-        right_unseen=tuple(row.question_id for row in judged if row.is_seen is False and answers[row.question_id]),
-    )
-
-
-def _test_difference(seen: Sequence[tuple[bool, str]], unseen: Sequence[tuple[bool, str]]) -> float | None:
-    """How often chance alone would part two shares this far; they may have videos in common (linearised, clustered)."""
-    if not seen or not unseen:
-        return None
-    total = len(seen) + len(unseen)
-    means = [sum(right for right, _ in part) / len(part) for part in (seen, unseen)]
-    # each question's part in the difference: their mean is the difference, their clustered spread its variance
-    parts = [
-        *((means[0] - means[1] + (right - means[0]) * total / len(seen), video) for right, video in seen),
-        *((means[0] - means[1] - (right - means[1]) * total / len(unseen), video) for right, video in unseen),
-    ]
-    return compute_clustered_p_value([value for value, _ in parts], [video for _, video in parts])

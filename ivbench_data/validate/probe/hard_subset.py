@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from ivbench_data.statistics import estimate_mean, estimate_share
-from ivbench_data.validate.probe.features import OptionTable, sum_by_question, tabulate_options
 from ivbench_data.validate.probe.holdout import Probing, Steps, average, hold_out, score_picks
+from ivbench_data.validate.probe.option_table import OptionTable, sum_by_question, tabulate_options
 from ivbench_data.validate.probe.probe_report import Certificate, HardSubset, ProbeOptions
 
 _SLICE = 0.06
@@ -30,7 +30,7 @@ def find_hard_subset(table: OptionTable, likely: np.ndarray, options: ProbeOptio
         table: the options.
         likely: float64 [rows], held-out probabilities by the choosing families.
         options: how the probe is run.
-        steps: told of each family and seed.
+        steps: counts each family and seed.
     """
     size = max(1, int(_SLICE * len(table.questions)))
     seeds = (seed for seed in count(options.seeds[0]) if seed not in options.certification_seeds)

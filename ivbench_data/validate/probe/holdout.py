@@ -9,8 +9,8 @@ import numpy as np
 
 from ivbench_data.errors import MissingDependencyError
 from ivbench_data.validate.probe.families import FAMILIES
-from ivbench_data.validate.probe.features import (
-    CUES,
+from ivbench_data.validate.probe.features import CUES
+from ivbench_data.validate.probe.option_table import (
     RATE_NAMES,
     OptionTable,
     count_answers,
@@ -19,7 +19,7 @@ from ivbench_data.validate.probe.features import (
 )
 
 Step = Callable[[str, int], None]
-"""What is told of each step: what was done, and how many were done so far."""
+"""Called after each step with its name and the number of steps so far."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class HeldOut:
 
 @dataclass
 class Steps:
-    """How far the run is, told to whoever asked."""
+    """Counts finished steps, and reports each."""
 
-    tell: Step | None = None
+    report: Step | None = None
     done: int = 0
 
     def finish(self, name: str) -> None:
-        """Tell of one more step."""
+        """Count one more step, and report it."""
         self.done += 1
-        if self.tell is not None:
-            self.tell(name, self.done)
+        if self.report is not None:
+            self.report(name, self.done)
 
 
 def hold_out(
@@ -73,7 +73,7 @@ def hold_out(
     with threadpool_limits(1):
         for learns in deal_folds(table, folds, key.seed):
             rows_learn = learns[table.question_of]
-            if correct[rows_learn].all():  # nothing to tell apart, nothing learnt: all options stay equally likely
+            if correct[rows_learn].all():  # one class only, nothing learnt: all options stay equally likely
                 continue
             rows = np.hstack([table.values, count_answers(table, correct, learns)])
             score = FAMILIES[key.family](rows[rows_learn], context[rows_learn], correct[rows_learn], key.seed)

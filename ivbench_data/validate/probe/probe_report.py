@@ -158,7 +158,7 @@ class TaskLeakage(Record):
 
 
 class QuestionLeakage(Record):
-    """The probe's verdict on one question."""
+    """What the probe found on one question."""
 
     question_id: NonEmpty
     """The question."""
@@ -210,7 +210,7 @@ class HardSubset(Record):
     """Accuracy of families and seeds that did not."""
     status: Literal["certified", "leaks", "insufficient_n", "uncertified", "empty"]
     """`certified`: every upper bound is within the margin of chance. `leaks`: not all are, and some accuracy is above
-    chance beyond its interval. `insufficient_n`: too few questions to tell. `uncertified`: no family was left for it.
+    chance beyond its interval. `insufficient_n`: too few questions to decide. `uncertified`: no family was left for it.
     `empty`: no question is left."""
 
 
@@ -222,7 +222,7 @@ class ProbeReport(Record):
     options: ProbeOptions
     """How it was run."""
     skipped: NonNegativeInt
-    """Questions without options or with hidden answers, which it cannot judge."""
+    """Questions without options or with hidden answers, which it leaves out."""
     tasks: tuple[TaskLeakage, ...]
     """One row a task, `Overall` last."""
     questions: tuple[QuestionLeakage, ...]
@@ -296,10 +296,10 @@ def describe_probe(report: ProbeReport) -> str:
     row, hard = report.overall, report.hard
     null = ""
     if row.null is not None and row.null_chance is not None:
-        verdict = "within" if row.null_is_at_chance else "OUTSIDE"
+        position = "within" if row.null_is_at_chance else "OUTSIDE"
         null = (
             f" With answers replaced at random it reaches {_percent(row.null.value)}% ({_interval(row.null)}), its "
-            f"chance level of {_percent(row.null_chance)}% {verdict} that interval."
+            f"chance level of {_percent(row.null_chance)}% {position} that interval."
         )
     subset = (
         f"{len(hard.question_ids):,} questions are left in the hard subset ({hard.status})."

@@ -18,16 +18,10 @@ import numpy as np
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.statistics import Estimate, adjust_holm, compute_clustered_p_value, estimate_mean, estimate_share
+from ivbench_data.significance import adjust_holm, compute_clustered_p_value
+from ivbench_data.statistics import Estimate, estimate_mean, estimate_share
 from ivbench_data.validate.probe.families import FAMILIES
-from ivbench_data.validate.probe.features import (
-    CUES,
-    RATE_NAMES,
-    OptionTable,
-    count_answers,
-    sum_by_question,
-    tabulate_options,
-)
+from ivbench_data.validate.probe.features import CUES
 from ivbench_data.validate.probe.hard_subset import find_hard_subset
 from ivbench_data.validate.probe.holdout import (
     HeldOut,
@@ -40,6 +34,13 @@ from ivbench_data.validate.probe.holdout import (
     hold_out,
     replace_answers,
     score_picks,
+)
+from ivbench_data.validate.probe.option_table import (
+    RATE_NAMES,
+    OptionTable,
+    count_answers,
+    sum_by_question,
+    tabulate_options,
 )
 from ivbench_data.validate.probe.probe_report import (
     HEURISTICS,
@@ -59,9 +60,9 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
     The same for any stored order of options or questions, and for the same seeds.
 
     Args:
-        dataset: questions without options or with hidden answers are passed over, and counted.
+        dataset: questions without options or with hidden answers are skipped, and counted.
         options: how to run it; on fewer videos than `folds` there are as many folds as videos, and the report says so.
-        on_step: told after each family and seed: what was done, and how many times so far.
+        on_step: called after each family and seed with the step's name and the number of steps so far.
 
     Raises:
         UsageError: not even two videos to hold one out, or certifying families or seeds that also choose.
@@ -87,8 +88,8 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
     effects = _attribute_cues(table, held)
     tasks = _name_cues(view, tasks, effects, held)
     hard = find_hard_subset(table, _of_families(held, options.selection_families), options, steps)
-    verdicts = _judge_questions(view, likely, tasks, effects, heuristic_hits, set(hard.question_ids))
-    by_id = {verdict.question_id: verdict for verdict in verdicts}
+    rows = _describe_questions(view, likely, tasks, effects, heuristic_hits, set(hard.question_ids))
+    by_id = {row.question_id: row for row in rows}
     return ProbeReport(
         dataset=dataset.name,
         options=options,
@@ -116,7 +117,7 @@ def _check_table(table: OptionTable, name: str, videos: int) -> None:
             f"{name!r} has them on {videos}"
         )
     if table.correct.all():
-        raise UsageError(f"every option in {name!r} equals its question's answer: there is nothing to tell apart")
+        raise UsageError(f"every option in {name!r} equals its question's answer: no option differs from the answer")
 
 
 # --- figures ----------------------------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ def _name_cues(
     return named
 
 
-def _judge_questions(
+def _describe_questions(
     view: _View,
     likely: np.ndarray,
     tasks: Sequence[TaskLeakage],

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from ivbench_data.plotting import encode_figure
 from ivbench_data.validate.coverage.coverage_figure import CurvePoint, plot_curve
-from ivbench_data.validate.coverage.evidence_coverage import CoverageSummary
-from ivbench_data.validate.necessity import (
+from ivbench_data.validate.coverage.coverage_summary import CoverageSummary
+from ivbench_data.validate.necessity_report import (
     COMPARISON_COLUMNS,
     NecessityReport,
     QuestionNecessity,
     describe_necessity,
     list_comparison_rows,
 )
-from ivbench_data.validate.necessity import TASK_COLUMNS as NECESSITY_COLUMNS
-from ivbench_data.validate.necessity import list_task_rows as list_necessity_rows
+from ivbench_data.validate.necessity_report import TASK_COLUMNS as NECESSITY_COLUMNS
+from ivbench_data.validate.necessity_report import list_task_rows as list_necessity_rows
 from ivbench_data.validate.probe.probe_report import (
     TASK_COLUMNS,
     ProbeReport,
