@@ -89,7 +89,7 @@ def run_ours_to_disk(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames
         (workspace.videos / path.name).symlink_to(path)
         wanted = tuple(FrameGrid(nframes=n, res=res) for n, res in grids)
         rows = cache_video(CacheTask(workspace, path.stem, wanted))
-        clips = [read_frames(root, path.stem, grid, dataset="benchmark").frames for grid in wanted]
+        clips = [read_frames("benchmark", path.stem, grid, root).frames for grid in wanted]
         return [clip.transpose(0, 2, 3, 1) for clip in clips], {"packets": rows[0].frames_decoded}
 
 

@@ -1,7 +1,7 @@
 """Read an imported dataset and print its first question as a model would be asked it.
 
 ivbench-data import ivbench path/to/test_data.jsonl
-python examples/read_questions.py data/ivbench
+python examples/read_questions.py ivbench data
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from string import ascii_uppercase
 import ivbench_data as iv
 
 
-def main(folder: str) -> None:
-    """Print one question with lettered options, and where its video and image are to be found."""
-    dataset = iv.load(folder)
+def main(name: str = "ivbench", root: str | None = None) -> None:
+    """Print one question with lettered options, and the ids of its video and images."""
+    dataset = iv.load_dataset(name, root)
     question = dataset.questions[0]
     print(
         f"{question.question_id} ({question.task}): video {question.video_id}, images {', '.join(question.image_ids)}"
@@ -26,4 +26,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "data/ivbench")
+    main(*sys.argv[1:])

@@ -14,7 +14,6 @@ import torch
 from torch.utils.data import DataLoader
 
 import ivbench_data as iv
-from ivbench_data.frames.reader import open_torch_dataset
 
 
 def answer(frames: torch.Tensor, question: iv.Question) -> str:
@@ -25,7 +24,7 @@ def answer(frames: torch.Tensor, question: iv.Question) -> str:
 
 def main(root: str = "data", name: str = "ivbench", grid: str = "32x240") -> None:
     """Ask about every cached clip, and print how many replies are right, out of how many."""
-    dataset = iv.load(Path(root) / name)
+    dataset = iv.load_dataset(name, root)
     workspace = iv.Workspace(Path(root), name)
     questions_of: dict[str, list[iv.Question]] = defaultdict(list)
     for question in dataset.questions:
@@ -34,7 +33,7 @@ def main(root: str = "data", name: str = "ivbench", grid: str = "32x240") -> Non
     cached = [
         video_id for video_id in questions_of if workspace.cache_path(iv.FrameGrid.parse(grid), video_id).is_file()
     ]
-    clips = open_torch_dataset(root, grid, cached, dataset=name)
+    clips = iv.open_torch_dataset(name, cached, grid, root)
     asked = right = 0
     # clips differ in size, so each is a batch of its own; the workers read the next ones meanwhile
     for clip in DataLoader(clips, batch_size=None, num_workers=2):

@@ -22,22 +22,21 @@ import ivbench_data as iv
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.wording import word_by_default
 from ivbench_data.exports.frame_pictures import encode_picture
-from ivbench_data.frames.frame_file import Clip
 from ivbench_data.query_images import open_image
 
 Parts = list[dict[str, Any]]
 
 
-def show_video(clip: Clip) -> tuple[Parts, dict[str, Any]]:
+def show_video(clip: iv.Clip) -> tuple[Parts, dict[str, Any]]:
     """The frames as PNG in one `video_url`, and when each is shown: in milliseconds, as frames of 1,000 a second."""
     frames = ",".join(base64.b64encode(encode_picture(frame)).decode() for frame in clip.frames)
-    told = {
+    timing = {
         "num_frames": -1,  # all of them: vLLM would take 32
         "fps": 1000,
         "total_num_frames": round(1000 * float(clip.metadata["source_duration_seconds"])),
         "frames_indices": [round(1000 * pts) for pts in clip.pts_seconds],
     }
-    return [{"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}], {"video": told}
+    return [{"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}], {"video": timing}
 
 
 def show_image(path: Path) -> Parts:
@@ -48,13 +47,13 @@ def show_image(path: Path) -> Parts:
 
 
 def main(model: str, base_url: str, root: str = "data", name: str = "ivbench", grid: str = "32x240") -> None:
-    """Ask every question about a video, and print what came of it."""
-    dataset, workspace = iv.load(Path(root) / name), iv.Workspace(Path(root), name)
+    """Ask every question about a video, and print the scored reply."""
+    dataset, workspace = iv.load_dataset(name, root), iv.Workspace(Path(root), name)
     right = 0
     for question in dataset.questions:
         if question.video_id is None:
             continue
-        content, timing = show_video(iv.read_frames(root, question.video_id, grid, dataset=name))
+        content, timing = show_video(iv.read_frames(name, question.video_id, grid, root))
         for image_id in question.image_ids:
             content += show_image(workspace.image_path(image_id))
         text = word_by_default(question, question.options, PATTERNS["video_first"], None)
@@ -65,9 +64,9 @@ def main(model: str, base_url: str, root: str = "data", name: str = "ivbench", g
         request = urllib.request.Request(f"{base_url}/chat/completions", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request) as response:
             reply = json.load(response)["choices"][0]["message"]["content"]
-        verdict = iv.score_reply(question, reply)
-        right += verdict.correct
-        print(question.question_id, "right" if verdict.correct else "wrong", repr(reply))
+        score = iv.score_reply(question, reply)
+        right += score.correct
+        print(question.question_id, "right" if score.correct else "wrong", repr(reply))
     print(f"{right} right of {len(dataset.questions)} in the dataset")
 
 

@@ -1,6 +1,6 @@
 """A benchmark in memory: videos, images and questions; and its JSONL files on disk.
 
-A line that cannot be used is named by file and line, all of them in one run, and the good ones stay usable.
+Every line that cannot be used is reported with its file and number; the other lines are loaded.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ivbench_data.errors import DatasetError, DatasetNotFoundError, UsageError
 from ivbench_data.schema import BadLine, QueryImage, Question, Record, SafeName, Video
 from ivbench_data.strict_json import RecordT, encode_lines, explain, parse_json, read_jsonl
 from ivbench_data.withdrawals import Withdrawal, leave_out_withdrawn, read_withdrawals
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 
 FORMAT_VERSION: Final = 1
 
 
 class DatasetHeader(Record):
-    """What `dataset.json` holds; it is written last, so that a folder with one is complete."""
+    """Content of `dataset.json`, which is written last: a folder that holds one is complete."""
 
     format_version: Literal[1]
-    """Version of the files' form."""
+    """Version of the file format."""
     name: SafeName
     """The dataset's name."""
     videos: NonNegativeInt
@@ -39,12 +39,17 @@ class DatasetHeader(Record):
     bad_lines: tuple[BadLine, ...] = ()
     """Lines of the release that could not be used."""
     provenance: dict[str, JsonValue] = Field(default_factory=dict)
-    """Where it came from."""
+    """Where the dataset came from."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A benchmark: its videos, query images and questions, each in the release's order."""
+    """A benchmark: its videos, query images and questions, each in the release's order.
+
+    Example:
+        >>> iv.load_dataset("tiny")
+        Dataset('tiny': 2 videos, 2 images, 3 questions)
+    """
 
     name: str
     videos: tuple[Video, ...] = ()
@@ -55,32 +60,40 @@ class Dataset:
     provenance: dict[str, JsonValue] = field(default_factory=dict)
     """Where it came from: source, file names and digests, and whether it rebuilds byte for byte."""
 
+    def __repr__(self) -> str:
+        parts = [f"{len(getattr(self, part)):,} {part}" for part in ("videos", "images", "questions")]
+        parts += [f"{len(self.bad_lines):,} bad lines"] if self.bad_lines else []
+        return f"{type(self).__name__}({self.name!r}: {', '.join(parts)})"
+
     @property
     def withdrawals(self) -> tuple[Withdrawal, ...]:
-        """Videos that were taken down, which are counted without.
+        """Videos that were taken down; neither they nor their questions are in the dataset.
 
         Raises:
-            DatasetError: the provenance holds something else in their place.
+            DatasetError: the provenance holds malformed records of them.
         """
         return read_withdrawals(self.provenance)
 
     def describe_media(self) -> str:
-        """What its questions are about, for a title: `on 747 videos`, or `on 2 videos and 40 images`."""
+        """Media of the questions, for a title: `on 747 videos`, or `on 2 videos and 40 images`."""
         parts = [(len(self.videos), "videos")] if self.videos else []
         if any(question.video_id is None for question in self.questions):
             parts.append((len(self.images), "images"))
-        told = " and ".join(f"{count:,} {name if count != 1 else name[:-1]}" for count, name in parts)
-        return f"on {told}" if told else "without media"
+        media = " and ".join(f"{count:,} {name if count != 1 else name[:-1]}" for count, name in parts)
+        return f"on {media}" if media else "without media"
 
-    def save(self, root: Path | None = None) -> Workspace:
-        """Write the dataset's files under `root/name`, the marker `dataset.json` last.
+    def save(self, root: Path | str | None = None) -> Workspace:
+        """Write the dataset's files under `root/name`, the marker `dataset.json` last; `load_dataset` reads them.
 
         All are written before the first appears, so that a full disk leaves an earlier dataset as it was.
+
+        Args:
+            root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
 
         Raises:
             StorageError: the root cannot be written.
         """
-        workspace = Workspace(root or default_root(), self.name)
+        workspace = Workspace(Path(root) if root is not None else default_root(), self.name)
         header = DatasetHeader(
             format_version=FORMAT_VERSION,
             name=self.name,
@@ -105,15 +118,37 @@ class Dataset:
         return workspace
 
 
-def load(folder: Path | str) -> Dataset:
-    """The dataset in a folder that `import` made, such as `data/ivbench`.
+def load_dataset(name: str = DEFAULT_DATASET, root: Path | str | None = None) -> Dataset:
+    """The dataset of that name, as `Dataset.save` or `ivbench-data import` wrote it.
 
     Lines that cannot be used are in `bad_lines`; the others are loaded. What was withdrawn is left out, even where a
     killed run has not deleted it yet.
 
+    Args:
+        name: the dataset's name, which is its folder's under the root.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+
     Raises:
-        DatasetNotFoundError: there is no dataset there.
-        DatasetError: its `dataset.json` is not one, or another of its files cannot be read.
+        DatasetNotFoundError: there is no such dataset.
+        DatasetError: its `dataset.json` is malformed, or another of its files cannot be read.
+        UnsafeNameError: the name cannot be a folder's.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny", "data")
+        >>> dataset.questions[0].answer
+        'right'
+        >>> dataset.save("copies").folder.as_posix()
+        'copies/tiny'
+    """
+    return load(Workspace(Path(root) if root is not None else default_root(), name).folder)
+
+
+def load(folder: Path | str) -> Dataset:
+    """The dataset in a folder, such as `data/ivbench`; see `load_dataset`.
+
+    Raises:
+        DatasetNotFoundError: there is no dataset in the folder.
+        DatasetError: its `dataset.json` is malformed, or another of its files cannot be read.
     """
     folder = Path(folder)
     marker = folder / "dataset.json"
@@ -123,7 +158,7 @@ def load(folder: Path | str) -> Dataset:
         header = DatasetHeader.model_validate_json(content)
     except FileNotFoundError:
         raise DatasetNotFoundError(
-            f"there is no dataset in {folder}. Bring one in with: ivbench-data import ivbench PATH, or make the demo: "
+            f"there is no dataset in {folder}. Import one with: ivbench-data import ivbench PATH, or make the demo: "
             "ivbench-data demo"
         ) from None
     except ValidationError as error:
@@ -146,7 +181,7 @@ def load(folder: Path | str) -> Dataset:
 
 
 def _read_part(path: Path, record: type[RecordT], key: str, promised: int) -> tuple[list[RecordT], list[BadLine]]:
-    """The records of one of a dataset's files; lines that were cut off its end are named as well."""
+    """Records of one of a dataset's files, and its bad lines; a file that ends too early counts as one."""
     try:
         records, bad = read_jsonl(path, record, key)
     except UsageError as error:

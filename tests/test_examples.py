@@ -48,7 +48,7 @@ def test_each_script_says_how_it_is_run_and_is_short() -> None:
 
 def test_the_first_question_is_printed_as_it_is_asked(demo_media: Path, tmp_path: Path) -> None:
     dataset = import_dataset("demo", demo_media / "demo" / "raw", tmp_path)
-    printed = run_example("read_questions.py", tmp_path / "demo")
+    printed = run_example("read_questions.py", "demo", tmp_path)
     first = dataset.questions[0]
     assert f"{first.question}\n" in printed
     assert printed.endswith(f"right: {'ABCDEFGHIJ'[first.answer_index or 0]}\n")

@@ -15,7 +15,6 @@ from conftest import Outcome
 
 import ivbench_data as iv
 from ivbench_data.atomic_files import digest_file
-from ivbench_data.evaluate.prompts.asking import AskOptions
 
 MADE = Path(__file__).parent / "made_by_0_1_0"
 ANSWERS = {"alpha_0": "right", "alpha_1": "one", "-beta_0": "neither"}
@@ -36,7 +35,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_its_dataset_is_read() -> None:
-    dataset = iv.load(MADE / "tiny")
+    dataset = iv.load_dataset("tiny", MADE)
     assert (dataset.name, dataset.bad_lines) == ("tiny", ())
     assert [video.video_id for video in dataset.videos] == ["alpha", "-beta"]
     assert (dataset.videos[0].duration_seconds, dataset.videos[0].language) == (4.0, "en")
@@ -50,13 +49,13 @@ def test_its_dataset_is_read() -> None:
 
 
 def test_its_dataset_is_written_to_the_same_bytes(tmp_path: Path) -> None:
-    iv.load(MADE / "tiny").save(tmp_path)
+    iv.load_dataset("tiny", MADE).save(tmp_path)
     for name in ("dataset.json", "questions.jsonl", "images.jsonl", "videos.jsonl"):
         assert (tmp_path / "tiny" / name).read_bytes() == (MADE / "tiny" / name).read_bytes()
 
 
 def test_its_frames_are_read() -> None:
-    clip = iv.read_frames(MADE, "alpha", "4x16", dataset="tiny", check=True)
+    clip = iv.read_frames("tiny", "alpha", "4x16", MADE, check=True)
     assert (clip.frames.shape, str(clip.frames.dtype)) == ((4, 3, 16, 24), "uint8")
     assert clip.indices.tolist() == [0, 2, 5, 7]
     assert clip.pts_seconds.tolist() == [0.0, 1.0, 2.5, 3.5]
@@ -67,13 +66,13 @@ def test_its_frames_are_read() -> None:
 
 def test_its_frames_are_not_cached_again(root: Path) -> None:
     before = contents(root / "tiny/cache")
-    rows = list(iv.cache_frames(iv.load(root / "tiny"), root, [iv.FrameGrid.parse("4x16")]))
+    rows = list(iv.cache_frames(iv.load_dataset("tiny", root), root, [iv.FrameGrid.parse("4x16")]))
     assert [(row.video_id, row.status) for row in rows] == [("alpha", "skipped"), ("-beta", "skipped")]
     assert contents(root / "tiny/cache") == before
 
 
 def test_its_fetches_and_fingerprints_are_read(root: Path, run_cli: RunCli) -> None:
-    fetched = list(iv.fetch_videos(iv.load(root / "tiny"), root))
+    fetched = list(iv.fetch_videos(iv.load_dataset("tiny", root), root))
     assert [(row.video_id, row.status) for row in fetched] == [("alpha", "ok"), ("-beta", "ok")]
     against = MADE / "tiny/fingerprints.jsonl"
     done = run_cli("verify", "--dataset", "tiny", "--root", root, "--against", against, "--json")
@@ -99,7 +98,10 @@ def test_its_results_are_gone_on_with(root: Path) -> None:
     (path,) = (root / "tiny/results").iterdir()
     before = path.read_bytes()
     rows = iv.evaluate_questions(
-        iv.load(root / "tiny"), root, model="baseline:random", options=AskOptions(grid=iv.FrameGrid.parse("4x16"))
+        iv.load_dataset("tiny", root),
+        root,
+        model="baseline:random",
+        options=iv.AskOptions(grid=iv.FrameGrid.parse("4x16")),
     )
     assert {row.question_id: (row.reply, row.correct) for row in rows} == {
         "alpha_0": ("D", False), "alpha_1": ("A", True), "-beta_0": ("C", True),
@@ -117,7 +119,7 @@ def test_its_publications_are_whole_and_read(folder: str) -> None:
     rows = parquet.read_table(MADE / folder / "data/test-00000-of-00001.parquet").to_pylist()
     questions = {row["question_id"]: iv.read_row(row) for row in rows}
     if folder == "published":
-        assert list(questions.values()) == list(iv.load(MADE / "tiny").questions)
+        assert list(questions.values()) == list(iv.load_dataset("tiny", MADE).questions)
     else:
         assert {question.answer for question in questions.values()} == {None}
         assert questions["alpha_0"].options == ("left", "down", "right", "up")

@@ -98,7 +98,7 @@ def test_videos_were_found_at_the_paths_of_the_release(root: Path) -> None:
 
 def test_uniform_frames_are_the_references(root: Path) -> None:
     for video in load(root / "videoespresso").videos:
-        clip = read_frames(root, video.video_id, UNIFORM, dataset="videoespresso")
+        clip = read_frames("videoespresso", video.video_id, UNIFORM, root)
         count = int(clip.metadata["source_frames"])
         assert clip.indices.tolist() == [index * (count - 1) // 127 for index in range(128)]
 
@@ -108,8 +108,8 @@ def test_core_frames_are_on_screen_at_their_times(root: Path) -> None:
     moments = find_moments(dataset.questions)
     assert len(moments) == 7
     for video_id, times in moments.items():
-        clip = read_frames(root, video_id, CORE, dataset="videoespresso", check=True)
-        dense = read_frames(root, video_id, UNIFORM, dataset="videoespresso")
+        clip = read_frames("videoespresso", video_id, CORE, root, check=True)
+        dense = read_frames("videoespresso", video_id, UNIFORM, root)
         assert clip.metadata["moments_digest"] == digest_moments(times)
         assert len(clip.indices) <= len(times)
         step = float(dense.metadata["source_duration_seconds"]) / int(dense.metadata["source_frames"])

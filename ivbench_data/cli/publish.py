@@ -125,17 +125,10 @@ def command(
     hidden = choose_hidden(earlier, hidden, revealed)
     if secret_file is not None and not hidden:
         raise UsageError("--secret-file belongs to --hide-answers")
+    hiding = {"hidden": hidden, "secret_file": secret_file, "version": version or bump}
+    options = options.model_copy(update=hiding)
     published = publish_dataset(
-        loaded,
-        plan,
-        target.folder,
-        workspace,
-        options,
-        earlier=earlier,
-        hidden=hidden,
-        secret_file=secret_file,
-        wanted_version=version or bump,
-        tell=None if as_json else say,
+        loaded, root, target.folder, plan, options, earlier=earlier, on_step=None if as_json else say
     )
     document = _describe(published, plan, target.folder)
     if not as_json:

@@ -179,7 +179,9 @@ def _ask_judge(
     verdicts: list[JudgeReplies | None] = []
     unjudged: Counter[str] = Counter()
     for item in results:
-        rows = track(ask_judge(dataset, item, workspace, name, judge), "Judging", len(write_prompts(dataset, item)))
+        rows = track(
+            ask_judge(dataset, workspace.root, item, judge, name), "Judging", len(write_prompts(dataset, item))
+        )
         told = {row.question_id: row for row in rows}
         unjudged.update(row.error for row in told.values() if row.error is not None)
         verdicts.append(JudgeReplies(name, {key: row.reply for key, row in told.items() if row.reply is not None}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
@@ -17,7 +18,7 @@ from ivbench_data.evaluate.prompts.requests import Model, Request, TextPart
 from ivbench_data.evaluate.results import Results
 from ivbench_data.ledger import LedgerWriter, read_ledger
 from ivbench_data.schema import NonEmpty, Record, Sha256
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, default_root
 
 LEDGER_KIND = "judge"
 
@@ -57,13 +58,14 @@ def needs_judge(dataset: Dataset) -> bool:
 
 
 def ask_judge(
-    dataset: Dataset, results: Results, workspace: Workspace, name: str, judge: Model
+    dataset: Dataset, root: Path | str | None, results: Results, judge: Model, name: str
 ) -> Iterator[JudgeReply]:
     """A row for each reply that needs a judge: what it said before of the same prompt, or says now.
 
     Raises:
         StorageError: the ledger cannot be written.
     """
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     kept, _ = read_ledger(workspace, LEDGER_KIND, JudgeReply)
     said = {row.prompt_sha256: row for row in kept if row.judge == name}
     asked: dict[str, Request] = {}

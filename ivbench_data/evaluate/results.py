@@ -95,13 +95,14 @@ class Results:
         return " · ".join(part for part in parts if part)
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path | str) -> Results:
     """The rows of a results file.
 
     Raises:
         UsageError: the file cannot be read.
         DatasetError: it has no header, or headers of different configurations.
     """
+    path = Path(path)
     headers: list[Header] = []
     rows: dict[Key, EvaluationResult] = {}
     bad: list[BadLine] = []

@@ -45,7 +45,7 @@ class Clip:
     """The frames of one video in one grid, memory-mapped: bytes are read when they are touched, and never copied."""
 
     frames: NDArray[np.uint8]
-    """uint8 `[T, 3, H, W]` RGB, read-only."""
+    """uint8 `[T, 3, H, W]` RGB; what is written to it stays in memory, and never reaches the file."""
     pts_seconds: NDArray[np.float64]
     """float64 `[T]`, when each frame is shown, in seconds after the video's first frame."""
     indices: NDArray[np.int64]
@@ -213,7 +213,8 @@ def _map_file(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
     """The file's content, and its device and inode."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), _identify(file.fileno())
+            # copy on write: torch warns of arrays that cannot be written to, and the file must stay as it is
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), _identify(file.fileno())
     except FileNotFoundError:
         raise CacheNotFoundError(f"there is no cache file {path}") from None
     except (OSError, ValueError) as error:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, MissingDependencyError, UsageError
 from ivbench_data.frames.frame_file import Clip, read_frame_file
 from ivbench_data.schema import FrameGrid, FrameSelection
-from ivbench_data.workspace import DEFAULT_DATASET, Workspace
+from ivbench_data.workspace import Workspace, default_root
 
 if TYPE_CHECKING:
     import torch
@@ -30,11 +31,11 @@ Framework = Literal["np", "pt"]
 
 @overload
 def read_frames(
-    root: Path | str,
+    dataset: Dataset | str,
     video_id: str,
     grid: FrameGrid | str,
+    root: Path | str | None = ...,
     *,
-    dataset: str = ...,
     check: bool = ...,
     selection: FrameSelection | None = ...,
     framework: Literal["np"] = ...,
@@ -44,11 +45,11 @@ def read_frames(
 
 @overload
 def read_frames(
-    root: Path | str,
+    dataset: Dataset | str,
     video_id: str,
     grid: FrameGrid | str,
+    root: Path | str | None = ...,
     *,
-    dataset: str = ...,
     check: bool = ...,
     selection: FrameSelection | None = ...,
     framework: Literal["pt"],
@@ -57,31 +58,44 @@ def read_frames(
 
 
 def read_frames(
-    root: Path | str,
+    dataset: Dataset | str,
     video_id: str,
     grid: FrameGrid | str,
+    root: Path | str | None = None,
     *,
-    dataset: str = DEFAULT_DATASET,
     check: bool = False,
     selection: FrameSelection | None = None,
     framework: Framework = "np",
     device: str | None = None,
 ) -> Clip | TensorClip:
-    """The frames of one video in one grid: uint8 `[T, 3, H, W]` memory-mapped, with timestamps and indices.
+    """Frames of one video in one grid, memory-mapped, with timestamps and indices.
 
-    `grid` may be written as its identity, `32x240`. With `check`, every byte is compared with the file's digests. With
-    a `selection`, only its frames (which are then copied), in its order. With `framework="pt"`, tensors on `device`
-    (for many clips, a `CacheReader` reuses its buffers and reads ahead).
+    Args:
+        dataset: the dataset, or its name.
+        video_id: the video.
+        grid: the grid, or its name, such as `32x240`.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        check: compare every byte with the file's digests.
+        selection: read these frames only, in this order; they are copied.
+        framework: `np` for arrays, `pt` for tensors; for many clips, `CacheReader` reuses its buffers and reads ahead.
+        device: device of the tensors, such as `cuda:0`; the CPU by default.
 
     Raises:
         CacheNotFoundError: there is no such cache file.
         CacheCorruptError: the file is damaged.
         MissingDependencyError: tensors are requested, and torch is not installed.
-        UsageError: the grid or the id is invalid, or the selection names other frames than the cache holds.
+        UsageError: the name of the grid, the dataset or the video is malformed, or the selection names frames that the
+            cache does not hold.
+
+    Example:
+        >>> clip = iv.read_frames("tiny", "alpha", "4x16")
+        >>> clip.frames.shape
+        (4, 3, 16, 24)
+        >>> clip.pts_seconds.tolist()
+        [0.0, 1.0, 2.5, 3.5]
     """
     _check_framework(framework, device)
-    path = Workspace(Path(root), dataset).cache_path(_to_grid(grid), video_id)
-    clip = read_frame_file(path, check)
+    clip = read_frame_file(_find_workspace(dataset, root).cache_path(_to_grid(grid), video_id), check)
     clip = clip if selection is None else select_frames(clip, selection)
     return clip if framework == "np" else _make_tensors(FrameStager(device), video_id, clip)
 
@@ -140,26 +154,40 @@ class TensorClip:
 class CacheReader:
     """Reads many clips of one grid, in any order, with prefetching.
 
-    ```python
-    with CacheReader("data", FrameGrid(nframes=32, res=240), dataset="ivbench") as reader:
-        for video_id, clip in reader.iterate(video_ids):
-            ...
-    ```
+    Args:
+        dataset: the dataset, or its name.
+        grid: the grid, or its name, such as `32x240`.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        framework: `np` for arrays, `pt` for tensors.
+        device: device of the tensors, such as `cuda:0`; the CPU by default.
+        check: compare every byte with the files' digests.
+        prefetch: clips that are read ahead.
+
+    Raises:
+        MissingDependencyError: tensors are requested, and torch is not installed.
+        UsageError: the name of the grid or of the dataset is malformed.
+
+    Example:
+        >>> with iv.CacheReader("tiny", "4x16") as reader:
+        ...     for video_id, clip in reader.iterate(["alpha", "-beta"]):
+        ...         print(video_id, clip.frames.shape)
+        alpha (4, 3, 16, 24)
+        -beta (4, 3, 16, 24)
     """
 
     def __init__(
         self,
-        root: Path | str,
+        dataset: Dataset | str,
         grid: FrameGrid | str,
+        root: Path | str | None = None,
         *,
-        dataset: str = DEFAULT_DATASET,
         framework: Framework = "np",
         device: str | None = None,
         check: bool = False,
         prefetch: int = 2,
     ) -> None:
         _check_framework(framework, device)
-        self._workspace = Workspace(Path(root), dataset)
+        self._workspace = _find_workspace(dataset, root)
         self._grid = _to_grid(grid)
         self._check = check
         self._prefetch = max(0, prefetch)
@@ -265,23 +293,30 @@ def _make_tensors(stager: FrameStager, video_id: str, clip: Clip) -> TensorClip:
 
 
 def open_torch_dataset(
-    root: Path | str,
-    grid: FrameGrid | str,
+    dataset: Dataset | str,
     video_ids: Sequence[str],
+    grid: FrameGrid | str,
+    root: Path | str | None = None,
     *,
-    dataset: str = DEFAULT_DATASET,
     check: bool = False,
 ) -> torch.utils.data.Dataset[dict[str, Any]]:
     """A `torch.utils.data.Dataset` of clips: items are dicts with `video_id`, `frames`, `pts_seconds`, `indices`.
 
+    Args:
+        dataset: the dataset, or its name.
+        video_ids: the videos, in the order of the items.
+        grid: the grid, or its name, such as `32x240`.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        check: compare every byte with the files' digests.
+
     Raises:
         MissingDependencyError: torch is not installed.
-        UsageError: there is no such grid.
+        UsageError: the name of the grid or of the dataset is malformed.
     """
     import_torch()
     from ivbench_data.frames.torch_dataset import ClipDataset
 
-    return ClipDataset(Workspace(Path(root), dataset), _to_grid(grid), tuple(video_ids), check)
+    return ClipDataset(_find_workspace(dataset, root), _to_grid(grid), tuple(video_ids), check)
 
 
 def import_torch() -> Any:
@@ -295,6 +330,11 @@ def import_torch() -> Any:
     except ImportError:
         raise MissingDependencyError("torch", "eval") from None
     return torch
+
+
+def _find_workspace(dataset: Dataset | str, root: Path | str | None) -> Workspace:
+    name = dataset if isinstance(dataset, str) else dataset.name
+    return Workspace(Path(root) if root is not None else default_root(), name)
 
 
 def _to_grid(grid: FrameGrid | str) -> FrameGrid:

@@ -65,6 +65,12 @@ class PublishOptions(Record):
     """Size of a Parquet file, about."""
     repo_id: str | None = None
     """Where it will be on the Hub, for the card's instructions."""
+    hidden: tuple[str, ...] = ()
+    """Splits whose answers are kept back."""
+    secret_file: Path | None = None
+    """File of the secret that orders hidden options; None for the one in the dataset's `private/`."""
+    version: str | None = None
+    """`major`, `minor`, `patch`, or a number; None for what the changes call for."""
 
 
 def find_place(folder: Path, workspace: Workspace) -> Path:

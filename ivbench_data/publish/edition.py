@@ -79,12 +79,13 @@ class PublicSplits:
         return list(dict.fromkeys(warning for hidden in self.hidden.values() for warning in hidden.warnings))
 
 
-def read_earlier(folder: Path) -> Earlier | None:
+def read_earlier(folder: Path | str) -> Earlier | None:
     """The version that a folder holds; None when it holds none.
 
     Raises:
         DatasetError: its `publish.json` is none.
     """
+    folder = Path(folder)
     if not (folder / FILE_NAME).is_file():
         return None
     changelog = folder / CHANGELOG

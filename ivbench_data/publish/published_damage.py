@@ -28,7 +28,7 @@ class Damage:
         return f"{self.path}: {self.reason}"
 
 
-def verify_published(folder: Path) -> Iterator[Damage]:
+def verify_published(folder: Path | str) -> Iterator[Damage]:
     """Every file of the folder that is missing, changed, or not of the publication; nothing when all is whole.
 
     The files are compared with the digests in `publish.json`, and `publish.json` with the rows: their questions, their
@@ -39,6 +39,7 @@ def verify_published(folder: Path) -> Iterator[Damage]:
         DatasetError: it is damaged itself.
         MissingDependencyError: `datasets` is not installed.
     """
+    folder = Path(folder)
     version = read_published(folder)
     damaged = set()
     for name, sha256 in version.files.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from ivbench_data.publish.publication_record import PublishedVersion
 from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published
 from ivbench_data.publish.splits.split_plan import SplitPlan
 from ivbench_data.publish.tables.published_media import GatheredImages, gather_images
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, default_root
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,25 @@ class Published:
 
 def publish_dataset(
     dataset: Dataset,
-    plan: SplitPlan,
+    root: Path | str | None,
     folder: Path | str,
-    workspace: Workspace,
+    plan: SplitPlan,
     options: PublishOptions | None = None,
     *,
     earlier: Earlier | None = None,
-    hidden: Sequence[str] = (),
-    secret_file: Path | None = None,
-    wanted_version: str | None = None,
-    tell: Callable[[str], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Published:
-    """Publish the splits of a plan as a folder; `tell` is told each step.
+    """Publish the splits of a plan as a folder.
 
     Args:
         dataset: the questions, with their answers.
+        root: folder that holds the datasets, with their images, media, secret and hidden answers; `$IVBENCH_ROOT` or
+            `./data` by default.
+        folder: folder to write; an earlier version of the same dataset there is replaced whole.
         plan: which question is in which split.
-        folder: what is written; an earlier version of the same dataset there is replaced whole.
-        workspace: where images, media, secret and hidden answers lie.
-        options: how it is written.
+        options: what is published, under which version, and which splits' answers are hidden.
         earlier: the version that this one follows, from `read_earlier` or `fetch_earlier`.
-        hidden: splits whose answers are kept back; see `choose_hidden`.
-        secret_file: the secret that orders hidden options, where it is not in the workspace.
-        wanted_version: `major`, `minor`, `patch`, or a number.
-        tell: told each step.
+        on_step: called with the name of each step when it begins.
 
     Raises:
         UsageError: the folder holds something else, a split or a version cannot be, or the secret is missing.
@@ -82,28 +77,29 @@ def publish_dataset(
         StorageError: the folder cannot be written.
         MissingDependencyError: `datasets` is not installed.
     """
-    options, tell = options or PublishOptions(), tell or (lambda step: None)
+    options, on_step = options or PublishOptions(), on_step or (lambda step: None)
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     check_whole(dataset)
-    secret = find_secret(earlier, workspace, secret_file) if hidden else None
-    public = hide_splits(dataset, plan.splits, hidden, secret.value if secret is not None else b"")
-    tell("looking at the query images")
+    secret = find_secret(earlier, workspace, options.secret_file) if options.hidden else None
+    public = hide_splits(dataset, plan.splits, options.hidden, secret.value if secret is not None else b"")
+    on_step("looking at the query images")
     images = gather_images(public.dataset, public.dataset.questions, workspace)
     if images.faults and not options.allow_missing_images:
         raise DatasetError(images.describe_faults(dataset.name))
     changes, doubts = compare_with_earlier(public, images, earlier, workspace)
-    edition = make_edition(public, changes, earlier, workspace, wanted_version, plan.recipe)
+    edition = make_edition(public, changes, earlier, workspace, options.version, plan.recipe)
     answers = {name: answers_path(workspace, name, edition.version) for name in public.hidden}
     checked: list[SelfCheckReport] = []
 
     def look_for_answers(unfinished: Path) -> None:
-        tell("looking for the hidden answers, as others might")
+        on_step("looking for the hidden answers, as others might")
         checked.append(check_published(unfinished, *map(read_answers, answers.values())))
         if not checked[0].passed:
             raise DatasetError(f"nothing was published: {checked[0].describe()}")
 
     inspect = look_for_answers if answers else None
     version = publish_folder(
-        public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, tell=tell
+        public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, tell=on_step
     )
     in_vain = [
         f"the answers of {name} are public in version {changes.earlier}: hiding them keeps them from nobody who has it"

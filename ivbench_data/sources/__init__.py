@@ -65,7 +65,7 @@ def read_released(question: Question) -> Released:
 def import_dataset(
     source: str,
     path: Path | str,
-    root: Path | None = None,
+    root: Path | str | None = None,
     name: str | None = None,
     restores_withdrawn: bool = False,
 ) -> Dataset:
@@ -87,7 +87,7 @@ def import_dataset(
     dataset = SOURCES[source](path)
     if name is not None:
         dataset = replace(dataset, name=name)
-    workspace = Workspace(root or default_root(), dataset.name)
+    workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     if restores_withdrawn:
         dataset = replace(dataset, provenance=record_withdrawals(dataset.provenance, ()))
     else:

@@ -32,7 +32,6 @@ from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.sources.vlm2bench import read
 from ivbench_data.statistics import estimate_mean_of_strata, estimate_share
-from ivbench_data.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +332,7 @@ class Judge:
 
 
 def judge_all(dataset: Dataset, results: Results, root: Path, judge: Judge, name: str = "j") -> list[JudgeReply]:
-    return list(ask_judge(dataset, results, Workspace(root, dataset.name), name, judge))
+    return list(ask_judge(dataset, root, results, judge, name))
 
 
 def describe(dataset: Dataset) -> dict[str, str | None]:

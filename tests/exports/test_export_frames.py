@@ -40,7 +40,7 @@ def test_png_gives_every_byte_back(cached: Path, tmp_path: Path) -> None:
     rows = list(export_frames(dataset, tmp_path, GRID, cached))
     assert [(row.status, row.frames) for row in rows] == [("done", 5)] * len(dataset.videos)
     for video in dataset.videos:
-        clip = read_frames(cached, video.video_id, GRID, dataset="demo")
+        clip = read_frames("demo", video.video_id, GRID, cached)
         paths = list_frame_paths(tmp_path, GRID, clip, video.video_id)
         assert sorted(paths) == sorted((tmp_path / GRID.identity / video.video_id).iterdir())
         for path, frame in zip(paths, clip.frames, strict=True):
@@ -60,7 +60,7 @@ def test_frames_of_another_cache_do_not_stay(cached: Path, tmp_path: Path) -> No
 def test_a_film_shows_each_frame(cached: Path, tmp_path: Path) -> None:
     dataset = load(cached / "demo")
     for row in export_frames(dataset, tmp_path, GRID, cached, frame_format="mp4"):
-        clip = read_frames(cached, row.video_id, GRID, dataset="demo")
+        clip = read_frames("demo", row.video_id, GRID, cached)
         assert row.path is not None
         with av.open(str(row.path)) as film:
             shown = [frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in film.decode(video=0)]
@@ -145,7 +145,7 @@ def test_the_command_line_exports_and_says_what_is_missing(
 
 
 def test_a_filmstrip_holds_the_frames_in_order(cached: Path) -> None:
-    clip = read_frames(cached, load(cached / "demo").videos[0].video_id, GRID, dataset="demo")
+    clip = read_frames("demo", load(cached / "demo").videos[0].video_id, GRID, cached)
     sheet = np.asarray(Image.open(BytesIO(draw_filmstrip(clip, columns=3, gap=2)))).transpose(2, 0, 1)
     height, width = clip.frames.shape[2:]
     assert sheet.shape == (3, 2 * (height + 2) + 2, 3 * (width + 2) + 2)

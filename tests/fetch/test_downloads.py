@@ -274,7 +274,7 @@ def test_what_the_source_says_is_kept_with_the_date(tmp_path: Path, server: Loop
     )
     assert row.status == "ok", row.reason
     assert here(tmp_path) == {"video.mp4", "video.en.vtt", "video.de-orig.vtt"}
-    video, other = iv.load(tmp_path / "set").videos
+    video, other = iv.load_dataset("set", tmp_path).videos
     assert (video.duration_seconds, video.license, video.language) == (4, "Creative Commons", "en")
     assert video.category == "Sports Competition", "what the benchmark says stays"
     assert video.source_metadata["channel"] == "A channel"

@@ -107,7 +107,7 @@ def test_annotations_are_found_checked_imported_and_pinned(
     result = fetch_annotations("ivbench", tmp_path)
     assert (result.was_here, result.revision) == (False, REVISION)
     assert result.file.read_bytes() == release
-    assert [question.question_id for question in iv.load(tmp_path / "ivbench").questions] == ["-3xJXP4KJJg_0"]
+    assert [question.question_id for question in iv.load_dataset("ivbench", tmp_path).questions] == ["-3xJXP4KJJg_0"]
     record = json.loads((tmp_path / "ivbench" / "raw" / "hub.json").read_bytes())
     assert record["revision"] == REVISION
     assert record["files"] == {"data/test/test_data.jsonl": hashlib.sha256(release).hexdigest()}
@@ -206,7 +206,7 @@ def test_images_loose_in_folders_and_in_archives(tmp_path: Path, hub: HubStandIn
     assert {path.name for path in folder.iterdir()} == {"a.png", "-b.png", "c.png", "d.png", "e.png"}
     assert (folder / "d.png").read_bytes() == make_image(4)
     assert not (tmp_path / "ivbench" / ".fetching").exists()
-    saved = {image.image_id: image for image in iv.load(tmp_path / "ivbench").images}
+    saved = {image.image_id: image for image in iv.load_dataset("ivbench", tmp_path).images}
     assert saved["c.png"].sha256 == hashlib.sha256(make_image(3)).hexdigest()
     assert (saved["c.png"].width, saved["c.png"].height) == (8, 8)
     assert saved["f.png"].sha256 is None
@@ -215,7 +215,7 @@ def test_images_loose_in_folders_and_in_archives(tmp_path: Path, hub: HubStandIn
     (folder / "a.png").write_bytes(b"broken")
     hub.served.clear()
     hub.files["late/f.png"] = make_image(6)
-    assert set(statuses(iv.load(tmp_path / "ivbench"), tmp_path).values()) == {"ok"}
+    assert set(statuses(iv.load_dataset("ivbench", tmp_path), tmp_path).values()) == {"ok"}
     assert "deep/er/-b.png" not in hub.served
 
 
@@ -353,7 +353,7 @@ def test_videoespressos_annotations_are_found_by_name(
     hub.files = {"README.md": b"", "all_video.zip": b"0", "bench_hard.json": json.dumps([record]).encode()}
     result = fetch_annotations("videoespresso", tmp_path)
     assert (result.file.name, result.was_here, result.matches_manifest) == ("bench_hard.json", False, None)
-    assert iv.load(tmp_path / "videoespresso").questions[0].answer == "y"
+    assert iv.load_dataset("videoespresso", tmp_path).questions[0].answer == "y"
     assert fetch_annotations("videoespresso", tmp_path).was_here
 
 
@@ -388,7 +388,7 @@ def test_the_token_is_sent_and_never_told(
     monkeypatch.setenv("HF_TOKEN", "hf_canarycanarycanary")
     hub.files = {"test_data.jsonl": RELEASE.encode() + b"\n", "a.png": make_image(1)}
     fetch_annotations("ivbench", tmp_path)
-    list(fetch_images(iv.load(tmp_path / "ivbench"), tmp_path))
+    list(fetch_images(iv.load_dataset("ivbench", tmp_path), tmp_path))
     assert "Bearer hf_canarycanarycanary" in hub.tokens
     out, err = capsys.readouterr()
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -80,7 +80,7 @@ def convert_plainly(frame: av.VideoFrame, width: int, height: int) -> NDArray[np
 def assert_cache_is_exact(root: Path, dataset: Dataset, grid: FrameGrid) -> None:
     workspace = Workspace(root, dataset.name)
     for video in dataset.videos:
-        clip = read_frames(root, video.video_id, grid, dataset=dataset.name, check=True)
+        clip = read_frames(dataset.name, video.video_id, grid, root, check=True)
         path = workspace.find_video(video.video_id)
         assert path is not None
         wanted = set(clip.indices.tolist())
@@ -135,7 +135,7 @@ def test_one_pass_for_many_grids_gives_the_files_of_a_pass_each(
 def test_more_frames_than_there_are_repeat_in_order(two_videos: Dataset, tmp_path: Path) -> None:
     grid = FrameGrid(nframes=2000, res=16)
     list(cache_frames(two_videos, tmp_path, [grid], HERE))
-    clip = read_frames(tmp_path, two_videos.videos[0].video_id, grid, dataset="linked", check=True)
+    clip = read_frames("linked", two_videos.videos[0].video_id, grid, tmp_path, check=True)
     assert clip.frames.shape[0] == 2000
     assert np.all(np.diff(clip.indices) >= 0)
     repeated = np.flatnonzero(np.diff(clip.indices) == 0)[0]
@@ -145,7 +145,7 @@ def test_more_frames_than_there_are_repeat_in_order(two_videos: Dataset, tmp_pat
 def test_a_small_source_is_scaled_up_and_said_so(two_videos: Dataset, tmp_path: Path) -> None:
     rows = list(cache_frames(two_videos, tmp_path, [FrameGrid(nframes=1, res=720), SMALL], HERE))
     assert {(row.grid, row.upscaled) for row in rows} == {("1x720", True), ("6x48", False)}
-    clip = read_frames(tmp_path, two_videos.videos[0].video_id, "1x720", dataset="linked")
+    clip = read_frames("linked", two_videos.videos[0].video_id, "1x720", tmp_path)
     assert min(clip.frames.shape[2:]) == 720
     assert clip.metadata["upscaled"] == "yes"
 

@@ -64,18 +64,38 @@ def test_plain_safetensors_reads_the_same(cached: Path) -> None:
         assert np.array_equal(plain["pts_seconds"], clip.pts_seconds)
         assert np.array_equal(plain["indices"], clip.indices)
         assert (clip.frames.dtype, clip.pts_seconds.dtype, clip.indices.dtype) == (np.uint8, np.float64, np.int64)
-        assert not clip.frames.flags.writeable
         assert clip.frames.ctypes.data % 4096 == 0
 
 
+def test_frames_can_be_written_to_and_the_file_stays_as_it_is(cached: Path) -> None:
+    """Torch warns of arrays that cannot be written to; what is written is seen by this clip alone."""
+    clip = read_frames("demo", first_id(cached), GRID, cached)
+    before = clip.path.read_bytes()
+    clip.frames[:] = 7
+    clip.pts_seconds[:] = 7
+    assert clip.path.read_bytes() == before
+    again = read_frames("demo", first_id(cached), GRID, cached, check=True)
+    assert not np.array_equal(again.frames, clip.frames)
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("error")
+def test_frames_are_handed_to_torch_without_a_warning_and_without_a_copy(cached: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    clip = read_frames("demo", first_id(cached), GRID, cached)
+    for array in (clip.frames, clip.pts_seconds, clip.indices):
+        tensor = torch.from_numpy(array)
+        assert tensor.data_ptr() == array.ctypes.data
+
+
 def test_frames_are_copied_into_a_buffer_of_ones_own(cached: Path) -> None:
-    clip = read_frames(cached, first_id(cached), GRID, dataset="demo")
+    clip = read_frames("demo", first_id(cached), GRID, cached)
     buffer = np.zeros(clip.frames.shape, np.uint8)
     clip.copy_frames(buffer)
     assert np.array_equal(buffer, clip.frames)
     indices = tuple(int(index) for index in clip.indices[3:5])
     selection = FrameSelection(question_id="q", video_id=first_id(cached), selector="test", frame_indices=indices)
-    two = read_frames(cached, first_id(cached), GRID, dataset="demo", selection=selection)
+    two = read_frames("demo", first_id(cached), GRID, cached, selection=selection)
     two.copy_frames(buffer[:2])
     assert np.array_equal(buffer[:2], clip.frames[3:5])
 
@@ -212,34 +232,34 @@ def test_too_many_open_files_are_not_called_damage(tmp_path: Path, monkeypatch: 
 
 def test_absent_files_and_unsafe_ids_raise_different_errors(cached: Path) -> None:
     with pytest.raises(CacheNotFoundError, match="8x33"):
-        read_frames(cached, first_id(cached), "8x33", dataset="demo")
+        read_frames("demo", first_id(cached), "8x33", cached)
     with pytest.raises(UnsafeNameError):
-        read_frames(cached, "../../etc/passwd", GRID, dataset="demo")
+        read_frames("demo", "../../etc/passwd", GRID, cached)
     with pytest.raises(UsageError, match="not a grid"):
-        read_frames(cached, first_id(cached), "big", dataset="demo")
+        read_frames("demo", first_id(cached), "big", cached)
 
 
 def test_a_selection_reads_through_a_dense_cache(cached: Path) -> None:
     video_id = first_id(cached)
-    dense = read_frames(cached, video_id, GRID, dataset="demo")
+    dense = read_frames("demo", video_id, GRID, cached)
     chosen = (int(dense.indices[5]), int(dense.indices[2]))
     selection = FrameSelection(
         question_id="q", video_id=video_id, selector="test", frame_indices=chosen, frames_digest=dense.frames_digest
     )
-    clip = read_frames(cached, video_id, GRID, dataset="demo", selection=selection)
+    clip = read_frames("demo", video_id, GRID, cached, selection=selection)
     assert clip.indices.tolist() == list(chosen)
     assert np.array_equal(clip.frames, dense.frames[[5, 2]])
     assert clip.pts_seconds.tolist() == [dense.pts_seconds[5], dense.pts_seconds[2]]
     for wrong in ({"frame_indices": (1,)}, {"frames_digest": "0" * 64}, {"video_id": "another"}):
         with pytest.raises(UsageError):
-            read_frames(cached, video_id, GRID, dataset="demo", selection=selection.model_copy(update=wrong))
+            read_frames("demo", video_id, GRID, cached, selection=selection.model_copy(update=wrong))
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3, 50])
 def test_many_clips_come_in_order_and_a_bad_one_as_its_error(prefetch: int, cached: Path) -> None:
     ids = [video.video_id for video in load(cached / "demo").videos]
     asked = [*ids[:2], "absent", *ids[2:]]
-    with CacheReader(cached, GRID, dataset="demo", prefetch=prefetch, check=True) as reader:
+    with CacheReader("demo", GRID, cached, prefetch=prefetch, check=True) as reader:
         read = list(reader.iterate(asked))
         assert [video_id for video_id, _ in read] == asked
         assert [isinstance(clip, CacheError) for _, clip in read] == [video_id == "absent" for video_id in asked]
@@ -249,11 +269,11 @@ def test_many_clips_come_in_order_and_a_bad_one_as_its_error(prefetch: int, cach
 
 def test_wrong_frameworks_are_usage_errors(cached: Path) -> None:
     with pytest.raises(UsageError, match="'np' or 'pt'"):
-        CacheReader(cached, GRID, framework="tf")  # type: ignore[arg-type]  # on purpose
+        CacheReader("demo", GRID, cached, framework="tf")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(UsageError, match="device"):
-        CacheReader(cached, GRID, device="cuda")
+        CacheReader("demo", GRID, cached, device="cuda")
     with pytest.raises(UsageError, match="device"):
-        read_frames(cached, first_id(cached), GRID, dataset="demo", device="cuda")  # type: ignore[call-overload]  # on purpose
+        read_frames("demo", first_id(cached), GRID, cached, device="cuda")  # type: ignore[call-overload]  # on purpose
 
 
 def test_check_caches_names_what_is_in_the_wrong_place(cached: Path, tmp_path: Path) -> None:
@@ -272,20 +292,20 @@ def test_tensors_equal_arrays(cached: Path) -> None:
     from ivbench_data.frames.reader import open_torch_dataset
 
     ids = [video.video_id for video in load(cached / "demo").videos]
-    with CacheReader(cached, GRID, dataset="demo", framework="pt") as reader:
+    with CacheReader("demo", GRID, cached, framework="pt") as reader:
         for video_id, clip in reader.iterate(ids):
             assert not isinstance(clip, CacheError)
-            arrays = read_frames(cached, video_id, GRID, dataset="demo")
+            arrays = read_frames("demo", video_id, GRID, cached)
             assert isinstance(clip.frames, torch.Tensor)
             assert np.array_equal(clip.frames.numpy(), arrays.frames)
             assert np.array_equal(clip.pts_seconds.numpy(), arrays.pts_seconds)
-    alone = read_frames(cached, ids[0], GRID, dataset="demo", framework="pt")
-    assert np.array_equal(alone.frames.numpy(), read_frames(cached, ids[0], GRID, dataset="demo").frames)
-    dataset = open_torch_dataset(cached, GRID, ids, dataset="demo")
+    alone = read_frames("demo", ids[0], GRID, cached, framework="pt")
+    assert np.array_equal(alone.frames.numpy(), read_frames("demo", ids[0], GRID, cached).frames)
+    dataset = open_torch_dataset("demo", ids, GRID, cached)
     loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=2)
     items = list(loader)
     assert [item["video_id"] for item in items] == ids
-    assert np.array_equal(items[3]["frames"].numpy(), read_frames(cached, ids[3], GRID, dataset="demo").frames)
+    assert np.array_equal(items[3]["frames"].numpy(), read_frames("demo", ids[3], GRID, cached).frames)
 
 
 @pytest.mark.gpu
@@ -294,8 +314,8 @@ def test_tensors_arrive_on_the_device(cached: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
     ids = [video.video_id for video in load(cached / "demo").videos]
-    with CacheReader(cached, GRID, dataset="demo", framework="pt", device="cuda") as reader:
+    with CacheReader("demo", GRID, cached, framework="pt", device="cuda") as reader:
         kept = [(video_id, clip) for video_id, clip in reader.iterate(ids * 3)]
     for video_id, clip in kept:
         assert not isinstance(clip, CacheError)
-        assert np.array_equal(clip.frames.cpu().numpy(), read_frames(cached, video_id, GRID, dataset="demo").frames)  # type: ignore[union-attr]  # torch tensors
+        assert np.array_equal(clip.frames.cpu().numpy(), read_frames("demo", video_id, GRID, cached).frames)  # type: ignore[union-attr]  # torch tensors

@@ -14,6 +14,7 @@ from published import CANARY, make_dataset, write_images
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.publish import edition
+from ivbench_data.publish.build import PublishOptions
 from ivbench_data.publish.edition import read_earlier
 from ivbench_data.publish.publishing import Published, publish_dataset
 from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
@@ -90,9 +91,8 @@ def publish_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
             # bytes after a picture's end are no part of what it shows, and make it another file
             workspace.image_path(image.image_id).write_bytes(pictures[number % 3] + b"%d" % number)
         plan = plan_splits(dataset, parse_splits(split))
-        return publish_dataset(
-            dataset, plan, folder, workspace, hidden=["test"], secret_file=tmp_path / "secret", **more
-        )
+        options = PublishOptions(hidden=("test",), secret_file=tmp_path / "secret")
+        return publish_dataset(dataset, root, folder, plan, options, **more)
 
     return publish
 
@@ -125,16 +125,14 @@ def test_answers_of_another_publication_of_the_same_number_are_kept(
     changed = change_answers(dataset, set(one.version.splits["test"].questions), regrouped=False)
     changed.save(root)
     plan = plan_splits(changed, parse_splits("test=1.0"))
-    workspace = Workspace(root, dataset.name)
+    workspace, hidden = Workspace(root, dataset.name), PublishOptions(hidden=("test",))
     for _ in range(2):
-        two = publish_dataset(changed, plan, tmp_path / "two", workspace, hidden=["test"])
+        two = publish_dataset(changed, root, tmp_path / "two", plan, hidden)
         assert (one.version.version, two.version.version) == ("1.0.0", "1.0.0")
         kept = {digest_file(path): path for path in workspace.private.glob("answers-*.jsonl")}
         assert kept.keys() == {published.version.splits["test"].answers_sha256 for published in (one, two)}
         assert {path.stat().st_mode & 0o077 for path in kept.values()} == {0}
-    again = publish_dataset(
-        changed, plan, tmp_path / "one", workspace, hidden=["test"], earlier=read_earlier(tmp_path / "one")
-    )
+    again = publish_dataset(changed, root, tmp_path / "one", plan, hidden, earlier=read_earlier(tmp_path / "one"))
     assert set(again.changes.rescored) == set(one.version.splits["test"].questions)
 
 

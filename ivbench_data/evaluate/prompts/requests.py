@@ -130,7 +130,7 @@ class Request:
     """What is known of the showing and belongs in the result: whether the evidence was seen, how many frames."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> tuple[str, int]:
         """What tells this request from every other of the run."""
         return self.question_id, self.rotation
 

@@ -221,13 +221,14 @@ def write_answers(path: Path, hidden: HiddenAnswers, version: str, split: str) -
         return digest_stream(file)
 
 
-def read_answers(path: Path) -> AnswersFile:
+def read_answers(path: Path | str) -> AnswersFile:
     """The answers in a file that `write_answers` wrote.
 
     Raises:
         UsageError: the file cannot be read.
         DatasetError: it is not an answers file, or not a whole one.
     """
+    path = Path(path)
     header: AnswersHeader | None = None
     questions: dict[str, Question] = {}
     for number, line, value in iterate_jsonl(path):

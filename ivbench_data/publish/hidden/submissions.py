@@ -49,12 +49,13 @@ class Submission:
     """Questions that it does not answer."""
 
 
-def read_submission(path: Path, answers: AnswersFile) -> Submission:
+def read_submission(path: Path | str, answers: AnswersFile) -> Submission:
     """What a submission says, and everything that is wrong with it, line by line.
 
     Raises:
         UsageError: the file cannot be read.
     """
+    path = Path(path)
     questions = {question.question_id: question for question in answers.questions}
     given: dict[str, str | int] = {}
     line_of: dict[str, int] = {}

@@ -102,7 +102,7 @@ class SelfCheckReport(Record):
 
 
 def check_published(
-    folder: Path,
+    folder: Path | str,
     *answers: AnswersFile,
     attacks: dict[str, Attack] = ATTACKS,
     on_attack: Callable[[str], None] | None = None,
@@ -118,6 +118,7 @@ def check_published(
             Parquet file cannot be read.
         MissingDependencyError: pyarrow is not installed.
     """
+    folder = Path(folder)
     if not answers:
         raise UsageError("no answers file is given: there is nothing to look for")
     questions = tuple(question for file in answers for question in file.questions)

@@ -180,7 +180,7 @@ def _choose_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple[
         return
     for grid in find_grids(context.workspace, video_id):
         try:
-            clip = read_frames(context.workspace.root, video_id, grid, dataset=context.workspace.dataset)
+            clip = read_frames(context.workspace.dataset, video_id, grid, context.workspace.root)
         except CacheError:
             continue
         for start in range(0, len(clip.frames), _CHUNK_FRAMES):

@@ -116,7 +116,7 @@ class Pictures:
         workspace = self._workspace
         for grid in find_grids(workspace, video_id):
             try:
-                return read_frames(workspace.root, video_id, grid, dataset=workspace.dataset)
+                return read_frames(workspace.dataset, video_id, grid, workspace.root)
             except (CacheError, UsageError):
                 continue
         return None
