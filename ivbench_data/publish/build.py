@@ -25,8 +25,8 @@ from ivbench_data.publish.publication_record import (
     FILE_NAME,
     PublishedSplit,
     PublishedVersion,
-    digest_question,
-    digest_what_is_scored,
+    digest_public_question,
+    digest_scored_fields,
     read_published,
     write_published,
 )
@@ -184,9 +184,10 @@ def publish_folder(
                 for name, questions in splits.items()
             },
             question_digests={
-                question.question_id: digest_question(question, images.digests_of(question)) for question in published
+                question.question_id: digest_public_question(question, images.digests_of(question))
+                for question in published
             },
-            score_digests={question.question_id: digest_what_is_scored(question) for question in published},
+            score_digests={question.question_id: digest_scored_fields(question) for question in published},
             withdrawn=read_withdrawals(dataset.provenance),
             split_recipe=edition.recipe,
         )

@@ -23,7 +23,7 @@ from pydantic import Field, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.publish.publication_record import PublishedVersion, digest_what_is_scored
+from ivbench_data.publish.publication_record import PublishedVersion, digest_scored_fields
 from ivbench_data.schema import NonEmpty, Record
 from ivbench_data.withdrawals import Withdrawal, read_withdrawals
 
@@ -41,9 +41,9 @@ class Draft:
     splits: Mapping[str, Sequence[str]]
     """Ids of each split's questions."""
     question_digests: Mapping[str, str]
-    """By question: `digest_question` of its public row."""
+    """By question: `digest_public_question` of its public row."""
     score_digests: Mapping[str, str]
-    """By question: `digest_what_is_scored` of its public row."""
+    """By question: `digest_scored_fields` of its public row."""
     hidden: Collection[str] = ()
     """Names of the splits whose answers are kept back."""
     withdrawn: Sequence[Withdrawal] = ()
@@ -117,7 +117,7 @@ def make_draft(dataset: Dataset, splits: Mapping[str, Sequence[str]], question_d
     return Draft(
         splits,
         question_digests,
-        {at: digest_what_is_scored(questions[at]) for ids in splits.values() for at in ids},
+        {at: digest_scored_fields(questions[at]) for ids in splits.values() for at in ids},
         tuple(name for name, ids in splits.items() if any(questions[at].answers_hidden for at in ids)),
         read_withdrawals(dataset.provenance),
     )

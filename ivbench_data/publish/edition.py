@@ -17,12 +17,12 @@ from ivbench_data.publish.card.changelog import write_changelog
 from ivbench_data.publish.changes import FIRST_VERSION, Changes, choose_version, find_changes, make_draft
 from ivbench_data.publish.hidden.hidden_answers import HiddenAnswers, hide_answers, read_answers, write_answers
 from ivbench_data.publish.hidden.secret import Secret, keep_secret, make_private_folder
-from ivbench_data.publish.hub.hub_repository import Repository
+from ivbench_data.publish.hub.hub_repository import HubRepositoryClient
 from ivbench_data.publish.publication_record import (
     FILE_NAME,
     PublishedVersion,
     SplitRecipe,
-    digest_question,
+    digest_public_question,
     read_published,
 )
 from ivbench_data.publish.tables.published_media import GatheredImages
@@ -100,7 +100,7 @@ def fetch_earlier(repo_id: str) -> Earlier | None:
         DatasetError: its `publish.json` is none.
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
     """
-    listing = Repository.open(repo_id, "dataset", None).look()
+    listing = HubRepositoryClient.open(repo_id, "dataset", None).look()
     if listing is None or FILE_NAME not in listing.files:
         return None
     with TemporaryDirectory(prefix="ivbench-data-") as folder:
@@ -190,7 +190,7 @@ def compare_with_earlier(
     Hidden answers are compared with the earlier version's private files, where they are still here.
     """
     digests = {
-        question.question_id: digest_question(question, images.digests_of(question))
+        question.question_id: digest_public_question(question, images.digests_of(question))
         for question in public.dataset.questions
     }
     draft = make_draft(public.dataset, public.splits, digests)

@@ -75,9 +75,9 @@ class PublishedVersion(Record):
     splits: dict[SplitName, PublishedSplit]
     """The splits, in the order in which they are shown."""
     question_digests: dict[NonEmpty, Sha256]
-    """By question: `digest_question` of its public row."""
+    """By question: `digest_public_question` of its public row."""
     score_digests: dict[NonEmpty, Sha256] = Field(default_factory=dict)
-    """By question: `digest_what_is_scored` of its public row; where it differs, scores cannot be compared."""
+    """By question: `digest_scored_fields` of its public row; where it differs, scores cannot be compared."""
     files: dict[str, Sha256] = Field(default_factory=dict)
     """Digest of each published file but this one, by its path in the folder."""
     withdrawn: tuple[Withdrawal, ...] = ()
@@ -104,7 +104,7 @@ class PublishedVersion(Record):
         return {question_id: name for name, split in self.splits.items() for question_id in split.questions}
 
 
-def digest_question(question: Question, image_digests: Sequence[str | None] = ()) -> str:
+def digest_public_question(question: Question, image_digests: Sequence[str | None] = ()) -> str:
     """SHA-256 of a public row as canonical JSON: sorted keys, no spaces, UTF-8, what has its default left out.
 
     `image_digests` are those of its query images as published, in their order, so that another picture under the same
@@ -114,7 +114,7 @@ def digest_question(question: Question, image_digests: Sequence[str | None] = ()
     return _digest({"question": row, "images": list(image_digests)})
 
 
-def digest_what_is_scored(question: Question) -> str:
+def digest_scored_fields(question: Question) -> str:
     """SHA-256 of those public fields that decide what a reply is worth: its form, options, answer, task and group."""
     fields = {"question_type", "options", "answer_index", "answer", "task", "group_id"}
     return _digest(question.model_dump(mode="json", include=fields))

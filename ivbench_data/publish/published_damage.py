@@ -10,7 +10,7 @@ from typing import Any
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import UsageError
-from ivbench_data.publish.publication_record import FILE_NAME, PublishedVersion, digest_question, read_published
+from ivbench_data.publish.publication_record import FILE_NAME, PublishedVersion, digest_public_question, read_published
 from ivbench_data.publish.tables.parquet_columns import read_row
 from ivbench_data.publish.tables.parquet_files import iterate_rows
 
@@ -81,7 +81,7 @@ def _digest_rows(folder: Path, paths: list[str], canary: str) -> Iterator[tuple[
             except UsageError:
                 yield "", ""
                 continue
-            sha256 = digest_question(question, [_digest_image(image) for image in row["images"]])
+            sha256 = digest_public_question(question, [_digest_image(image) for image in row["images"]])
             yield question.question_id, sha256 if row["canary"] == canary else ""
 
 

@@ -16,8 +16,8 @@ from ivbench_data.publish.changes import Changes, choose_version, find_changes, 
 from ivbench_data.publish.publication_record import (
     PublishedSplit,
     PublishedVersion,
-    digest_question,
-    digest_what_is_scored,
+    digest_public_question,
+    digest_scored_fields,
     read_published,
     write_published,
 )
@@ -70,8 +70,8 @@ def publish(
             name: PublishedSplit(questions=ids, hidden=any(by_id[at].answers_hidden for at in ids))
             for name, ids in splits.items()
         },
-        question_digests={at: digest_question(by_id[at]) for ids in splits.values() for at in ids},
-        score_digests={at: digest_what_is_scored(by_id[at]) for ids in splits.values() for at in ids},
+        question_digests={at: digest_public_question(by_id[at]) for ids in splits.values() for at in ids},
+        score_digests={at: digest_scored_fields(by_id[at]) for ids in splits.values() for at in ids},
         withdrawn=withdrawn,
     )
 
@@ -84,7 +84,7 @@ def compare(
     earlier: PublishedVersion | None = None,
 ) -> Changes:
     dataset = Dataset("made", questions=tuple(questions), provenance=record_withdrawals({}, withdrawn))
-    digests = {question.question_id: digest_question(question) for question in dataset.questions}
+    digests = {question.question_id: digest_public_question(question) for question in dataset.questions}
     return find_changes(earlier or publish(BEFORE, SPLITS), make_draft(dataset, splits, digests), rescored)
 
 
@@ -341,7 +341,11 @@ def test_a_record_that_contradicts_itself_is_refused() -> None:
 
 def test_digests_see_pictures_but_not_defaults() -> None:
     question = make_question("a_0")
-    assert digest_question(question, ["1" * 64]) != digest_question(question, ["2" * 64]) != digest_question(question)
-    assert digest_question(question) == digest_question(question.model_copy(update={"metadata": {}}))
+    assert (
+        digest_public_question(question, ["1" * 64])
+        != digest_public_question(question, ["2" * 64])
+        != digest_public_question(question)
+    )
+    assert digest_public_question(question) == digest_public_question(question.model_copy(update={"metadata": {}}))
     # pinned: an earlier version's digests are compared with those of later releases of this package
-    assert digest_question(question) == "73e1e52d114de9551c9cb1db4661e370762b3f8d8607675cea27e654bae1ac49"
+    assert digest_public_question(question) == "73e1e52d114de9551c9cb1db4661e370762b3f8d8607675cea27e654bae1ac49"

@@ -17,7 +17,12 @@ from ivbench_data.publish.card.card_facts import CardFacts
 from ivbench_data.publish.card.dataset_card import write_card
 from ivbench_data.publish.card.hub_settings import HUB_LICENSES, write_eval_yaml, write_settings
 from ivbench_data.publish.edition import Edition
-from ivbench_data.publish.publication_record import PublishedSplit, PublishedVersion, SplitRecipe, digest_question
+from ivbench_data.publish.publication_record import (
+    PublishedSplit,
+    PublishedVersion,
+    SplitRecipe,
+    digest_public_question,
+)
 from ivbench_data.schema import Question
 from ivbench_data.text.markdown import draw_table, escape_markdown
 from ivbench_data.validate.checks import CheckContext, count_findings, select_checks, validate_questions
@@ -45,7 +50,7 @@ def make_facts(dataset: Dataset | None = None, **changes: Any) -> CardFacts:
             name: PublishedSplit(questions=tuple(question.question_id for question in questions))
             for name, questions in splits.items()
         },
-        question_digests={question.question_id: digest_question(question) for question in dataset.questions},
+        question_digests={question.question_id: digest_public_question(question) for question in dataset.questions},
     )
     return replace(CardFacts(version=version, splits=splits, videos=3, images=3), **changes)
 

@@ -19,7 +19,7 @@ from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import CacheCorruptError, DatasetError, UsageError
 from ivbench_data.frames.cache import CacheOptions, cache_frames
 from ivbench_data.publish.edition import Edition
-from ivbench_data.publish.publication_record import PublishedVersion, digest_question, read_published
+from ivbench_data.publish.publication_record import PublishedVersion, digest_public_question, read_published
 from ivbench_data.publish.published_damage import verify_published
 from ivbench_data.schema import FrameGrid, QueryImage, Video
 from ivbench_data.sources import import_dataset
@@ -176,7 +176,7 @@ def test_absent_images_are_counted_and_refused_and_null_when_allowed(root: Path,
     rows = {row["question_id"]: row for row in as_bytes(load_offline(tmp_path / "out", tmp_path / "cache")["test"])}
     assert rows["one_0"]["images"] == [None, None]
     assert rows["picture_0"]["images"][0]["bytes"] == make_png(64, 33, 1)
-    assert version.question_digests["one_0"] == digest_question(dataset.questions[0], [None, None])
+    assert version.question_digests["one_0"] == digest_public_question(dataset.questions[0], [None, None])
     assert "**2 of 3 query images are not in the rows**" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -416,7 +416,7 @@ def test_the_record_holds_the_digest_of_every_file_and_row(root: Path, tmp_path:
     images = write_images(Workspace(tmp_path / "again", "mine"))
     for question in dataset.questions:
         digests = [hashlib.sha256(images[image_id]).hexdigest() for image_id in question.image_ids]
-        assert version.question_digests[question.question_id] == digest_question(question, digests)
+        assert version.question_digests[question.question_id] == digest_public_question(question, digests)
     assert {f"schemas/{name}.schema.json" for name in ("Question", "Video", "QueryImage")} <= version.files.keys()
     for path in (folder / "schemas").iterdir():
         assert path.read_bytes() == (Path(__file__).parent.parent.parent / "schemas" / path.name).read_bytes()

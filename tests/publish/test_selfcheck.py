@@ -34,7 +34,7 @@ from ivbench_data.publish.hidden.hidden_answers import (
     read_answers,
     write_answers,
 )
-from ivbench_data.publish.publication_record import digest_question, digest_what_is_scored
+from ivbench_data.publish.publication_record import digest_public_question, digest_scored_fields
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
 from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published, compute_chance
 from ivbench_data.publish.selfcheck.text_finder import TextFinder, write_variants
@@ -141,7 +141,7 @@ def write_folder(
               for name in dict.fromkeys(str(question.video_id) for question in questions)]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(videos, schema=video_features().arrow_schema),
                    folder / "videos" / "videos-00000-of-00001.parquet")  # fmt: skip
-    digests = {question.question_id: digest_question(hide(question)) for question in questions}
+    digests = {question.question_id: digest_public_question(hide(question)) for question in questions}
     (folder / "publish.json").write_text(json.dumps({"canary": CANARY, "question_digests": digests}, indent=2))
     (folder / "README.md").write_text("# A benchmark\n\nQuestions about videos, with red and blue things in them.\n")
     return folder
@@ -184,7 +184,7 @@ def test_an_honest_folder_passes_every_attack(tmp_path: Path) -> None:
     assert report.level == 0.001
 
 
-ORDER_ATTACKS = ("position", "hash_order", "broken_order", "model")
+ORDER_ATTACKS = ("position", "hash_order", "shuffle")
 
 
 def test_no_secret_of_many_is_a_false_alarm(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_options_that_the_card_happens_to_name_are_no_leak(tmp_path: Path) -> No
     folder = write_folder(tmp_path / "out", questions)
     named = [question.options[number % 5] for number, question in enumerate(questions)]
     (folder / "README.md").write_text("\n".join(named))
-    report = attack(folder, questions, "loose_words", "words", "bytes")
+    report = attack(folder, questions, "file_words", "words", "bytes")
     assert report.passed, report.describe()
 
 
@@ -243,7 +243,7 @@ def test_a_public_count_that_is_scored_alike_is_no_leak_unless_its_digest_stands
         for name in ("test", "dev")
     )  # fmt: skip
     folder = write_folder(tmp_path / "out", [hidden], public=[public])
-    digests = {f"{public.question_id}{'+' * copy}": digest_what_is_scored(public) for copy in range(copies)}
+    digests = {f"{public.question_id}{'+' * copy}": digest_scored_fields(public) for copy in range(copies)}
     (folder / "publish.json").write_text(json.dumps({"score_digests": digests}))
     assert succeeded(attack(folder, [hidden], "digests")) == ({"digests"} if copies == 2 else set())
 
@@ -336,32 +336,32 @@ class _Inserting(_Running):
         (by_row, "position"),
         (by_number_in_id, "position"),
         (mostly_third, "position"),
-        (in_a_pattern, "model"),
-        (mostly_third, "model"),
-        (among_sorted, "broken_order"),
-        (among_public_hashes, "broken_order"),
-        (sorted_stably, "broken_order"),
-        (shuffled_anew, "seed"),
-        (shuffled_by_id, "seed"),
-        (shuffled_by_md5, "seed"),
-        (shuffled_by_row, "seed"),
-        (_Running(), "seed"),
-        (_Inserting(), "seed"),
+        (in_a_pattern, "shuffle"),
+        (mostly_third, "shuffle"),
+        (among_sorted, "shuffle"),
+        (among_public_hashes, "shuffle"),
+        (sorted_stably, "shuffle"),
+        (shuffled_anew, "shuffle"),
+        (shuffled_by_id, "shuffle"),
+        (shuffled_by_md5, "shuffle"),
+        (shuffled_by_row, "shuffle"),
+        (_Running(), "shuffle"),
+        (_Inserting(), "shuffle"),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__) if callable(value) else str(value),
 )
-def test_an_order_that_can_be_turned_round_is_found(tmp_path: Path, order: Order, name: str) -> None:
+def test_an_order_that_can_be_undone_is_found(tmp_path: Path, order: Order, name: str) -> None:
     questions = make_questions(order)
     report = attack(write_folder(tmp_path / "out", questions), questions, name)
     assert succeeded(report) == {name}
     assert not report.passed
-    assert "answers can be had from" in report.describe()
+    assert "answers can be read from" in report.describe()
 
 
-def test_such_an_order_is_found_among_all_attacks(tmp_path: Path) -> None:
+def test_a_shuffle_is_found_among_all_attacks(tmp_path: Path) -> None:
     questions = make_questions(shuffled_by_id)
     report = attack(write_folder(tmp_path / "out", questions), questions)
-    assert succeeded(report) == {"seed"}
+    assert succeeded(report) == {"shuffle"}
 
 
 def test_answers_that_follow_a_public_digest_are_found(tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def list_answers_in_utf16(folder: Path, questions: Sequence[Question]) -> None:
 
 
 def list_digests_of_records(folder: Path, questions: Sequence[Question]) -> None:
-    digests = {q.question_id: digest_question(q.model_copy(update={"evidence": ()})) for q in questions}
+    digests = {q.question_id: digest_public_question(q.model_copy(update={"evidence": ()})) for q in questions}
     (folder / "publish.json").write_text(json.dumps({"question_digests": digests}))
 
 
@@ -544,11 +544,11 @@ def leave_between_parts(folder: Path, questions: Sequence[Question]) -> None:
         (say_below_ids, "words"),
         (say_in_lines, "words"),
         (number_beside_ids, "codes"),
-        (list_answers, "loose_words"),
-        (list_answers_in_utf16, "loose_words"),
-        (leave_in_dictionary, "loose_words"),
-        (leave_in_statistics, "loose_words"),
-        (leave_between_parts, "loose_words"),
+        (list_answers, "file_words"),
+        (list_answers_in_utf16, "file_words"),
+        (leave_in_dictionary, "file_words"),
+        (leave_in_statistics, "file_words"),
+        (leave_between_parts, "file_words"),
         (list_digests_of_records, "digests"),
         (list_one_digest, "digests"),
     ],
@@ -564,7 +564,7 @@ def test_settings_of_a_parquet_file_are_read(tmp_path: Path) -> None:
     questions = make_questions()
     said = json.dumps({"examples": [question.answer for question in questions]})
     folder = write_folder(tmp_path / "out", questions, settings={"pandas": said})
-    assert succeeded(attack(folder, questions, "loose_words")) == {"loose_words"}
+    assert succeeded(attack(folder, questions, "file_words")) == {"file_words"}
 
 
 def in_a_chunk(question: Question, row: int) -> bytes:
@@ -645,10 +645,10 @@ def test_the_digest_of_a_public_row_says_nothing_of_a_hidden_one_with_the_same_o
         for at, question in enumerate(hidden[:30])
     ]
     folder = write_folder(tmp_path / "out", hidden, public=public)
-    digests = {question.question_id: digest_what_is_scored(question) for question in public}
+    digests = {question.question_id: digest_scored_fields(question) for question in public}
     (folder / "publish.json").write_text(json.dumps({"score_digests": digests}, indent=2))
     assert succeeded(attack(folder, hidden, "digests")) == set()
-    digests |= {question.question_id: digest_what_is_scored(question) for question in hidden[:30]}
+    digests |= {question.question_id: digest_scored_fields(question) for question in hidden[:30]}
     (folder / "publish.json").write_text(json.dumps({"score_digests": digests}, indent=2))
     report = attack(folder, hidden, "digests")
     assert (succeeded(report), report.attacks[0].hits) == ({"digests"}, 30)

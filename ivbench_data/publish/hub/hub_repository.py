@@ -42,7 +42,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class Repository:
+class HubRepositoryClient:
     """A repository, whether it exists or not, and what to log in with."""
 
     repo_id: str
@@ -52,7 +52,7 @@ class Repository:
     token: str | None = field(repr=False)
 
     @classmethod
-    def open(cls, name: str, repo_type: str, token: str | None) -> Repository:
+    def open(cls, name: str, repo_type: str, token: str | None) -> HubRepositoryClient:
         """The repository of that name, `organisation/name` with or without `hf://`; nothing is asked of the Hub yet.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import EnvironmentProblemError, IvbenchError, PublicationConflictError, UsageError
-from ivbench_data.publish.hub.hub_repository import Commit, Repository
+from ivbench_data.publish.hub.hub_repository import Commit, HubRepositoryClient
 from ivbench_data.publish.hub.push_plan import PLAN_COLUMNS as PLAN_COLUMNS
 from ivbench_data.publish.hub.push_plan import WRITTEN, PushPlan, find_difference
 from ivbench_data.publish.hub.push_plan import describe_plan as describe_plan
@@ -55,7 +55,7 @@ def push_folder(
         UsageError: a pull request to a repository that does not exist; a file of the folder cannot be read.
         EnvironmentProblemError: the Hub cannot be reached, or refuses; the message says what is there now.
     """
-    repository = Repository.open(plan.repo_id, plan.repo_type, token)
+    repository = HubRepositoryClient.open(plan.repo_id, plan.repo_type, token)
     repository.check_login()
     if create_pr and plan.creates_repository:
         raise UsageError(
@@ -75,7 +75,7 @@ def push_folder(
     return result
 
 
-def _push(plan: PushPlan, repository: Repository, message: str | None) -> PushResult:
+def _push(plan: PushPlan, repository: HubRepositoryClient, message: str | None) -> PushResult:
     if plan.parent_commit is not None and not any(file.change in WRITTEN for file in plan.files):
         return PushResult("unchanged", plan.parent_commit, plan.url, plan.is_private, is_checked=True)
     parent = plan.parent_commit or repository.create().revision
@@ -88,7 +88,7 @@ def _push(plan: PushPlan, repository: Repository, message: str | None) -> PushRe
     return PushResult("pushed", made.commit, made.url, plan.is_private, is_checked, made.warnings)
 
 
-def _propose(plan: PushPlan, repository: Repository, message: str | None) -> PushResult:
+def _propose(plan: PushPlan, repository: HubRepositoryClient, message: str | None) -> PushResult:
     """One pull request, or the one that an earlier run has opened for the same files."""
     if plan.parent_commit is None or not any(file.change in WRITTEN for file in plan.files):
         return PushResult("unchanged", plan.parent_commit or "", plan.url, plan.is_private, is_checked=True)
@@ -106,7 +106,9 @@ def _propose(plan: PushPlan, repository: Repository, message: str | None) -> Pus
     return PushResult("proposed", made.commit, url, plan.is_private, is_checked, made.warnings)
 
 
-def _commit(plan: PushPlan, repository: Repository, parent: str, message: str | None, create_pr: bool) -> Commit:
+def _commit(
+    plan: PushPlan, repository: HubRepositoryClient, parent: str, message: str | None, create_pr: bool
+) -> Commit:
     added = {name: plan.folder.files[name].path for name in plan.paths("added", "changed")}
     deleted = plan.paths("deleted")
     description = f"{len(added)} files added or changed, {len(deleted)} deleted."
@@ -117,7 +119,7 @@ def _title(plan: PushPlan) -> str:
     return f"Publish {plan.folder.version.dataset} {plan.folder.version.version}"
 
 
-def _settle(plan: PushPlan, repository: Repository, parent: str, error: EnvironmentProblemError) -> str:
+def _settle(plan: PushPlan, repository: HubRepositoryClient, parent: str, error: EnvironmentProblemError) -> str:
     """The commit, when it was made though its answer was lost; otherwise the error, with what is there now.
 
     Raises:
@@ -142,7 +144,7 @@ def _settle(plan: PushPlan, repository: Repository, parent: str, error: Environm
     ) from None
 
 
-def _check_commit(plan: PushPlan, repository: Repository, commit: str) -> bool:
+def _check_commit(plan: PushPlan, repository: HubRepositoryClient, commit: str) -> bool:
     """Whether the commit could be looked at; then it holds what the folder holds.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Literal
 from ivbench_data.errors import UsageError
 from ivbench_data.fetch.hub import HubFile, HubListing
 from ivbench_data.publish.changes import read_number
-from ivbench_data.publish.hub.hub_repository import HUB_OWN_FILES, Repository
+from ivbench_data.publish.hub.hub_repository import HUB_OWN_FILES, HubRepositoryClient
 from ivbench_data.publish.hub.outgoing_folder import LocalFile, PublishedFolder, inspect_folder
 from ivbench_data.publish.publication_record import PublishedVersion
 
@@ -85,7 +85,7 @@ def fetch_published_version(
         DatasetError: its `publish.json` is none.
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
     """
-    repository = Repository.open(repo_id, repo_type, token)
+    repository = HubRepositoryClient.open(repo_id, repo_type, token)
     listing = repository.look(revision)
     return None if listing is None else repository.read_published(listing)
 
@@ -113,7 +113,7 @@ def plan_push(
         DatasetError: the folder is damaged, or holds what is not for others.
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
     """
-    repository = Repository.open(repo_id, repo_type, token)
+    repository = HubRepositoryClient.open(repo_id, repo_type, token)
     local = inspect_folder(Path(folder))
     if len(local.files) > MAX_FILES_A_COMMIT:
         raise UsageError(

@@ -1,14 +1,15 @@
-"""What an attack on hidden answers is given, and what it gives back.
+"""What an attack on hidden answers takes, and what it returns.
 
-An attack is a callable: it takes an `AttackInput` and yields `Guess`es, each one way of guessing, over all questions
-that it covers. Each guess has its own chance of being right where nothing leaks, so that hits can be compared
-with what they would be then, exactly, whatever the numbers of options.
+An attack is a callable: it takes an `AttackInput` and yields `Guess`es, each one way of guessing over all questions
+that it covers. Each guessed question has its own chance of being right where nothing leaks, so the hits are compared
+with their exact distribution by chance, whatever the numbers of options.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,14 +23,14 @@ from ivbench_data.schema import Question
 
 @dataclass(frozen=True)
 class Guess:
-    """One way of guessing, and how it went."""
+    """One way of guessing, its hits and its chances."""
 
     name: str
-    """Where the guesses come from, in words that end the sentence "answers can be had from …"."""
+    """Where the guesses come from, in words that end the sentence "answers can be read from …"."""
     hits: int
     """Right guesses."""
     chances: tuple[float, ...]
-    """For each question that it has a guess for: how likely that one would be right, were nothing given away."""
+    """For each guessed question: the probability of a hit where nothing leaks."""
 
     @property
     def expected(self) -> float:
@@ -43,7 +44,7 @@ class AttackInput:
 
     questions: tuple[Question, ...]
     """The questions, with their answers and the published order of options."""
-    found: PublishedEvidence
+    evidence: PublishedEvidence
     """What the folder holds."""
 
     @cached_property
@@ -53,12 +54,12 @@ class AttackInput:
 
     @cached_property
     def chosen(self) -> tuple[int, ...]:
-        """Numbers of the questions of which an option is to be chosen."""
+        """Numbers of the questions with at least two distinct options."""
         return tuple(number for number, question in enumerate(self.questions) if len(set(question.options)) > 1)
 
     @cached_property
     def halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The chosen ones in two halves, whole videos in each: to learn from one, and to be tested on the other."""
+        """`chosen` in two halves, whole videos in each: one to learn from, the other to be tested on."""
         first: list[int] = []
         second: list[int] = []
         for number in self.chosen:
@@ -85,15 +86,28 @@ class AttackInput:
         copies = [len(question.correct_indices) / max(1, len(set(question.options))) for question in self.questions]
         return np.minimum(1.0, np.asarray(copies, dtype=np.float64))
 
-    def try_slots(self, name: str, slots: Mapping[int, int]) -> Guess:
-        """The try that guesses a position for each of some questions, not by what the option there says.
+    def guess_positions(self, name: str, slots: Mapping[int, int]) -> Guess:
+        """The guess of one position for each of some questions, whatever the option there says.
 
-        Positions beyond a question's options are no guess.
+        Positions beyond a question's options are left out.
         """
-        meant = [(at, slot) for at, slot in slots.items() if 0 <= slot < len(self.questions[at].options)]
-        numbers, chosen = [at for at, _ in meant], [slot for _, slot in meant]
+        possible = [(at, slot) for at, slot in slots.items() if 0 <= slot < len(self.questions[at].options)]
+        numbers, chosen = [at for at, _ in possible], [slot for _, slot in possible]
         return Guess(name, int(self._right[numbers, chosen].sum()), tuple(self._chances[numbers].tolist()))
+
+    def guess_learned(self, name: str, keys: Mapping[int, Hashable]) -> Iterator[Guess]:
+        """Positions learned from one half of the videos and guessed on the other: for each key, the favoured one."""
+        for half, learn, ask in (("first", 0, 1), ("second", 1, 0)):
+            favoured: dict[Hashable, Counter[int]] = defaultdict(Counter)
+            for number in self.halves[learn]:
+                favoured[keys.get(number)].update(self.questions[number].correct_indices)
+            slots = {
+                number: max(counted.items(), key=lambda item: (item[1], -item[0]))[0]
+                for number in self.halves[ask]
+                if (counted := favoured.get(keys.get(number)))
+            }
+            yield self.guess_positions(f"{name}, learned from the {half} half of the videos", slots)
 
 
 Attack = Callable[[AttackInput], Iterator[Guess]]
-"""`attack(case)` yields its tries; how many there are must not depend on which answers are right."""
+"""`attack(attack_input)` yields its tries; how many there are must not depend on which answers are right."""

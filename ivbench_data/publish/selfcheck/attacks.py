@@ -6,17 +6,11 @@ from typing import Final
 
 from ivbench_data.publish.selfcheck.attack_input import Attack
 from ivbench_data.publish.selfcheck.hash_dictionary import guess_by_digests
-from ivbench_data.publish.selfcheck.order_attacks import (
-    guess_by_broken_order,
-    guess_by_hash_order,
-    guess_by_model,
-    guess_by_position,
-    guess_by_seed,
-)
+from ivbench_data.publish.selfcheck.order_attacks import guess_by_hash_order, guess_by_position, guess_by_shuffle
 from ivbench_data.publish.selfcheck.text_attacks import (
     guess_by_bytes,
     guess_by_codes,
-    guess_by_loose_words,
+    guess_by_file_words,
     guess_by_twins,
     guess_by_words,
 )
@@ -24,14 +18,12 @@ from ivbench_data.publish.selfcheck.text_attacks import (
 ATTACKS: Final[dict[str, Attack]] = {
     "position": guess_by_position,
     "hash_order": guess_by_hash_order,
-    "broken_order": guess_by_broken_order,
-    "seed": guess_by_seed,
-    "model": guess_by_model,
+    "shuffle": guess_by_shuffle,
     "digests": guess_by_digests,
     "words": guess_by_words,
     "codes": guess_by_codes,
     "bytes": guess_by_bytes,
-    "loose_words": guess_by_loose_words,
+    "file_words": guess_by_file_words,
     "twins": guess_by_twins,
 }
 """Every attack, by name."""
@@ -42,14 +34,12 @@ PROOFS: Final = frozenset({"digests"})
 ADVICE: Final[dict[str, str]] = {
     "position": "the options do not come in the order of a secret: hide the answers with hide_answers",
     "hash_order": "the options are put in an order that anybody can compute: hide the answers with hide_answers",
-    "broken_order": "the wrong options were left in an order and the answer was put among them: use hide_answers",
-    "seed": "a shuffle with that seed can be turned round: hide the answers with hide_answers",
-    "model": "rows or options come in an order that has to do with the answers: hide_answers orders both",
+    "shuffle": "the order of rows or options depends on the answers, or can be undone: hide_answers orders both",
     "digests": "leave digests of answers, and of records that hold them, out of the folder",
     "words": "leave out what is named, or rename it; where it is a name of an image or a video, give it a neutral one",
     "codes": "leave out what is named",
     "bytes": "write those files anew without what they say beside their pixels or frames",
-    "loose_words": "leave the answers out of that file",
+    "file_words": "leave the answers out of that file",
     "twins": "put questions that share a picture or a video into one split",
 }
 """What to do about each."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from ivbench_data.publish.publication_record import digest_question, digest_what_is_scored
+from ivbench_data.publish.publication_record import digest_public_question, digest_scored_fields
 from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
@@ -35,12 +35,12 @@ _FORMS: Final = (
 )  # fmt: skip
 
 
-def guess_by_digests(case: AttackInput) -> Iterator[Guess]:
+def guess_by_digests(attack_input: AttackInput) -> Iterator[Guess]:
     """The option of which a digest is published: by itself, with its question, or as the answer in a whole record."""
-    published = _collect_unexplained(case)
+    published = _collect_unexplained(attack_input)
     slots: dict[int, int] = {}
-    for number, question in enumerate(case.questions if published else ()):
-        images = case.found.image_digests.get(question.question_id, [])
+    for number, question in enumerate(attack_input.questions if published else ()):
+        images = attack_input.evidence.image_digests.get(question.question_id, [])
         options = question.options or (str(question.answer),)
 
         def is_told(option: str, question: Question = question, images: list[str] = images) -> bool:
@@ -54,20 +54,22 @@ def guess_by_digests(case: AttackInput) -> Iterator[Guess]:
     yield Guess(
         "digests of options, or of records with each option as the answer",
         len(slots),
-        tuple(1 / max(2, len(set(case.questions[number].options))) for number in slots),
+        tuple(1 / max(2, len(set(attack_input.questions[number].options))) for number in slots),
     )
 
 
-def _collect_unexplained(case: AttackInput) -> Mapping[int, Counter[str]]:
+def _collect_unexplained(attack_input: AttackInput) -> Mapping[int, Counter[str]]:
     """What may be a digest, but for those of what is scored of the public questions.
 
     Questions without options can be alike in all that is scored, such as two counts with the same answer; the digest of
     a public one says nothing of a hidden one, unless it stands there once more.
     """
-    public = {question.question_id: question for question in case.found.public}
-    explained = Counter(map(digest_what_is_scored, public.values()))
-    published = collect_digests(chain.from_iterable(texts.values() for texts in case.found.tied.values()))
-    for text in case.found.loose.values():
+    public = {question.question_id: question for question in attack_input.evidence.public}
+    explained = Counter(map(digest_scored_fields, public.values()))
+    published = collect_digests(
+        chain.from_iterable(texts.values() for texts in attack_input.evidence.question_texts.values())
+    )
+    for text in attack_input.evidence.file_texts.values():
         for digits, found in collect_digests([text]).items():
             published[digits].update(found - explained)
     return published
@@ -99,9 +101,9 @@ def write_digests(question: Question, option: str, images: list[str]) -> Iterato
     for message in (*(form.format(**named) for form in forms), option.strip().casefold()):
         yield from _hash(message)
     for record in _write_records(question, option, slot):
-        yield digest_question(record, images)
-        yield digest_question(record, [])
-        yield digest_what_is_scored(record)
+        yield digest_public_question(record, images)
+        yield digest_public_question(record, [])
+        yield digest_scored_fields(record)
         values = record.model_dump(mode="json")
         short = record.model_dump(mode="json", exclude_defaults=True)
         for text in (record.model_dump_json(), record.model_dump_json(exclude_defaults=True),

@@ -1,6 +1,6 @@
-"""Everything that a published folder holds, by the hidden question that it could speak of.
+"""Everything that a published folder holds, by the hidden question that it may belong to.
 
-Read as a stranger would read it: decoded rows of every table, what Parquet files hold beside their rows, documents as
+Read as anyone can read it: decoded rows of every table, what Parquet files hold beside their rows, documents as
 values and as lines, pictures' metadata, and the bytes of everything else.
 """
 
@@ -26,7 +26,7 @@ from ivbench_data.schema import Question
 from ivbench_data.strict_json import parse_json
 
 NEEDED_COLUMNS: Final = frozenset({"question", "options"})
-"""What a question must show: whatever they give away by themselves is the matter of `validate --probe`."""
+"""What a question must show; `validate --probe` examines what these give away by themselves."""
 
 MAX_DIGEST_BYTES: Final = 64
 """Longer bytes in a row are a file, shorter ones are read as a digest."""
@@ -37,14 +37,14 @@ _PACKED: Final = {
     b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd",
     b"7z\xbc\xaf": "7z", b"Rar!": "rar",
 }  # fmt: skip
-"""How packed files begin, in which nothing can be seen."""
+"""First bytes of archives and compressed files, whose content is not searched."""
 
 
 @dataclass(frozen=True)
 class PublishedEvidence:
-    """What was found."""
+    """Everything a published folder shows, by the question it belongs to."""
 
-    special: frozenset[Slot]
+    distinctive: frozenset[Slot]
     """The options that are looked for in bytes."""
     rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Id and columns of every row of a hidden question, in order; pictures are left out of them."""
@@ -52,18 +52,18 @@ class PublishedEvidence:
     """Questions whose answers are published."""
     image_digests: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Digests of the pictures in a question's row, hidden or public."""
-    tied: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """By place, and there by question: what is said of it."""
-    tied_finds: dict[str, dict[str, Counter[Slot]]] = field(default_factory=lambda: defaultdict(dict))
+    question_texts: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """By place, and there by question: the text that names it."""
+    question_matches: dict[str, dict[str, Counter[Slot]]] = field(default_factory=lambda: defaultdict(dict))
     """By place, and there by question: option texts found in bytes that belong to it."""
-    loose: dict[str, str] = field(default_factory=dict)
-    """By place: texts that belong to no question in particular."""
-    loose_finds: dict[str, Counter[Slot]] = field(default_factory=dict)
+    file_texts: dict[str, str] = field(default_factory=dict)
+    """By place: texts that belong to no single question."""
+    file_matches: dict[str, Counter[Slot]] = field(default_factory=dict)
     """By file: option texts found in its bytes."""
     sha256_of: dict[str, str] = field(default_factory=dict)
     """By file: its digest."""
-    closed: list[str] = field(default_factory=list)
-    """Files that cannot be looked into."""
+    packed_files: list[str] = field(default_factory=list)
+    """Archives and compressed files, whose content is not searched."""
 
 
 def gather_evidence(folder: Path, questions: Sequence[Question]) -> PublishedEvidence:
@@ -76,17 +76,17 @@ def gather_evidence(folder: Path, questions: Sequence[Question]) -> PublishedEvi
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
-    special = find_distinctive_slots(questions)
+    distinctive = find_distinctive_slots(questions)
     options = {question.question_id: question.options for question in questions}
-    finder: TextFinder[Slot] = TextFinder(((name, at), options[name][at]) for name, at in sorted(special))
-    gatherer = _Gatherer(PublishedEvidence(special), _find_owners(questions), finder)
+    finder: TextFinder[Slot] = TextFinder(((name, at), options[name][at]) for name, at in sorted(distinctive))
+    gatherer = _Gatherer(PublishedEvidence(distinctive), _find_owners(questions), finder)
     for path in _list_files(folder):
         gatherer.read(path, path.relative_to(folder).as_posix())
-    return gatherer.found
+    return gatherer.evidence
 
 
 def is_empty(value: object) -> bool:
-    """Whether a column's value says nothing."""
+    """Whether a column's value is empty."""
     return value is None or value in ("", "{}", "[]", "null") or (isinstance(value, list | dict) and not value)
 
 
@@ -115,7 +115,7 @@ def _list_files(folder: Path) -> list[Path]:
 
 
 def _find_owners(questions: Sequence[Question]) -> dict[str, tuple[str, ...]]:
-    """The questions that an id speaks of: a question's own, an image's, a video's."""
+    """The questions that an id belongs to: a question's own, an image's, a video's."""
     owners: dict[str, tuple[str, ...]] = {}
     of_video: dict[str, list[str]] = defaultdict(list)
     for question in questions:
@@ -127,35 +127,37 @@ def _find_owners(questions: Sequence[Question]) -> dict[str, tuple[str, ...]]:
 
 
 class _Gatherer:
-    def __init__(self, found: PublishedEvidence, owners: dict[str, tuple[str, ...]], finder: TextFinder[Slot]) -> None:
-        self.found = found
+    def __init__(
+        self, evidence: PublishedEvidence, owners: dict[str, tuple[str, ...]], finder: TextFinder[Slot]
+    ) -> None:
+        self.evidence = evidence
         self._owners = owners
         self._ids = {ids[0] for name, ids in owners.items() if ids == (name,)}
         self._finder = finder
 
     def read(self, path: Path, name: str) -> None:
-        self._tie_by_name("names of files", name, name)
+        self._attribute_by_name("names of files", name, name)
         if path.suffix == ".parquet":
             self._read_table(path, name)
             return
         content = path.read_bytes()
-        self.found.sha256_of[name] = hashlib.sha256(content).hexdigest()
+        self.evidence.sha256_of[name] = hashlib.sha256(content).hexdigest()
         kind = next((kind for start, kind in _PACKED.items() if content.startswith(start)), None)
         if kind is not None:
-            self.found.closed.append(f"{name} ({kind})")
+            self.evidence.packed_files.append(f"{name} ({kind})")
         finds = self._finder.count(content)
         owners = self._owners_of_name(name)
         if owners:
             for owner in owners:
-                self.found.tied_finds[f"bytes in {name.rpartition('/')[0] or '.'}/"][owner] = finds
-            self._tie(f"metadata in {name.rpartition('/')[0] or '.'}/", owners, read_picture_texts(content))
+                self.evidence.question_matches[f"bytes in {name.rpartition('/')[0] or '.'}/"][owner] = finds
+            self._attribute(f"metadata in {name.rpartition('/')[0] or '.'}/", owners, read_picture_texts(content))
         else:
-            self.found.loose_finds[name] = finds
+            self.evidence.file_matches[name] = finds
         try:
             text = content.decode()
         except UnicodeDecodeError:
             return
-        self.found.loose[name] = text
+        self.evidence.file_texts[name] = text
         self._read_text(text, name)
 
     # --- tables
@@ -164,39 +166,39 @@ class _Gatherer:
         group = name.rpartition("/")[0] or "."
         texts, rest = read_beside_rows(path)
         for place, text in texts.items():
-            self.found.loose[f"{name}, {place}"] = text
-        self.found.loose_finds[f"{name}, between its parts"] = self._finder.count(rest)
+            self.evidence.file_texts[f"{name}, {place}"] = text
+        self.evidence.file_matches[f"{name}, between its parts"] = self._finder.count(rest)
         for row in iterate_rows(path):
             question_id = row.get("question_id")
             pictures = list(_take_pictures(row))
             if isinstance(question_id, str) and question_id in self._ids:
-                self.found.rows.append((question_id, row))
+                self.evidence.rows.append((question_id, row))
                 for column, value in row.items():
                     if column not in NEEDED_COLUMNS:
-                        self._tie(f"column {column} of {group}/", (question_id,), flatten(value))
-                self._see_pictures(question_id, pictures, group)
+                        self._attribute(f"column {column} of {group}/", (question_id,), flatten(value))
+                self._read_pictures(question_id, pictures, group)
             elif isinstance(question_id, str):
-                self.found.image_digests[question_id] += [hashlib.sha256(one).hexdigest() for one in pictures]
-                self._keep_public(row)
+                self.evidence.image_digests[question_id] += [hashlib.sha256(one).hexdigest() for one in pictures]
+                self._add_public(row)
             else:
                 self._walk(row, f"{group}/")
 
-    def _see_pictures(self, question_id: str, pictures: Sequence[bytes], group: str) -> None:
+    def _read_pictures(self, question_id: str, pictures: Sequence[bytes], group: str) -> None:
         finds: Counter[Slot] = Counter()
         for content in pictures:
-            self.found.image_digests[question_id].append(hashlib.sha256(content).hexdigest())
+            self.evidence.image_digests[question_id].append(hashlib.sha256(content).hexdigest())
             finds += self._finder.count(content)
-        self.found.tied_finds[f"bytes of the pictures in {group}/"][question_id] = finds
+        self.evidence.question_matches[f"bytes of the pictures in {group}/"][question_id] = finds
         texts = "\n".join(read_picture_texts(content) for content in pictures)
-        self._tie(f"metadata of the pictures in {group}/", (question_id,), texts)
+        self._attribute(f"metadata of the pictures in {group}/", (question_id,), texts)
 
-    def _keep_public(self, row: Mapping[str, Any]) -> None:
+    def _add_public(self, row: Mapping[str, Any]) -> None:
         try:
             question = read_row(row)
         except UsageError:
             return  # another table with a column of that name
         if not question.answers_hidden:
-            self.found.public.append(question)
+            self.evidence.public.append(question)
 
     # --- documents
 
@@ -210,10 +212,10 @@ class _Gatherer:
         for line in text.splitlines():
             named = {owner for token in re.findall(r"[\w.-]+", line) for owner in self._owners.get(token, ())}
             if 0 < len(named) <= MAX_OWNERS_OF_A_LINE:
-                self._tie(f"lines of {name}", tuple(named), line)
+                self._attribute(f"lines of {name}", tuple(named), line)
 
     def _walk(self, value: object, place: str) -> None:
-        """Tie what stands beside an id, below it, or in a list as long as a list of ids."""
+        """Attribute what stands beside an id, below it, or in a list as long as a list of ids."""
         if isinstance(value, list):
             for inner in value:
                 self._walk(inner, place)
@@ -222,24 +224,24 @@ class _Gatherer:
         named = [self._owners[text] for text in value.values() if isinstance(text, str) and text in self._owners]
         owners = min(named, key=len, default=())
         for key, inner in value.items():
-            self._tie(f"{key} in {place}", owners, flatten(inner))
-            self._tie(f"values by id in {place}", self._owners.get(key, ()), flatten(inner))
+            self._attribute(f"{key} in {place}", owners, flatten(inner))
+            self._attribute(f"values by id in {place}", self._owners.get(key, ()), flatten(inner))
             if isinstance(inner, list) and inner and all(isinstance(one, str) and one in self._owners for one in inner):
                 for other, beside in value.items():
                     if other != key and isinstance(beside, list) and len(beside) == len(inner):
-                        for one, said in zip(inner, beside, strict=True):
-                            self._tie(f"{other} beside {key} in {place}", self._owners[one], flatten(said))
+                        for one, text in zip(inner, beside, strict=True):
+                            self._attribute(f"{other} beside {key} in {place}", self._owners[one], flatten(text))
             self._walk(inner, place)
 
-    # --- tying
+    # --- attribution
 
-    def _tie(self, place: str, owners: Sequence[str], text: str) -> None:
+    def _attribute(self, place: str, owners: Sequence[str], text: str) -> None:
         for owner in owners if text else ():
-            of_place = self.found.tied[place]
+            of_place = self.evidence.question_texts[place]
             of_place[owner] = f"{of_place[owner]}\n{text}" if owner in of_place else text
 
-    def _tie_by_name(self, place: str, name: str, text: str) -> None:
-        self._tie(place, self._owners_of_name(name), text)
+    def _attribute_by_name(self, place: str, name: str, text: str) -> None:
+        self._attribute(place, self._owners_of_name(name), text)
 
     def _owners_of_name(self, name: str) -> tuple[str, ...]:
         file_name = name.rpartition("/")[2]

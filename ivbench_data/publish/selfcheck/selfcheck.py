@@ -95,7 +95,7 @@ class SelfCheckReport(Record):
         for result in self.attacks:
             if result.succeeded:
                 told.append(
-                    f"answers can be had from {result.best} ({result.hits:,} of {result.guesses:,} guesses right, "
+                    f"answers can be read from {result.best} ({result.hits:,} of {result.guesses:,} guesses right, "
                     f"{result.expected:.1f} by chance, p = {result.holm_p_value:.2g}): {result.advice}"
                 )
         return "; ".join(told)
@@ -122,13 +122,13 @@ def check_published(
     if not answers:
         raise UsageError("no answers file is given: there is nothing to look for")
     questions = tuple(question for file in answers for question in file.questions)
-    found = gather_evidence(folder, questions)
-    case = AttackInput(_put_in_order(questions, found, folder), found)
+    evidence = gather_evidence(folder, questions)
+    attack_input = AttackInput(_sort_by_rows(questions, evidence, folder), evidence)
     results = []
     for name, attack in attacks.items():
         if on_attack is not None:
             on_attack(name)
-        results.append(_carry_out(name, attack, case))
+        results.append(_run_attack(name, attack, attack_input))
     adjusted = adjust_holm([result.p_value for result in results])
     return SelfCheckReport(
         dataset=answers[0].header.dataset,
@@ -141,7 +141,7 @@ def check_published(
             )
             for (name, result, p) in zip(attacks, results, adjusted, strict=True)
         ),
-        leaks=tuple(_find_leaks(case, answers)),
+        leaks=tuple(_find_leaks(attack_input, answers)),
     )
 
 
@@ -177,9 +177,9 @@ def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
     return weights
 
 
-def _carry_out(name: str, attack: Attack, case: AttackInput) -> AttackResult:
+def _run_attack(name: str, attack: Attack, attack_input: AttackInput) -> AttackResult:
     best, best_p, tries = None, 1.0, 0
-    for one in attack(case):
+    for one in attack(attack_input):
         tries += 1
         # fewer hits than expected are no success, whatever their exact probability
         p = compute_chance(one.hits, one.chances) if one.hits > one.expected else 1.0
@@ -200,28 +200,28 @@ def _carry_out(name: str, attack: Attack, case: AttackInput) -> AttackResult:
     )
 
 
-def _put_in_order(questions: Sequence[Question], found: PublishedEvidence, folder: Path) -> tuple[Question, ...]:
+def _sort_by_rows(questions: Sequence[Question], evidence: PublishedEvidence, folder: Path) -> tuple[Question, ...]:
     """The questions in the order of their rows, which show their options in the order that the answers file has.
 
     Raises:
         DatasetError: they do not.
     """
     by_id = {question.question_id: question for question in questions}
-    shown = dict(reversed(found.rows))
+    shown = dict(reversed(evidence.rows))
     for question_id in by_id:
         if question_id not in shown:
             raise DatasetError(f"{folder} does not show the question {question_id!r}, whose answer is in the file")
-    for question_id, row in found.rows:
+    for question_id, row in evidence.rows:
         if tuple(row.get("options") or ()) != by_id[question_id].options:
             raise DatasetError(f"{folder} shows other options for {question_id!r} than the file with its answer")
-    return tuple(by_id[question_id] for question_id in dict.fromkeys(question_id for question_id, _ in found.rows))
+    return tuple(by_id[question_id] for question_id in dict.fromkeys(question_id for question_id, _ in evidence.rows))
 
 
-def _find_leaks(case: AttackInput, answers: Sequence[AnswersFile]) -> Iterator[str]:
+def _find_leaks(attack_input: AttackInput, answers: Sequence[AnswersFile]) -> Iterator[str]:
     """What needs no guessing."""
     filled: Counter[str] = Counter()
     first: dict[str, str] = {}
-    for question_id, row in case.found.rows:
+    for question_id, row in attack_input.evidence.rows:
         for column, value in row.items():
             if column not in PUBLIC_COLUMNS and not is_empty(value):
                 filled[column] += 1
@@ -232,11 +232,11 @@ def _find_leaks(case: AttackInput, answers: Sequence[AnswersFile]) -> Iterator[s
             f"{first[column]!r}), and may bear it: leave it empty"
         )
     private = {digest_file(file.path): file.path for file in answers}
-    for name, digest in case.found.sha256_of.items():
+    for name, digest in attack_input.evidence.sha256_of.items():
         if digest in private:
             yield f"{name} is the private answers file {private[digest]}: delete it here"
-    for name, text in case.found.loose.items():
+    for name, text in attack_input.evidence.file_texts.items():
         if any(file.header.nonce in text for file in answers):
             yield f"{name} holds the nonce of an answers file: delete what was copied from there"
-    for name in case.found.closed:
+    for name in attack_input.evidence.packed_files:
         yield f"{name} is packed, and cannot be looked into: leave it out"

@@ -26,80 +26,74 @@ CONTROLS: Final = 24
 MAX_VALUES: Final = 64
 """A column with more different values is no code of positions."""
 
-MIN_LOOSE_CHARACTERS: Final = 4
+MIN_WORD_CHARACTERS: Final = 4
 """Shorter options stand everywhere."""
 
 
 # --- what is tied to a question -----------------------------------------------------------------------------------
 
 
-def guess_by_words(case: AttackInput) -> Iterator[Guess]:
+def guess_by_words(attack_input: AttackInput) -> Iterator[Guess]:
     """The option that is named beside the question: in a column, a line, a video's row, a picture's metadata."""
-    readers = {number: _OptionReader(case.questions[number].options) for number in case.chosen}
-    answers = {number: [fold_text(str(question.answer))] for number, question in enumerate(case.questions)
+    readers = {number: _OptionReader(attack_input.questions[number].options) for number in attack_input.chosen}
+    answers = {number: [fold_text(str(question.answer))] for number, question in enumerate(attack_input.questions)
                if not question.options}  # fmt: skip
-    kept_back = {number: list(_list_kept_back(question)) for number, question in enumerate(case.questions)}
-    for place, texts in case.found.tied.items():
-        material = {case.number_of[question_id]: text for question_id, text in texts.items()}
+    kept_back = {number: list(_list_kept_back(question)) for number, question in enumerate(attack_input.questions)}
+    for place, texts in attack_input.evidence.question_texts.items():
+        material = {attack_input.number_of[question_id]: text for question_id, text in texts.items()}
 
-        yield _guess_named(case, f"{place}: the option that is named there", readers, material)
-        yield _guess_present(case, f"{place}: the answer's words, where there are no options", answers, material)
-        yield _guess_present(case, f"{place}: words that were kept back", kept_back, material)
+        yield _guess_named(attack_input, f"{place}: the option that is named there", readers, material)
+        yield _guess_present(
+            attack_input, f"{place}: the answer's words, where there are no options", answers, material
+        )
+        yield _guess_present(attack_input, f"{place}: words that were kept back", kept_back, material)
 
 
-def guess_by_codes(case: AttackInput) -> Iterator[Guess]:
+def guess_by_codes(attack_input: AttackInput) -> Iterator[Guess]:
     """The option whose number or letter stands beside the question, or whose code can be learnt from other videos."""
-    for place, texts in case.found.tied.items():
-        values = {case.number_of[question_id]: text.strip() for question_id, text in texts.items()}
-        values = {number: values[number] for number in case.chosen if number in values}
+    for place, texts in attack_input.evidence.question_texts.items():
+        values = {attack_input.number_of[question_id]: text.strip() for question_id, text in texts.items()}
+        values = {number: values[number] for number in attack_input.chosen if number in values}
         numbers = {number: int(value) for number, value in values.items() if re.fullmatch(r"-?\d{1,9}", value)}
         letters = {
             number: ord(value.upper()) - 65 for number, value in values.items() if re.fullmatch("[A-Za-z]", value)
         }
-        yield case.try_slots(f"{place}: a number from 0", numbers)
-        yield case.try_slots(f"{place}: a number from 1", {number: value - 1 for number, value in numbers.items()})
-        yield case.try_slots(f"{place}: a letter", letters)
-        for name, learn, ask in (("first", 0, 1), ("second", 1, 0)):
-            slots: dict[int, int] = {}
-            if len(set(values.values())) <= MAX_VALUES:
-                favoured: dict[str, Counter[int]] = defaultdict(Counter)
-                for number in case.halves[learn]:
-                    favoured[values.get(number, "")].update(case.questions[number].correct_indices)
-                slots = {
-                    number: favoured[value].most_common(1)[0][0]
-                    for number in case.halves[ask]
-                    if favoured[value := values.get(number, "")]
-                }
-            yield case.try_slots(f"{place}: a code, learnt from the {name} half of the videos", slots)
+        yield attack_input.guess_positions(f"{place}: a number from 0", numbers)
+        yield attack_input.guess_positions(
+            f"{place}: a number from 1", {number: value - 1 for number, value in numbers.items()}
+        )
+        yield attack_input.guess_positions(f"{place}: a letter", letters)
+        if len(set(values.values())) <= MAX_VALUES:
+            yield from attack_input.guess_learned(f"{place}: a code", values)
 
 
-def guess_by_bytes(case: AttackInput) -> Iterator[Guess]:
+def guess_by_bytes(attack_input: AttackInput) -> Iterator[Guess]:
     """The option whose text stands in the bytes of the question's picture, video or frames, however it is written."""
-    for place, finds in case.found.tied_finds.items():
+    for place, finds in attack_input.evidence.question_matches.items():
         slots = {}
         for question_id, counted in finds.items():
-            number = case.number_of[question_id]
+            number = attack_input.number_of[question_id]
             slots[number] = _pick({slot: count for (owner, slot), count in counted.items() if owner == question_id})
-        yield case.try_slots(place, {number: slot for number, slot in slots.items() if slot is not None})
+        yield attack_input.guess_positions(place, {number: slot for number, slot in slots.items() if slot is not None})
 
 
-def guess_by_loose_words(case: AttackInput) -> Iterator[Guess]:
+def guess_by_file_words(attack_input: AttackInput) -> Iterator[Guess]:
     """The option that is named somewhere in a file, or more often than its rivals: a list of answers, say.
 
     Only options count that no other question shares and that no question's words hold: others stand there for reasons
     of their own.
     """
-    special = case.found.special
-    for name, counted in case.found.loose_finds.items():
-        yield _try_most_named(case, f"bytes of {name}", counted, special)
+    special = attack_input.evidence.distinctive
+    for name, counted in attack_input.evidence.file_matches.items():
+        yield _guess_most_named(attack_input, f"bytes of {name}", counted, special)
     words: dict[Slot, str] = {}
     first_words: dict[str, list[Slot]] = defaultdict(list)
     for question_id, at in sorted(special):
-        text = fold_text(case.questions[case.number_of[question_id]].options[at])
-        if len(text) >= MIN_LOOSE_CHARACTERS and not text.replace(" ", "").isdigit():
+        text = fold_text(attack_input.questions[attack_input.number_of[question_id]].options[at])
+        if len(text) >= MIN_WORD_CHARACTERS and not text.replace(" ", "").isdigit():
             words[question_id, at] = text
             first_words[text.split(" ", 1)[0].strip(_AROUND)].append((question_id, at))
-    for place, text in case.found.loose.items():
+    for place, text in attack_input.evidence.file_texts.items():
         prepared = fold_text(text)
         counted = Counter(
             slot
@@ -107,7 +101,7 @@ def guess_by_loose_words(case: AttackInput) -> Iterator[Guess]:
             for slot in first_words.get(match[0].strip(_AROUND), ())
             if _stands_at(words[slot], prepared, match.start())
         )
-        yield _try_most_named(case, f"words of {place}", counted, special)
+        yield _guess_most_named(attack_input, f"words of {place}", counted, special)
 
 
 _AROUND: Final = "\"'`()[]{}<>,;:.!?*_|"
@@ -118,13 +112,15 @@ def _stands_at(text: str, prepared: str, start: int) -> bool:
     return at >= 0 and not prepared[at + len(text) : at + len(text) + 1].isalnum()
 
 
-def _try_most_named(case: AttackInput, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]) -> Guess:
+def _guess_most_named(
+    attack_input: AttackInput, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]
+) -> Guess:
     of_question: dict[str, dict[int, int]] = defaultdict(dict)
     for (question_id, at), count in counted.items():
         if (question_id, at) in special:
             of_question[question_id][at] = count
-    picked = {case.number_of[question_id]: _pick(counts) for question_id, counts in of_question.items()}
-    return case.try_slots(name, {number: slot for number, slot in picked.items() if slot is not None})
+    picked = {attack_input.number_of[question_id]: _pick(counts) for question_id, counts in of_question.items()}
+    return attack_input.guess_positions(name, {number: slot for number, slot in picked.items() if slot is not None})
 
 
 def _pick(counts: Mapping[int, int]) -> int | None:
@@ -135,16 +131,18 @@ def _pick(counts: Mapping[int, int]) -> int | None:
 
 
 def _guess_named(
-    case: AttackInput, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]
+    attack_input: AttackInput, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]
 ) -> Guess:
     """The try of taking the option that a question's material names; the chance is that of one that others' names."""
     hits, chances, numbers = 0, [], sorted(material)
     for number in sorted(material.keys() & readers.keys()):
-        question, read = case.questions[number], readers[number].read
+        question, read = attack_input.questions[number], readers[number].read
         said = read(material[number])
         if said is None:
             continue
-        there = [text for other in _draw_others(case, number, numbers) if (text := read(material[other])) is not None]
+        there = [
+            text for other in _draw_others(attack_input, number, numbers) if (text := read(material[other])) is not None
+        ]
         by_habit = sum(text == question.answer for text in there) / len(there) if there else 0.0
         hits += said == question.answer
         chances.append(max(by_habit, question.options.count(said) / len(question.options)))
@@ -152,7 +150,7 @@ def _guess_named(
 
 
 def _guess_present(
-    case: AttackInput, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]
+    attack_input: AttackInput, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]
 ) -> Guess:
     """The try of finding one of some texts in a question's material, its chance that of finding it in others'."""
     hits, chances, numbers = 0, [], sorted(material)
@@ -161,17 +159,21 @@ def _guess_present(
         if not sought.get(number):
             continue
         pattern = _write_pattern(sought[number])
-        others = _draw_others(case, number, numbers)
+        others = _draw_others(attack_input, number, numbers)
         there = sum(pattern.search(prepared[other]) is not None for other in others)
         hits += pattern.search(prepared[number]) is not None
         chances.append((1 + there) / (1 + len(others)))
     return Guess(name, hits, tuple(chances))
 
 
-def _draw_others(case: AttackInput, number: int, numbers: Sequence[int]) -> list[int]:
+def _draw_others(attack_input: AttackInput, number: int, numbers: Sequence[int]) -> list[int]:
     """Some of the questions, on other videos than one of them."""
     drawn = random.Random(number).sample(numbers, min(CONTROLS, len(numbers)))
-    return [other for other in drawn if cluster_of(case.questions[other]) != cluster_of(case.questions[number])]
+    return [
+        other
+        for other in drawn
+        if cluster_of(attack_input.questions[other]) != cluster_of(attack_input.questions[number])
+    ]
 
 
 def _write_pattern(texts: Sequence[str]) -> re.Pattern[str]:
@@ -206,16 +208,16 @@ def _list_kept_back(question: Question) -> Iterator[str]:
         *(value for value in (*question.metadata.values(), *(question.raw or {}).values())),
     ]
     for text in texts:
-        if isinstance(text, str) and len(fold_text(text)) >= MIN_LOOSE_CHARACTERS and fold_text(text) not in shown:
+        if isinstance(text, str) and len(fold_text(text)) >= MIN_WORD_CHARACTERS and fold_text(text) not in shown:
             yield fold_text(text)
 
 
 # --- public twins -------------------------------------------------------------------------------------------------
 
 
-def guess_by_twins(case: AttackInput) -> Iterator[Guess]:
+def guess_by_twins(attack_input: AttackInput) -> Iterator[Guess]:
     """The answer of a published question that shows the same picture, or is the same in words and on the same video."""
-    digests = case.found.image_digests
+    digests = attack_input.evidence.image_digests
 
     def look(question: Question) -> Iterator[tuple[str, str]]:
         words = fold_text(question.question)
@@ -226,14 +228,14 @@ def guess_by_twins(case: AttackInput) -> Iterator[Guess]:
             yield "the same words and video", f"{words}\0{question.video_id}"
 
     said: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for question in case.found.public:
+    for question in attack_input.evidence.public:
         for sight in look(question):
             said[sight][str(question.answer)] += 1
     for kind in ("the same picture", "the same words and picture", "the same words and video"):
         slots: dict[int, int] = {}
-        for number, question in enumerate(case.questions):
+        for number, question in enumerate(attack_input.questions):
             told = sum((said[sight] for sight in look(question) if sight[0] == kind and sight in said), Counter[str]())
             slot = _pick({question.options.index(text): n for text, n in told.items() if text in question.options})
             if slot is not None:
                 slots[number] = slot
-        yield case.try_slots(f"the answer of a public question with {kind}", slots)
+        yield attack_input.guess_positions(f"the answer of a public question with {kind}", slots)
