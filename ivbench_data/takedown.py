@@ -5,9 +5,9 @@ its lines and files are deleted, and at last the record is marked as finished. K
 finishes. What is deleted is found by looking at what is there, so it can be run as often as one likes.
 
 - Patches that were applied stay, and can be undone: their questions are taken out of `versions/` as well, as if they
-  had never been there, and the digests on record are made anew.
+  had never been there, and the recorded digests are computed anew.
 - `raw/` stays. It is the annotations as they were released, holds no frame of the video, and is never published; its
-  digest says where all else comes from. To import it again does not bring the video back.
+  digest says where all else comes from. Importing it again does not restore the video.
 - `ledger/` and `results/` stay: what was tried, reviewed and answered. Scores pass over questions that are withdrawn.
 - `private/` stays: the answers of versions that were published. The next version has its own.
 - Pages in `reports/` that hold pictures are deleted, and made again by the commands that made them.
@@ -164,7 +164,7 @@ class _Takedown:
             rewritten=tuple(map(name, (*headers, *lines))),
             deleted=tuple(map(name, files)),
             deleted_bytes=sum(map(_measure, files)),
-            kept=tuple(self.tell_kept()),
+            kept=tuple(self.describe_kept()),
         )
 
     def run(self) -> None:
@@ -203,12 +203,12 @@ class _Takedown:
                 yield path
         yield from list_folder(workspace.reports, "*.html")
 
-    def tell_kept(self) -> Iterator[str]:
+    def describe_kept(self) -> Iterator[str]:
         """What names the video, or shows the same, and stays."""
         video_id = self.withdrawal.video_id
         for path in list_folder(self.workspace.raw, "*.json*"):
             if path.is_file() and video_id.encode() in path.read_bytes():
-                yield f"raw/{path.name}, the annotations as released; importing them again does not bring it back"
+                yield f"raw/{path.name}, the annotations as released; importing them again does not restore it"
         if list_folder(self.workspace.folder / "results", "*.jsonl"):
             yield "results/: what was answered to its questions; scores pass over it"
         if list_folder(self.workspace.private, "answers-*.jsonl"):
@@ -285,7 +285,7 @@ class _Takedown:
         )
 
     def find_earlier_headers(self) -> Iterator[Path]:
-        """The `dataset.json` of each earlier version that undoing would bring back."""
+        """The `dataset.json` of each earlier version that undoing would restore."""
         for version in list_folder(self.workspace.folder / _VERSIONS, "*"):
             if (path := version / _MARKER).is_file():
                 yield path

@@ -1,7 +1,7 @@
 """Videos that were taken down: what stays on record of them, and what of a dataset goes with them.
 
 A withdrawal is written into `dataset.json` before anything is deleted, and from then on `load` leaves its video out,
-whatever is still in the other files. Importing a release again leaves it out too, unless told otherwise.
+whatever is still in the other files. Importing a release again leaves it out too, unless asked otherwise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Withdrawal(Record):
     video_id: SafeName
     """The video."""
     why: NonEmpty
-    """The reason, as it may be told to anyone."""
+    """The reason, as it is published."""
     when: AwareDatetime
     """When it was decided."""
     question_ids: tuple[NonEmpty, ...] = ()
@@ -37,8 +37,8 @@ class Withdrawal(Record):
 
     def __str__(self) -> str:
         count = len(self.question_ids)
-        told = f"{self.video_id}, with {count:,} question{'' if count == 1 else 's'}"
-        return f"{told}, on {self.when.date().isoformat()}: {self.why}"
+        text = f"{self.video_id}, with {count:,} question{'' if count == 1 else 's'}"
+        return f"{text}, on {self.when.date().isoformat()}: {self.why}"
 
 
 def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, ...]:
@@ -47,9 +47,9 @@ def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, .
     Raises:
         DatasetError: it holds something else in their place.
     """
-    told = provenance.get(WITHDRAWN, [])
+    rows = provenance.get(WITHDRAWN, [])
     try:
-        return tuple(Withdrawal.model_validate(row, strict=False) for row in cast("list[Any]", told))
+        return tuple(Withdrawal.model_validate(row, strict=False) for row in cast("list[Any]", rows))
     except (ValidationError, TypeError) as error:
         raise DatasetError(f"dataset.json holds withdrawals that cannot be read: {error}") from error
 
@@ -89,7 +89,7 @@ def count_withdrawn(withdrawals: Iterable[Withdrawal]) -> int:
 
 
 def extend_withdrawals(withdrawals: Sequence[Withdrawal], questions: Sequence[Question]) -> tuple[Withdrawal, ...]:
-    """The withdrawals with what these questions, of another release perhaps, bring of their videos."""
+    """The withdrawals with what these questions, of another release perhaps, add to their videos."""
     gone = {withdrawal.video_id for withdrawal in withdrawals}
     shown = {image_id for question in questions if question.video_id not in gone for image_id in question.image_ids}
     extended = []

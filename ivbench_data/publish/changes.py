@@ -99,7 +99,7 @@ class Changes(Record):
         return "patch" if self.repaired or self.restored else None
 
     def count(self) -> dict[str, int]:
-        """Questions by what became of them; only what happened."""
+        """Questions by kind of change; kinds without questions are left out."""
         counted = {
             "added": sum(map(len, self.added.values())),
             "removed": len(self.removed),
@@ -134,17 +134,17 @@ def find_changes(earlier: PublishedVersion | None, draft: Draft, rescored: Itera
     """
     sizes = {name: len(ids) for name, ids in draft.splits.items()}
     split_of = {question_id: name for name, ids in draft.splits.items() for question_id in ids}
-    told = set(rescored)
+    rescored_ids = set(rescored)
     before = earlier.split_of if earlier is not None else {}
-    if unknown := told - (split_of.keys() & before.keys()):
+    if unknown := rescored_ids - (split_of.keys() & before.keys()):
         raise UsageError(f"the question {min(unknown)!r} is not in both versions, so its answer cannot have changed")
     if earlier is None:
         return Changes(earlier=None, sizes=sizes, added={name: tuple(ids) for name, ids in draft.splits.items()})
     both = [question_id for question_id in split_of if question_id in before]
     was_hidden = {name for name, split in earlier.splits.items() if split.hidden}
-    # hiding or revealing answers changes every row of a split: of those, no more can be told from outside
+    # hiding or revealing answers changes every row of a split: nothing more is known of those
     known = [at for at in both if (before[at] in was_hidden) == (split_of[at] in draft.hidden)]
-    scored_otherwise = told | {
+    scored_otherwise = rescored_ids | {
         question_id
         for question_id in known
         if earlier.score_digests and earlier.score_digests[question_id] != draft.score_digests[question_id]
@@ -225,9 +225,11 @@ def choose_version(changes: Changes, wanted: str | None = None) -> str:
     if read_number(chosen) <= earlier:
         raise UsageError(f"version {chosen} does not come after {changes.earlier}, which was published")
     if needed is not None and read_number(chosen) < read_number(_step(earlier, needed)):
-        told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "answers hidden or revealed"
+        counts = (
+            ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "answers hidden or revealed"
+        )
         raise UsageError(
-            f"version {chosen} is too small a step from {changes.earlier} (questions: {told}): take at least "
+            f"version {chosen} is too small a step from {changes.earlier} (questions: {counts}): take at least "
             f"{_step(earlier, needed)}, a {needed} one"
         )
     return chosen

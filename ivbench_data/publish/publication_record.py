@@ -1,6 +1,6 @@
 """What `publish.json` holds: one published version of a dataset, by ids and digests of what anyone can see.
 
-Nothing in it rests on the answer of a hidden split, so that no digest of it can be turned round by trying ten options.
+Nothing in it rests on the answer of a hidden split, so that no dictionary of ten options can reverse its digests.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class PublishedVersion(Record):
     version: SemanticVersion
     """The data's version."""
     canary: NonEmpty
-    """The GUID that stands in the data, by which a model that has read them can be told."""
+    """The GUID that stands in the data, by which a model that was trained on them can be recognised."""
     created_from: dict[str, JsonValue] = Field(default_factory=dict)
     """Where the data come from: source, file names and digests. Digests of files with hidden answers are left out."""
     splits: dict[SplitName, PublishedSplit]
@@ -115,7 +115,7 @@ def digest_public_question(question: Question, image_digests: Sequence[str | Non
 
 
 def digest_scored_fields(question: Question) -> str:
-    """SHA-256 of those public fields that decide what a reply is worth: its form, options, answer, task and group."""
+    """SHA-256 of those public fields that decide the score of a reply: its form, options, answer, task and group."""
     fields = {"question_type", "options", "answer_index", "answer", "task", "group_id"}
     return _digest(question.model_dump(mode="json", include=fields))
 
@@ -142,8 +142,8 @@ def read_published(path: Path) -> PublishedVersion:
     return parse_published(content, str(path))
 
 
-def parse_published(content: bytes, told: str) -> PublishedVersion:
-    """The record in the bytes of a `publish.json`, which messages call by the name told.
+def parse_published(content: bytes, name: str) -> PublishedVersion:
+    """The record in the bytes of a `publish.json`, which messages call by `name`.
 
     Raises:
         DatasetError: it cannot be read, or is of another form.
@@ -152,9 +152,9 @@ def parse_published(content: bytes, told: str) -> PublishedVersion:
         parse_json(content)
         return PublishedVersion.model_validate_json(content)
     except ValidationError as error:
-        raise DatasetError(f"{told} is no record of a published version: {explain(error)}") from error
+        raise DatasetError(f"{name} is no record of a published version: {explain(error)}") from error
     except ValueError as error:
-        raise DatasetError(f"{told} cannot be read: {error}") from error
+        raise DatasetError(f"{name} cannot be read: {error}") from error
 
 
 def write_published(path: Path, version: PublishedVersion) -> None:

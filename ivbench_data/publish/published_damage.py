@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ivbench_data.atomic_files import digest_file
-from ivbench_data.errors import UsageError
+from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.publication_record import FILE_NAME, PublishedVersion, digest_public_question, read_published
 from ivbench_data.publish.tables.parquet_columns import read_row
 from ivbench_data.publish.tables.parquet_files import iterate_rows
@@ -50,7 +51,7 @@ def verify_published(folder: Path | str) -> Iterator[Damage]:
         elif digest_file(path) != sha256:
             damaged.add(name)
             yield Damage(name, "its digest is not the published one")
-    for name in list_strangers(folder, version):
+    for name in list_unknown_files(folder, version):
         yield Damage(name, "it is not part of the publication")
     for split, published in version.splits.items():
         paths = [name for name in version.files if name.startswith(f"data/{split}-")]
@@ -60,16 +61,32 @@ def verify_published(folder: Path | str) -> Iterator[Damage]:
                 yield Damage(FILE_NAME, f"it says of the split {split!r} what its rows do not")
 
 
-def list_strangers(folder: Path, version: PublishedVersion) -> list[str]:
-    """Files in the folder that the publication does not name, but for those that begin with a dot."""
+def list_unknown_files(folder: Path, version: PublishedVersion) -> list[str]:
+    """Files in the folder that the publication does not name, except those that begin with a dot."""
     known = {FILE_NAME, *version.files}
-    return [name for name in list_files(folder) if name not in known]
+    return [name for name in list_files(folder) if name not in known and not any(map(_is_dotted, name.split("/")))]
 
 
-def list_files(folder: Path) -> list[str]:
-    """Every file in the folder and below, by its path in it with `/`, sorted; what begins with a dot is passed over."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+def list_files(folder: Path) -> dict[str, Path]:
+    """Every file and link in the folder and below, by its path in it with `/`, sorted; empty folders are left out.
+
+    Raises:
+        DatasetError: a folder cannot be opened.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"cannot look into {error.filename}: {error.strerror or error}") from None
+
+    paths = (
+        Path(parent, name)
+        for parent, folders, files in os.walk(folder, onerror=refuse)
+        for name in (*files, *(name for name in folders if Path(parent, name).is_symlink()))
+    )
+    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
+
+
+def _is_dotted(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _digest_rows(folder: Path, paths: list[str], canary: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a card tells, gathered."""
+"""The facts that a dataset card states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ivbench_data.schema import Question
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the card tells."""
+    """Facts of one published version."""
 
     version: PublishedVersion
     """The version's record; its digests of files are not needed yet."""

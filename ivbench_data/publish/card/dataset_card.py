@@ -20,13 +20,13 @@ def write_card(facts: CardFacts) -> str:
     """The whole `README.md`."""
     parts = (
         _introduce(facts),
-        _tell_how_to_load(facts),
+        _describe_how_to_load(facts),
         _count_tasks(facts),
-        _tell_how_to_score(facts),
+        _describe_how_to_score(facts),
         _summarise_validation(facts),
-        _tell_provenance(facts),
-        _tell_license(facts),
-        _tell_canary(facts),
+        _describe_provenance(facts),
+        _describe_license(facts),
+        _describe_canary(facts),
         _cite(facts),
     )
     body = "\n\n".join("\n".join(part) for part in parts)
@@ -56,13 +56,13 @@ def _introduce(facts: CardFacts) -> Iterator[str]:
         yield ""
         yield f"{left_out:,} more questions of the benchmark are in no split of this version."
     yield ""
-    yield "The config `videos` says where each video is to be had and, where known, its length and what it shows."
+    yield "The config `videos` says where each video can be downloaded and, where known, its length and what it shows."
     for name, count in facts.included.items():
         yield ""
         yield f"- `{name}/` holds {count:,} files, of {facts.videos:,} videos."
 
 
-def _tell_how_to_load(facts: CardFacts) -> Iterator[str]:
+def _describe_how_to_load(facts: CardFacts) -> Iterator[str]:
     place = facts.repo_id if facts.repo_id is not None else "path/to/this/folder"
     split = next(iter(facts.splits))
     yield "## How to load it"
@@ -101,15 +101,15 @@ def _count_tasks(facts: CardFacts) -> Iterator[str]:
     videos = {name: {q.video_id for q in questions} - {None} for name, questions in facts.splits.items()}
     if len(videos) > 1 and sum(map(len, videos.values())) == len(set.union(*videos.values())):
         yield ""
-        told = ", ".join(f"{len(of_split):,} in `{name}`" for name, of_split in videos.items())
-        yield f"No video is in two splits: {told}."
+        counts = ", ".join(f"{len(of_split):,} in `{name}`" for name, of_split in videos.items())
+        yield f"No video is in two splits: {counts}."
 
 
-def _tell_how_to_score(facts: CardFacts) -> Iterator[str]:
+def _describe_how_to_score(facts: CardFacts) -> Iterator[str]:
     yield "## How to score"
     yield ""
     yield "```python"
-    yield "verdict = iv.score_reply(record, reply)  # .answer_index, .correct; a reply that names no option is wrong"
+    yield "score = iv.score_reply(record, reply)  # .answer_index, .correct; a reply that names no option is wrong"
     yield "```"
     yield ""
     yield (
@@ -117,10 +117,10 @@ def _tell_how_to_score(facts: CardFacts) -> Iterator[str]:
         "in the order of the rows; where several equal the answer, each of them is right."
     )
     if facts.hidden_splits:
-        told = " and ".join(f"`{name}`" for name in facts.hidden_splits)
+        names = " and ".join(f"`{name}`" for name in facts.hidden_splits)
         yield ""
         yield (
-            f"The answers of {told} are hidden. Send the maintainers a JSONL file with a line for each question, "
+            f"The answers of {names} are hidden. Send the maintainers a JSONL file with a line for each question, "
             '`{"question_id": "…", "reply": "…"}`; they score it with '
             "`ivbench-data score --answers ANSWERS.jsonl SUBMISSION.jsonl`."
         )
@@ -147,13 +147,13 @@ def _summarise_validation(facts: CardFacts) -> Iterator[str]:
         yield f"Not run: {', '.join(f'`{name}`' for name in facts.not_checked)}."
 
 
-def _tell_provenance(facts: CardFacts) -> Iterator[str]:
+def _describe_provenance(facts: CardFacts) -> Iterator[str]:
     source = facts.version.created_from
     yield "## Where it comes from"
     yield ""
-    for told, name in (("Source", "source"), ("File", "file"), ("SHA-256 of it", "sha256")):
+    for label, name in (("Source", "source"), ("File", "file"), ("SHA-256 of it", "sha256")):
         if isinstance(value := source.get(name), str):
-            yield f"- {told}: {escape_markdown(value)}"
+            yield f"- {label}: {escape_markdown(value)}"
     if isinstance(rebuilds := source.get("rebuilds_byte_for_byte"), bool):
         whole = not facts.hidden_splits and not facts.bad_lines and not facts.version.withdrawn
         yield (
@@ -189,7 +189,7 @@ def _list_repairs(source: Mapping[str, JsonValue]) -> list[str]:
     ]
 
 
-def _tell_license(facts: CardFacts) -> Iterator[str]:
+def _describe_license(facts: CardFacts) -> Iterator[str]:
     yield "## Licence"
     yield ""
     if facts.stated_license is None:
@@ -207,7 +207,7 @@ def _tell_license(facts: CardFacts) -> Iterator[str]:
     yield "Videos and images belong to their owners, under terms of their own; the config `videos` names what is known."
 
 
-def _tell_canary(facts: CardFacts) -> Iterator[str]:
+def _describe_canary(facts: CardFacts) -> Iterator[str]:
     yield "## Canary"
     yield ""
     yield (

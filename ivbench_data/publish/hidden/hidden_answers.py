@@ -1,16 +1,16 @@
 """Questions without their answers, and the answers by themselves.
 
 What becomes public is an allow-list, field by field: what is not known to be harmless is left out. A field is harmless
-when it is needed to ask the question, or when it is a word of a short closed list that says nothing of the options.
+when it is needed to ask the question, or when it is a word of a short fixed list that says nothing of the options.
 So evidence (its words and times often are the answer), `raw`, `metadata`, `group_id` (pairs of which one is true, one
 false) and `category` stay behind, and so do what a source says of a video or an image beside their ids, addresses of
 images, lines of the release that could not be used (their reasons quote it), and digests of the release, against which
 a guess could be checked. The answers file keeps all of it, so scores lose nothing.
 
 The options' order is that of HMAC-SHA256(secret, `question_id NUL option`): it rests on the texts and the secret alone,
-so that whatever order the answer had among them before is gone; equal options stay, each counts as right if one does.
+so that no earlier order of theirs remains; equal options stay, each counts as right if one does.
 Rows come in the order of such digests too, video by video (without one, image by image): the order of a release may
-alternate true and false, and rows that stood together by their group would tell the group.
+alternate true and false, and rows in the order of their groups would show the group.
 
 Ids, names, questions and options are published as they are: `check_published` looks whether answers can be read there.
 """
@@ -242,8 +242,8 @@ def read_answers(path: Path | str) -> AnswersFile:
         except ValidationError as error:
             raise DatasetError(f"{path}:{number} is not what an answers file holds: {explain(error)}") from None
         if question.answers_hidden or question.question_id in questions:
-            told = "has no answer" if question.answers_hidden else "is given twice"
-            raise DatasetError(f"{path}:{number}: the question {question.question_id!r} {told}")
+            fault = "has no answer" if question.answers_hidden else "is given twice"
+            raise DatasetError(f"{path}:{number}: the question {question.question_id!r} {fault}")
         questions[question.question_id] = question
     if header is None:
         raise DatasetError(f"{path} is empty: it is not an answers file")

@@ -86,7 +86,7 @@ def keep_secret(workspace: Workspace, given: Path | None = None) -> Secret:
 
 
 def make_private_folder(workspace: Workspace) -> Path:
-    """The dataset's folder for what is never published, closed to others, and to git.
+    """The dataset's folder for what is never published: only its owner may read it, and git ignores it.
 
     Raises:
         StorageError: it cannot be made.

@@ -84,13 +84,13 @@ def _read_line(value: JsonValue, questions: Mapping[str, Question]) -> tuple[str
         raise ValueError(f"the field {shorten(min(unknown))} is not known; there are: {', '.join(sorted(FIELDS))}")
     question_id = value.get("question_id")
     if not isinstance(question_id, str):
-        told = "is missing" if question_id is None else f"is {shorten(question_id)}, not text"
-        raise ValueError(f"the field 'question_id' {told}")
+        fault = "is missing" if question_id is None else f"is {shorten(question_id)}, not text"
+        raise ValueError(f"the field 'question_id' {fault}")
     if question_id not in questions:
         raise ValueError(f"there is no question {shorten(question_id)} in this split")
     if ("reply" in value) == ("answer_index" in value):
-        told = "both 'reply' and 'answer_index' are" if "reply" in value else "neither 'reply' nor 'answer_index' is"
-        raise ValueError(f"{told} given for {shorten(question_id)}; give one of them")
+        fault = "both 'reply' and 'answer_index' are" if "reply" in value else "neither 'reply' nor 'answer_index' is"
+        raise ValueError(f"{fault} given for {shorten(question_id)}; give one of them")
     if "reply" in value:
         reply = value["reply"]
         if not isinstance(reply, str):
@@ -111,7 +111,7 @@ def _read_index(index: JsonValue, question: Question) -> int:
 
 
 def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset, Results]:
-    """The submission as results of an evaluation, and the dataset with the answers that they are judged by.
+    """The submission as results of an evaluation, and the dataset with the answers that they are scored by.
 
     What is left out has failed, and so counts as wrong.
 
@@ -130,7 +130,7 @@ def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset,
         prompt_version=PROMPT_VERSION,
     )
     header = Header(configuration=configuration, versions={"ivbench-data": __version__}, started="")
-    rows = {(row.question_id, row.rotation): row for row in _judge(submission, answers.questions)}
+    rows = {(row.question_id, row.rotation): row for row in _score_each(submission, answers.questions)}
     dataset = Dataset(answers.header.dataset, questions=answers.questions)
     return dataset, Results(submission.path, (header,), rows)
 
@@ -145,19 +145,19 @@ def score_submission(submission: Submission, answers: AnswersFile) -> Scorecard:
     return score_results(*make_results(submission, answers))
 
 
-def _judge(submission: Submission, questions: Iterable[Question]) -> Iterable[EvaluationResult]:
+def _score_each(submission: Submission, questions: Iterable[Question]) -> Iterable[EvaluationResult]:
     for question in questions:
         said = submission.given.get(question.question_id)
         if said is None:
             yield EvaluationResult(question_id=question.question_id, status="failed", error=LEFT_OUT)
             continue
         reply = said if isinstance(said, str) else None
-        judgement = score_choice(question, said, "none") if isinstance(said, int) else score_reply(question, said)
+        score = score_choice(question, said, "none") if isinstance(said, int) else score_reply(question, said)
         yield EvaluationResult(
             question_id=question.question_id,
             reply=reply,
-            answer_index=judgement.answer_index,
-            value=judgement.value,
-            correct=judgement.correct,
-            metadata={"rule": judgement.rule if reply is not None else "given"},
+            answer_index=score.answer_index,
+            value=score.value,
+            correct=score.correct,
+            metadata={"rule": score.rule if reply is not None else "given"},
         )

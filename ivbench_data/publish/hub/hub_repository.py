@@ -59,7 +59,7 @@ class HubRepositoryClient:
             UsageError: it cannot be a repository's name.
         """
         from huggingface_hub import HfApi, get_token
-        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # told in its documentation
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # as its documentation says
 
         repo_id = name.removeprefix("hf://").removeprefix("datasets/").removesuffix("/")
         token = token or get_token()
@@ -104,7 +104,7 @@ class HubRepositoryClient:
         return parse_published(content, f"{FILE_NAME} in {self.repo_id}")
 
     def check_login(self) -> None:
-        """Nothing, when there is a token to write with.
+        """Raise if not logged in.
 
         Raises:
             EnvironmentProblemError: there is none.
@@ -167,8 +167,8 @@ class HubRepositoryClient:
                 {412: f"another commit came to {self.repo_id} since the plan was made, and is kept: plan again"},
             )
         # the library deprecates parts of itself in there; what it has to say to us is a plain warning
-        told = tuple(self.redact.shorten(each.message) for each in warned if each.category is UserWarning)
-        return Commit(info.oid, info.commit_url, info.pr_url, told)
+        messages = tuple(self.redact.shorten(each.message) for each in warned if each.category is UserWarning)
+        return Commit(info.oid, info.commit_url, info.pr_url, messages)
 
     def make_public(self) -> None:
         """Let everybody see the repository.
@@ -208,8 +208,8 @@ class HubRepositoryClient:
             try:
                 return call()
             except HfHubHTTPError as error:
-                if (told := conflicts.get(error.response.status_code)) is not None:
-                    raise PublicationConflictError(told) from None
+                if (messages := conflicts.get(error.response.status_code)) is not None:
+                    raise PublicationConflictError(messages) from None
                 raise
 
         return call_hub(call_or_conflict, self.repo_id, self.redact, way_out="push again later")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.publication_record import PublishedVersion, read_published
-from ivbench_data.publish.published_damage import verify_published
+from ivbench_data.publish.published_damage import list_files, verify_published
 from ivbench_data.schema import check_safe_name
 
 _MAX_NAMED = 5
@@ -47,7 +46,9 @@ def inspect_folder(folder: Path) -> PublishedFolder:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: write one with `ivbench-data publish --to {folder}`")
-    found = {path.relative_to(folder).as_posix(): path for path in _iterate_files(folder)}
+    found = list_files(folder)
+    for name, path in found.items():
+        _check_public(path, name)
     version = read_published(folder)
     answers = {split.answers_sha256 for split in version.splits.values()}
     digests = {name: digest_file(path) for name, path in found.items()}
@@ -61,31 +62,22 @@ def inspect_folder(folder: Path) -> PublishedFolder:
     return PublishedFolder(folder, version, files)
 
 
-def _iterate_files(folder: Path) -> Iterator[Path]:
-    """Every file in the folder and below.
+def _check_public(path: Path, name: str) -> None:
+    """Raise unless the file is a plain one that everybody can see.
 
     Raises:
-        DatasetError: something there is a link, hidden, no plain file, cannot be looked into, or has an unsafe name.
+        DatasetError: it is a link, hidden, no plain file, or has an unsafe name.
     """
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise DatasetError(f"cannot look into {folder}: {error.strerror or error}") from None
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name.startswith("."):
+    for part in name.split("/"):
+        if part.startswith("."):
             raise DatasetError(
                 f"{path} is hidden, so nobody would see that it is published: delete it, or move it away"
             )
         try:
-            check_safe_name(entry.name)
+            check_safe_name(part)
         except ValueError as error:
-            raise DatasetError(f"a name in {folder} cannot be published: {error}") from None
-        if entry.is_symlink():
-            raise DatasetError(f"{path} is a link; what it leads to may not be meant for others: put a copy there")
-        if entry.is_dir():
-            yield from _iterate_files(path)
-        elif entry.is_file():
-            yield path
-        else:
-            raise DatasetError(f"{path} is no plain file: delete it")
+            raise DatasetError(f"a name in {path.parent} cannot be published: {error}") from None
+    if path.is_symlink():
+        raise DatasetError(f"{path} is a link; what it leads to may not be meant for others: put a copy there")
+    if not path.is_file():
+        raise DatasetError(f"{path} is no plain file: delete it")

@@ -33,7 +33,7 @@ class PushResult:
     """The page to look at: of the commit, the pull request or the repository."""
     is_private: bool
     is_checked: bool
-    """Whether the Hub's listing of that commit was compared with the folder; if not, it could not be had."""
+    """Whether the Hub's listing of that commit was compared with the folder; if not, the Hub did not return it."""
     warnings: tuple[str, ...] = ()
     """What the Hub has to say about the card's metadata."""
 

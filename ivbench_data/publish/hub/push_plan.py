@@ -28,7 +28,7 @@ PLAN_COLUMNS = ("change", "file", "bytes")
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """What becomes of one file of the repository."""
+    """What a push does to one file of the repository."""
 
     path: str
     change: Change
@@ -158,21 +158,21 @@ def describe_plan(plan: PushPlan) -> list[str]:
     counts = Counter(file.change for file in plan.files)
     version = f"{plan.folder.version.dataset} {plan.folder.version.version}"
     over = f"over {plan.earlier.version}" if plan.earlier else "where no version of ours is yet"
-    told = [f"{version} to {plan.url}, {over}"]
+    lines = [f"{version} to {plan.url}, {over}"]
     if plan.creates_repository:
-        told.append("the repository does not exist, or not for this login: it would be created, private")
+        lines.append("the repository does not exist, or not for this login: it would be created, private")
     if plan.makes_public:
-        told.append("the repository would be made public at the end")
+        lines.append("the repository would be made public at the end")
     elif plan.is_private:
-        told.append("it stays private: look at it, then make it public on its settings page")
+        lines.append("it stays private: look at it, then make it public on its settings page")
     if plan.changes_nothing:
-        told.append("nothing to do: all of it is there already")
+        lines.append("nothing to do: all of it is there already")
     else:
         one = f"one commit on {plan.parent_commit[:12]}" if plan.parent_commit else "one commit"
-        told.append(f"{one}: " + ", ".join(f"{counts[change]} {change}" for change in (*WRITTEN, "unchanged")))
+        lines.append(f"{one}: " + ", ".join(f"{counts[change]} {change}" for change in (*WRITTEN, "unchanged")))
     if counts["kept"]:
-        told.append(f"{counts['kept']} files there were never ours and stay as they are")
-    return told
+        lines.append(f"{counts['kept']} files there were never ours and stay as they are")
+    return lines
 
 
 def find_difference(listing: HubListing, plan: PushPlan) -> str | None:

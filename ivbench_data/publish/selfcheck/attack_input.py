@@ -110,4 +110,4 @@ class AttackInput:
 
 
 Attack = Callable[[AttackInput], Iterator[Guess]]
-"""`attack(attack_input)` yields its tries; how many there are must not depend on which answers are right."""
+"""`attack(attack_input)` yields its guesses; their number must not depend on which answers are right."""

@@ -1,4 +1,4 @@
-"""Digests turned round: ten options are hashed in no time, and so are ten records that differ in the answer alone."""
+"""Dictionary attack on hashes: digests of each option, and of each record that differs in the answer alone."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def guess_by_digests(attack_input: AttackInput) -> Iterator[Guess]:
         images = attack_input.evidence.image_digests.get(question.question_id, [])
         options = question.options or (str(question.answer),)
 
-        def is_told(option: str, question: Question = question, images: list[str] = images) -> bool:
+        def is_listed(option: str, question: Question = question, images: list[str] = images) -> bool:
             return any(_is_published(digest, published) for digest in write_digests(question, option, images))
 
-        # the others only matter where the answer is told: they tell whether it is told apart
-        if is_told(str(question.answer)):
+        # the other options matter only where the answer is published: they show whether it is the only one
+        if is_listed(str(question.answer)):
             rivals = [option for option in dict.fromkeys(options) if option != question.answer]
-            if not rivals or not all(is_told(option) for option in rivals):
+            if not rivals or not all(is_listed(option) for option in rivals):
                 slots[number] = options.index(str(question.answer))
     yield Guess(
         "digests of options, or of records with each option as the answer",
@@ -92,7 +92,7 @@ def collect_digests(texts: Iterable[str]) -> defaultdict[int, Counter[str]]:
 
 
 def write_digests(question: Question, option: str, images: list[str]) -> Iterator[str]:
-    """Every digest by which an option of a question may be told, as hexadecimal digits."""
+    """Every digest by which an option of a question may be recognised, as hexadecimal digits."""
     slot = question.options.index(option) if question.options else None
     named = {"id": question.question_id, "question": question.question, "option": option, "index": slot,
              "letter": "" if slot is None else LETTERS[slot]}  # fmt: skip

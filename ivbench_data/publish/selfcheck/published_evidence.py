@@ -7,7 +7,6 @@ values and as lines, pictures' metadata, and the bytes of everything else.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ivbench_data.errors import UsageError
+from ivbench_data.publish.published_damage import list_files
 from ivbench_data.publish.selfcheck.distinctive_options import Slot, find_distinctive_slots
 from ivbench_data.publish.selfcheck.image_metadata import read_picture_texts
 from ivbench_data.publish.selfcheck.parquet_footers import read_beside_rows
@@ -80,8 +80,8 @@ def gather_evidence(folder: Path, questions: Sequence[Question]) -> PublishedEvi
     options = {question.question_id: question.options for question in questions}
     finder: TextFinder[Slot] = TextFinder(((name, at), options[name][at]) for name, at in sorted(distinctive))
     gatherer = _Gatherer(PublishedEvidence(distinctive), _find_owners(questions), finder)
-    for path in _list_files(folder):
-        gatherer.read(path, path.relative_to(folder).as_posix())
+    for name, path in list_files(folder).items():
+        gatherer.read(path, name)
     return gatherer.evidence
 
 
@@ -108,10 +108,6 @@ def _iterate_texts(value: object) -> Iterator[str]:
             yield value.hex()
     elif value is not None:
         yield str(value)
-
-
-def _list_files(folder: Path) -> list[Path]:
-    return sorted(Path(parent, name) for parent, _, files in os.walk(folder) for name in files)
 
 
 def _find_owners(questions: Sequence[Question]) -> dict[str, tuple[str, ...]]:

@@ -1,12 +1,12 @@
-"""A published folder against all our attacks on its hidden answers, before anybody else tries.
+"""All attacks on the hidden answers of a published folder, before it is published.
 
-The level is kept: at most one honest folder in a thousand is refused, for all attacks together. Each try's p-value is
-the exact probability of so many hits or more by chance (Poisson-binomial, each question with a chance of its own); an
-attack's is that of its best try times the number of its tries (Bonferroni); the attacks are adjusted by Holm. What is a
-leak without any statistics (an answer in a hidden row, a private file among the public ones) refuses by itself.
+At most one honest folder in a thousand is refused, for all attacks together. The p-value of a guess is the exact
+probability of so many hits or more by chance (Poisson-binomial, each question with a chance of its own); that of an
+attack is its best guess's times the number of its guesses (Bonferroni); the attacks are adjusted by Holm. A leak that
+needs no statistics (an answer in a hidden row, a private file among the public ones) refuses by itself.
 
-That nothing is found proves little of what was not looked for: pictures that show the answer, or questions whose own
-words give it away (`validate --probe` looks for these).
+A pass proves little about what was not examined: pictures that show the answer, or questions whose own words give it
+away (`validate --probe` examines these).
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class AttackResult(Record):
     attack: NonEmpty
     """Its name."""
     tries: NonNegativeInt
-    """Ways of guessing that it tried."""
+    """Ways of guessing."""
     best: str | None
-    """The one that did best against chance; None where it had nothing to try."""
+    """The one that did best against chance; None where it made no guess."""
     guesses: NonNegativeInt
     """Questions that this one guessed."""
     hits: NonNegativeInt
@@ -54,11 +54,11 @@ class AttackResult(Record):
     expected: NonNegativeFloat
     """Right ones to be expected by chance."""
     p_value: Probability
-    """How often chance does as well, with all its tries taken into account."""
+    """How often chance does as well, with all its guesses taken into account."""
     holm_p_value: Probability
     """The same with all attacks taken into account."""
     succeeded: bool
-    """Whether answers can be had this way."""
+    """Whether answers can be read this way."""
     advice: str
     """What to do about it, if they can."""
 
@@ -85,20 +85,20 @@ class SelfCheckReport(Record):
         return not self.leaks and not any(result.succeeded for result in self.attacks)
 
     def describe(self) -> str:
-        """The verdict in a few sentences, and what to do."""
+        """The result in a few sentences, and what to do."""
         if self.passed:
             return (
                 f"no hidden answer was found: {len(self.attacks)} attacks on {self.questions:,} questions did no "
                 f"better than chance (level {self.level:g}, one-sided, for all of them together)"
             )
-        told = [*self.leaks]
+        messages = [*self.leaks]
         for result in self.attacks:
             if result.succeeded:
-                told.append(
+                messages.append(
                     f"answers can be read from {result.best} ({result.hits:,} of {result.guesses:,} guesses right, "
                     f"{result.expected:.1f} by chance, p = {result.holm_p_value:.2g}): {result.advice}"
                 )
-        return "; ".join(told)
+        return "; ".join(messages)
 
 
 def check_published(
@@ -109,8 +109,8 @@ def check_published(
 ) -> SelfCheckReport:
     """What can be found out about hidden answers from everything in a published folder.
 
-    `answers` are the answers files of the folder's hidden splits. `on_attack` is told the name of each attack when it
-    begins.
+    `answers` are the answers files of the folder's hidden splits. `on_attack` is called with the name of each attack
+    when it begins.
 
     Raises:
         UsageError: there is no folder, or no answers file is given.
@@ -159,7 +159,7 @@ def compute_chance(hits: int, chances: Sequence[float]) -> float:
 
 @lru_cache(maxsize=256)
 def _weigh_hits(counted: tuple[tuple[float, int], ...]) -> npt.NDArray[np.float64]:
-    """Probabilities of 0, 1, … hits, of guesses that are told by their chances, and how many have each."""
+    """Probabilities of 0, 1, … hits, of guesses given as chances and how many have each."""
     weights: npt.NDArray[np.float64] = np.ones(1)
     for chance, times in counted:
         weights = np.convolve(weights, _binomial_weights(times, min(1.0, max(0.0, chance))))

@@ -1,8 +1,8 @@
-"""Attacks on what is said beside question and options: columns, documents, metadata, bytes, digests, public twins.
+"""Attacks on what stands beside question and options: columns, documents, metadata, bytes, public twins.
 
-What a question must show is left out: what its own words give away is the matter of `validate --probe`. For the rest,
-an option that is named beside a question is taken for its answer. Words have habits (small numbers are right more often
-than large ones), so a guess must do better than the same guess from other questions' material.
+What a question must show is left out: `validate --probe` examines what its own words give away. For the rest, an option
+that is named beside a question is taken for its answer. Some words are right more often than others (small numbers more
+often than large ones), so a guess must do better than the same guess from other questions' material.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MIN_WORD_CHARACTERS: Final = 4
 """Shorter options stand everywhere."""
 
 
-# --- what is tied to a question -----------------------------------------------------------------------------------
+# --- what belongs to one question -----------------------------------------------------------------------------------
 
 
 def guess_by_words(attack_input: AttackInput) -> Iterator[Guess]:
@@ -83,12 +83,12 @@ def guess_by_file_words(attack_input: AttackInput) -> Iterator[Guess]:
     Only options count that no other question shares and that no question's words hold: others stand there for reasons
     of their own.
     """
-    special = attack_input.evidence.distinctive
+    distinctive = attack_input.evidence.distinctive
     for name, counted in attack_input.evidence.file_matches.items():
-        yield _guess_most_named(attack_input, f"bytes of {name}", counted, special)
+        yield _guess_most_named(attack_input, f"bytes of {name}", counted, distinctive)
     words: dict[Slot, str] = {}
     first_words: dict[str, list[Slot]] = defaultdict(list)
-    for question_id, at in sorted(special):
+    for question_id, at in sorted(distinctive):
         text = fold_text(attack_input.questions[attack_input.number_of[question_id]].options[at])
         if len(text) >= MIN_WORD_CHARACTERS and not text.replace(" ", "").isdigit():
             words[question_id, at] = text
@@ -101,7 +101,7 @@ def guess_by_file_words(attack_input: AttackInput) -> Iterator[Guess]:
             for slot in first_words.get(match[0].strip(_AROUND), ())
             if _stands_at(words[slot], prepared, match.start())
         )
-        yield _guess_most_named(attack_input, f"words of {place}", counted, special)
+        yield _guess_most_named(attack_input, f"words of {place}", counted, distinctive)
 
 
 _AROUND: Final = "\"'`()[]{}<>,;:.!?*_|"
@@ -113,11 +113,11 @@ def _stands_at(text: str, prepared: str, start: int) -> bool:
 
 
 def _guess_most_named(
-    attack_input: AttackInput, name: str, counted: Mapping[Slot, int], special: frozenset[Slot]
+    attack_input: AttackInput, name: str, counted: Mapping[Slot, int], distinctive: frozenset[Slot]
 ) -> Guess:
     of_question: dict[str, dict[int, int]] = defaultdict(dict)
     for (question_id, at), count in counted.items():
-        if (question_id, at) in special:
+        if (question_id, at) in distinctive:
             of_question[question_id][at] = count
     picked = {attack_input.number_of[question_id]: _pick(counts) for question_id, counts in of_question.items()}
     return attack_input.guess_positions(name, {number: slot for number, slot in picked.items() if slot is not None})
@@ -133,7 +133,7 @@ def _pick(counts: Mapping[int, int]) -> int | None:
 def _guess_named(
     attack_input: AttackInput, name: str, readers: Mapping[int, _OptionReader], material: Mapping[int, str]
 ) -> Guess:
-    """The try of taking the option that a question's material names; the chance is that of one that others' names."""
+    """The guess of the option that a question's material names; its chance is that of a guess from others' material."""
     hits, chances, numbers = 0, [], sorted(material)
     for number in sorted(material.keys() & readers.keys()):
         question, read = attack_input.questions[number], readers[number].read
@@ -152,7 +152,7 @@ def _guess_named(
 def _guess_present(
     attack_input: AttackInput, name: str, sought: Mapping[int, Sequence[str]], material: Mapping[int, str]
 ) -> Guess:
-    """The try of finding one of some texts in a question's material, its chance that of finding it in others'."""
+    """The guess that one of some texts stands in a question's material; the chance is that of finding it in others'."""
     hits, chances, numbers = 0, [], sorted(material)
     prepared = {number: f" {fold_text(text)} " for number, text in material.items()}
     for number in numbers:
@@ -234,8 +234,10 @@ def guess_by_twins(attack_input: AttackInput) -> Iterator[Guess]:
     for kind in ("the same picture", "the same words and picture", "the same words and video"):
         slots: dict[int, int] = {}
         for number, question in enumerate(attack_input.questions):
-            told = sum((said[sight] for sight in look(question) if sight[0] == kind and sight in said), Counter[str]())
-            slot = _pick({question.options.index(text): n for text, n in told.items() if text in question.options})
+            answers = sum(
+                (said[sight] for sight in look(question) if sight[0] == kind and sight in said), Counter[str]()
+            )
+            slot = _pick({question.options.index(text): n for text, n in answers.items() if text in question.options})
             if slot is not None:
                 slots[number] = slot
         yield attack_input.guess_positions(f"the answer of a public question with {kind}", slots)

@@ -50,7 +50,7 @@ class TextFinder(Generic[KeyT]):
         return counted
 
     def _find(self, content: bytes) -> Iterator[bytes]:
-        # a table of the hashes of all first bytes tells nearly every place apart where nothing begins
+        # a table of the hashes of all first bytes rules out nearly every place where nothing begins
         for start in range(0, len(content) if self._keys else 0, _BLOCK_BYTES):
             windows = _hash_windows(content[start : start + _BLOCK_BYTES + MIN_BYTES - 1])
             for offset in np.flatnonzero(self._table[windows]).tolist():
@@ -61,7 +61,7 @@ class TextFinder(Generic[KeyT]):
 
 
 def write_variants(text: str) -> set[bytes]:
-    """The text as bytes in common encodings and escapes, and backwards; none where it is too short to be told."""
+    """The text as bytes in common encodings and escapes, and backwards; none where it is too short to be recognised."""
     if len(text) < MIN_CHARACTERS:
         return set()
     plain = text.encode()

@@ -42,7 +42,7 @@ IntArray = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Load:
-    """What one cluster brings to a split."""
+    """What one cluster adds to a split."""
 
     key: str
     """Its name, which its place is hashed from."""
@@ -93,7 +93,7 @@ Kind = tuple[tuple[Label, int], ...]
 
 
 def _sort_into_kinds(loads: Sequence[Load]) -> dict[Kind, list[int]]:
-    """The positions of loads that bring the same, in the loads' own order."""
+    """The positions of loads that add the same, in the loads' own order."""
     kinds: dict[Kind, list[int]] = {}
     for at, load in enumerate(loads):
         kinds.setdefault(tuple(sorted(load.labels.items())), []).append(at)
@@ -163,7 +163,7 @@ class _Descent:
         self._slopes = [self._measure_slope(split) for split in range(len(self.targets))]
 
     def run(self) -> None:
-        """Take the best move, else the best exchange, until neither makes anything better."""
+        """Take the best move, else the best exchange, until neither is an improvement."""
         for _ in range(MAX_STEPS):
             if not self._total or not (self._move() or self._exchange()):
                 return

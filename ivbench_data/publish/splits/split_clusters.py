@@ -1,7 +1,7 @@
-"""Which questions must stay on one side of a split, because one may tell the answer to another.
+"""Which questions must stay on one side of a split, because one may give away the answer of another.
 
 Questions of one video hang together, and so do those of one group and those that show the same image; then those whose
-videos or images are nearly the same, as far as this machine can tell. Clusters are what is connected so.
+videos or images are nearly the same, as far as this machine knows. Clusters are what is connected so.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def find_clusters(dataset: Dataset, workspace: Workspace | None = None) -> Clust
         for questions in members.values()
     ]
     clusters.sort(key=lambda cluster: cluster.key)
-    return Clustering(tuple(clusters), links, tuple(_tell_unknown(dataset, workspace)))
+    return Clustering(tuple(clusters), links, tuple(_describe_unknown(dataset, workspace)))
 
 
 def _names_of(question: Question) -> list[str]:
@@ -163,7 +163,7 @@ def _as_list(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
-def _tell_unknown(dataset: Dataset, workspace: Workspace | None) -> Iterator[str]:
+def _describe_unknown(dataset: Dataset, workspace: Workspace | None) -> Iterator[str]:
     if workspace is None:
         yield "Near-duplicates among videos and images were not looked for."
         return

@@ -1,6 +1,6 @@
 """Splits by video: planned, shown, and made again alike.
 
-What may tell an answer stays on one side (`clusters`), sizes and tasks are met as closely as that allows
+What may give an answer away stays on one side (`clusters`), sizes and tasks are met as closely as that allows
 (`apportionment`), and what was published before stays where it was.
 """
 
@@ -113,7 +113,7 @@ def plan_splits(
     for cluster in clustering.clusters:
         sides = Counter(published[q.question_id] for q in cluster.questions if q.question_id in published)
         if len(sides) > 1:
-            warnings.append(_tell_joined(cluster, sides))
+            warnings.append(_describe_joined(cluster, sides))
         for questions, side in _divide(cluster, published, sides, names):
             loads.append(_make_load(cluster.key, questions, labels, None if side is None else names.index(side)))
             members.append(questions)
@@ -127,9 +127,9 @@ def plan_splits(
     for cluster in clustering.clusters:
         videos = {question.video_id for question in cluster.questions} - {None}
         if len(cluster.questions) > LARGE_CLUSTER * len(dataset.questions) and len(videos) != 1:
-            told = f"{len(cluster.questions):,} questions"
-            told += f" of {len(videos):,} videos" if videos else " without a video"
-            warnings.append(f"{told} hang together, and no split can part them.")
+            description = f"{len(cluster.questions):,} questions"
+            description += f" of {len(videos):,} videos" if videos else " without a video"
+            warnings.append(f"{description} hang together, and no split can part them.")
     return SplitPlan(
         dataset=dataset.name,
         salt=salt,
@@ -188,11 +188,11 @@ def _divide(
         yield tuple(questions), side
 
 
-def _tell_joined(cluster: Cluster, sides: Counter[str]) -> str:
-    told = ", ".join(f"{count} in {name}" for name, count in sorted(sides.items()))
+def _describe_joined(cluster: Cluster, sides: Counter[str]) -> str:
+    counts = ", ".join(f"{count} in {name}" for name, count in sorted(sides.items()))
     some = ", ".join(question.question_id for question in cluster.questions[:6])
     return (
-        f"{len(cluster.questions)} questions hang together and were published apart ({told}); they stay where they "
+        f"{len(cluster.questions)} questions hang together and were published apart ({counts}); they stay where they "
         f"were: {some}{', …' if len(cluster.questions) > 6 else ''}"
     )
 

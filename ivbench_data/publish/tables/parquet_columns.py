@@ -120,16 +120,16 @@ def read_row(row: Mapping[str, Any]) -> Question:
     if absent:
         raise UsageError(f"the row holds no question: there is no column {absent[0]!r}")
     record = {name: _as_plain(row[name]) for name in Question.model_fields}
-    told = f"the row of {str(record['question_id'])[:80]!r} holds no question"
+    message = f"the row of {str(record['question_id'])[:80]!r} holds no question"
     try:
         for name in JSON_FIELDS:
             if record[name] is not None:
                 record[name] = parse_json(record[name].encode())
         return Question.model_validate(record)
     except ValidationError as error:
-        raise UsageError(f"{told}: {explain(error)}") from error
+        raise UsageError(f"{message}: {explain(error)}") from error
     except (ValueError, AttributeError) as error:
-        raise UsageError(f"{told}: its JSON cannot be read: {error}") from error
+        raise UsageError(f"{message}: its JSON cannot be read: {error}") from error
 
 
 def make_video_row(
