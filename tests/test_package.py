@@ -43,6 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workspace": (),
     "withdrawals": (),
     "dataset": (),
+    "hidden_record": (),
     "questions": (),
     "manifests": (),
     "ledger": (),

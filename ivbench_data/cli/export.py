@@ -96,6 +96,13 @@ def harness_options(command: CommandT) -> CommandT:
         json_option,
         root_option,
         dataset_option,
+        click.option(
+            "--reveal-answers",
+            "revealed",
+            multiple=True,
+            metavar="SPLIT",
+            help="Also export questions whose answers were hidden in SPLIT; repeatable.  [default: left out]",
+        ),
         click.option("--profile", default="default", show_default=True, help="How questions are worded and read."),
         click.option("--grid", "identity", default="32x240", show_default=True, help="Which cache, for frames."),
         click.option(
@@ -111,13 +118,15 @@ def harness_options(command: CommandT) -> CommandT:
     return command
 
 
-def parse_harness_options(show: Literal["videos", "frames"], identity: str, profile: str) -> HarnessOptions:
+def parse_harness_options(
+    show: Literal["videos", "frames"], identity: str, profile: str, revealed: tuple[str, ...] = ()
+) -> HarnessOptions:
     """The options, if they can be used together."""
     from ivbench_data.exports.harness import HarnessOptions
     from ivbench_data.schema import FrameGrid
 
     try:
-        return HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile)
+        return HarnessOptions(show=show, grid=FrameGrid.parse(identity), profile=profile, revealed_splits=revealed)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -127,22 +136,28 @@ def draw_harness_export(
     options: HarnessOptions,
     out: Path,
     rows: Iterator[ExportedClip | HarnessRow | UnaskedRow],
+    root: Path,
     as_json: bool,
 ) -> int:
     """Write a harness's export as its rows come, and tell what is in it and what is not; the exit code."""
     from ivbench_data.cli.console import print_json, say, track
     from ivbench_data.exports.harness import HarnessRow, UnaskedRow
+    from ivbench_data.hidden_record import leave_out_hidden
+    from ivbench_data.workspace import Workspace
 
+    shown, hidden = leave_out_hidden(dataset, Workspace(root, dataset.name), options.revealed_splits)
     asked, unasked = 0, []
     clips = len(dataset.videos) if options.show == "frames" else 0
-    for row in track(rows, "Exporting", clips + len(dataset.questions), as_json):
+    for row in track(rows, "Exporting", clips + len(shown.questions), as_json):
         asked += isinstance(row, HarnessRow)
         if isinstance(row, UnaskedRow):
             unasked.append(row)
     failed = [row for row in unasked if row.kind == "failed"]
     if as_json:
         told = [{"question_id": row.question_id, "kind": row.kind, "reason": row.reason} for row in unasked]
-        print_json({"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told})
+        print_json(
+            {"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told, "hidden_left_out": hidden}
+        )
     else:
         say(f"{asked:,} questions of {dataset.name} are in {out}; {out / 'README.md'} has the commands.")
         for row in unasked[:5]:
@@ -153,6 +168,17 @@ def draw_harness_export(
                 "missing comes with: ivbench-data fetch, then ivbench-data cache",
                 style="yellow",
             )
+        for name, count in hidden.items():
+            say(
+                f"{count:,} questions are left out: their answers were hidden in the split {name}. With "
+                f"--reveal-answers {name} they are exported, and whoever has the folder has the answers.",
+                style="bold red",
+            )
+        if options.revealed_splits:
+            names = " and ".join(options.revealed_splits)
+            say(f"{out} holds the hidden answers of {names}: keep it to yourself.", style="bold red")
+    if not asked and hidden and not unasked:
+        raise UsageError(f"all answers of {dataset.name} were hidden: name the split with --reveal-answers")
     if not asked:
         raise UsageError(f"none of the {len(unasked):,} questions of {dataset.name} can be asked here")
     return 1 if failed else 0
@@ -175,6 +201,7 @@ def export_lmms_eval_command(
     show: Literal["videos", "frames"],
     identity: str,
     profile: str,
+    revealed: tuple[str, ...],
     dataset: str,
     root: Path,
     as_json: bool,
@@ -192,8 +219,8 @@ def export_lmms_eval_command(
         return 0
     if out is None:
         raise UsageError("name the folder to write, or say --print-path")
-    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_lmms_eval(loaded, out, options, root), as_json)
+    options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_lmms_eval(loaded, out, options, root), root, as_json)
 
 
 @command.command(
@@ -206,7 +233,14 @@ Examples:
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @harness_options
 def export_inspect_command(
-    out: Path, show: Literal["videos", "frames"], identity: str, profile: str, dataset: str, root: Path, as_json: bool
+    out: Path,
+    show: Literal["videos", "frames"],
+    identity: str,
+    profile: str,
+    revealed: tuple[str, ...],
+    dataset: str,
+    root: Path,
+    as_json: bool,
 ) -> int:
     """A task of inspect_ai in OUT: rows, media, the task's file and a README.md with the commands.
 
@@ -215,8 +249,8 @@ def export_inspect_command(
     from ivbench_data.dataset import load
     from ivbench_data.exports.inspect_ai import export_inspect
 
-    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), as_json)
+    options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), root, as_json)
 
 
 @command.command(
@@ -229,7 +263,14 @@ Examples:
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @harness_options
 def export_vlmevalkit_command(
-    out: Path, show: Literal["videos", "frames"], identity: str, profile: str, dataset: str, root: Path, as_json: bool
+    out: Path,
+    show: Literal["videos", "frames"],
+    identity: str,
+    profile: str,
+    revealed: tuple[str, ...],
+    dataset: str,
+    root: Path,
+    as_json: bool,
 ) -> int:
     """A launcher of VLMEvalKit in OUT, with rows, media and a README.md with the commands.
 
@@ -238,5 +279,5 @@ def export_vlmevalkit_command(
     from ivbench_data.dataset import load
     from ivbench_data.exports.vlmevalkit import export_vlmevalkit
 
-    options, loaded = parse_harness_options(show, identity, profile), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), as_json)
+    options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
+    return draw_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), root, as_json)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.publish.build import PublishOptions
     from ivbench_data.publish.edition import Earlier
+    from ivbench_data.publish.hidden.hidden_plan import HiddenPlan
     from ivbench_data.publish.publishing import Published
     from ivbench_data.publish.splits.split_plan import SplitPlan
     from ivbench_data.workspace import Workspace
@@ -46,7 +47,13 @@ Examples:
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Show the splits, and write nothing.")
 @click.option("--hide-answers", "hidden", multiple=True, metavar="SPLIT", help="Keep its answers back; repeatable.")
-@click.option("--reveal-answers", "revealed", multiple=True, metavar="SPLIT", help="Hide them no longer; repeatable.")
+@click.option(
+    "--reveal-answers",
+    "revealed",
+    multiple=True,
+    metavar="SPLIT",
+    help="Publish answers that were hidden, with --yes; repeatable.",
+)
 @click.option(
     "--secret-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -64,7 +71,10 @@ Examples:
 @click.option("--allow-missing-images", is_flag=True, help="Publish null where a query image is not here.")
 @click.option("--license", "license_name", metavar="NAME", help="Licence of the annotations, such as cc-by-4.0.")
 @click.option(
-    "--yes/--dry-run", "really", default=False, help="Push, or show what a push would do.  [default: --dry-run]"
+    "--yes/--dry-run",
+    "really",
+    default=False,
+    help="Push, and reveal; or show what that would do.  [default: --dry-run]",
 )
 @click.option("--pr", "as_pull_request", is_flag=True, help="Open a pull request instead of writing to main.")
 @click.option(
@@ -96,18 +106,18 @@ def command(
     """Write a dataset as a folder that `datasets` loads, and push it to the Hub.
 
     DIR is built beside an earlier version and takes its place whole; what is no earlier version is never replaced.
-    Videos and frames stay here unless they are included. Nothing is pushed without --yes. Answers that an earlier
-    version hides stay hidden unless they are revealed.
+    Videos and frames stay here unless they are included. Nothing is pushed without --yes. Answers that were hidden once
+    stay hidden, whatever is published where, unless --reveal-answers names their split and --yes confirms it.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
-    from ivbench_data.publish.edition import choose_hidden
+    from ivbench_data.publish.hidden.hidden_plan import plan_hidden
     from ivbench_data.publish.publishing import publish_dataset
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     target = _find_target(to, workspace, only_plan)
-    if target.repo_id is None and (really or as_pull_request or public is not None):
+    if target.repo_id is None and ((really and not revealed) or as_pull_request or public is not None):
         raise UsageError("--yes, --pr, --public and --private are for a push: give --to hf://organisation/name")
     if only_plan and hidden:
         raise UsageError("--plan writes nothing, so there is nothing to hide: give one of them")
@@ -118,15 +128,22 @@ def command(
     loaded = load(workspace.folder)
     earlier = _find_earlier(target, loaded.name, as_json)
     plan = _plan(loaded, split, workspace, earlier)
+    record = earlier.record if earlier is not None else None
+    hiding = plan_hidden(loaded, plan.splits, workspace, record, hidden, revealed)
+    if not as_json:
+        for line in (*hiding.describe_revealed(), *hiding.describe_remembered()):
+            say(line, style="bold red")
     if only_plan:
-        _show_plan(loaded, plan, as_json)
+        _show_plan(loaded, plan, hiding, as_json)
         return 0
+    if revealed and not really:
+        raise UsageError(f"{'; '.join(hiding.describe_revealed())}: nothing was published. To do so, add --yes")
     options = _read_options(include, grids, allow_missing_images, license_name, target)
-    hidden = choose_hidden(earlier, hidden, revealed)
-    if secret_file is not None and not hidden:
+    if secret_file is not None and not hiding.names:
         raise UsageError("--secret-file belongs to --hide-answers")
-    hiding = {"hidden": hidden, "secret_file": secret_file, "version": version or bump}
-    options = options.model_copy(update=hiding)
+    options = options.model_copy(
+        update={"hidden": hidden, "revealed": revealed, "secret_file": secret_file, "version": version or bump}
+    )
     published = publish_dataset(
         loaded, root, target.folder, plan, options, earlier=earlier, on_step=None if as_json else say
     )
@@ -170,25 +187,36 @@ def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
 
 
 def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: Earlier | None) -> SplitPlan:
+    from ivbench_data.publish.publishing import read_last_published
     from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
 
     requests = parse_splits(split) if split is not None else ()
     previous = earlier.record if earlier is not None else None
+    if previous is None and not requests:
+        # elsewhere the same splits were published, some of them hidden: other splits would hide more than these
+        previous = read_last_published(workspace)
     return plan_splits(dataset, requests, workspace=workspace, previous=previous)
 
 
-def _show_plan(dataset: Dataset, plan: SplitPlan, as_json: bool) -> None:
+def _show_plan(dataset: Dataset, plan: SplitPlan, hiding: HiddenPlan, as_json: bool) -> None:
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.evaluate.score_tables import write_cell
     from ivbench_data.publish.splits.split_table import describe_splits, make_split_table
 
     rows = describe_splits(dataset, plan)
     if as_json:
-        print_json({"plan": plan.model_dump(mode="json"), "rows": [row.model_dump(mode="json") for row in rows]})
+        print_json(
+            {
+                "plan": plan.model_dump(mode="json"),
+                "rows": [row.model_dump(mode="json") for row in rows],
+                "hidden": list(hiding.names),
+                "revealed": hiding.revealed,
+            }
+        )
         return
     table = make_split_table(rows)
-    told = [tuple(map(write_cell, row)) for row in table.rows]
-    print_table(f"Splits of {dataset.name}: {plan.clusters:,} clusters that stay together", table.columns, told)
+    cells = [tuple(map(write_cell, row)) for row in table.rows]
+    print_table(f"Splits of {dataset.name}: {plan.clusters:,} clusters that stay together", table.columns, cells)
     for line in plan.links[:10]:
         say(f"kept together: {line}")
     if len(plan.links) > 10:
@@ -221,7 +249,7 @@ def _read_options(
 
 
 def _describe(published: Published, plan: SplitPlan, folder: Path) -> dict[str, Any]:
-    """What `--json` tells."""
+    """The document of `--json`."""
     version, images = published.version, published.images
     return {
         "dataset": version.dataset,
@@ -252,8 +280,8 @@ def _show(published: Published, folder: Path) -> None:
     print_table(f"{version.dataset} {version.version}", ("split", "questions", "answers"), rows)
     say(f"Written: {folder}")
     if changes.earlier is not None:
-        told = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "no question changed"
-        say(f"Against version {changes.earlier}: {told}.")
+        counts = ", ".join(f"{count:,} {name}" for name, count in changes.count().items()) or "no question changed"
+        say(f"Against version {changes.earlier}: {counts}.")
     if images.faults:
         total = len(images.files) + len(images.faults)
         say(f"{len(images.faults):,} of {total:,} query images are null.", style="yellow")
@@ -279,7 +307,7 @@ def _push(target: Target, really: bool, as_pull_request: bool, public: bool | No
         for line in describe_plan(plan):
             say(line)
         say(f"To upload: at most {format_bytes(plan.upload_bytes)}.")
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "repo_id": plan.repo_id,
         "parent_commit": plan.parent_commit,
         "files": [{"path": file.path, "change": file.change, "size_bytes": file.size_bytes} for file in plan.files],
@@ -288,14 +316,14 @@ def _push(target: Target, really: bool, as_pull_request: bool, public: bool | No
     if not really:
         if not quiet:
             say("Nothing was pushed. Push it with the same command and --yes.")
-        return told
+        return document
     result = push_folder(plan, create_pr=as_pull_request)
     if not quiet:
         say(f"{result.status}: {result.url}", style="green")
         for warning in result.warnings:
             say(warning, style="yellow")
     return {
-        **told,
+        **document,
         "status": result.status,
         "commit": result.commit,
         "url": result.url,

@@ -155,6 +155,8 @@ def command(
     for path in (markdown, csv_path, figure, report):
         if path is not None:
             say(f"Written: {path}")
+    if submission is not None and report is not None:
+        say(f"{report} shows hidden answers: keep it to yourself.", style="bold red")
     for reason, count in unjudged.items():
         say(f"{count:,} replies could not be judged: {reason}", style="yellow")
     return 1 if unjudged else 0

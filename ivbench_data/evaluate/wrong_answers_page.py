@@ -11,6 +11,7 @@ from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.score_tables import make_detail_table, percent, write_cell
 from ivbench_data.evaluate.scores import Scorecard, pair_with_rows
+from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.html.page import embed_image, find_figures, render_page
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
 from ivbench_data.questions.option_letters import LETTERS
@@ -28,8 +29,12 @@ MAX_REPLY_CHARS = 2000
 def make_error_report(dataset: Dataset, results: Results, card: Scorecard, workspace: Workspace | None = None) -> str:
     """The HTML page: the figures, then every evaluated question that was not right, with a filter.
 
-    With a `workspace`, query images that are there are shown small; one that cannot be read is passed over.
+    With a `workspace`, query images that are there are shown small, one that cannot be read is passed over, and
+    questions whose answers were hidden in a publication are left out and counted.
     """
+    hidden: dict[str, int] = {}
+    if workspace is not None:
+        dataset, hidden = leave_out_hidden(dataset, workspace)
     wrong = [item for item in pair_with_rows(dataset, results) if item.points is not None and not item.is_correct]
     tasks = list(dict.fromkeys(item.question.task for item in wrong))
     table = make_detail_table(card)
@@ -40,6 +45,7 @@ def make_error_report(dataset: Dataset, results: Results, card: Scorecard, works
         "columns": find_figures(table.columns, rows),
         "rows": rows,
         "tasks": tasks,
+        "hidden": hidden,
         "questions": [_describe_question(item, workspace) for item in wrong],
     }
     return render_page("wrong_answers", f"Errors of {card.name}", context)

@@ -69,6 +69,8 @@ class HarnessOptions(Record):
     """Which cache, for `frames`."""
     profile: str = "default"
     """How questions are worded and replies read; a name in `PROFILES`, or `paper` for the benchmark's own."""
+    revealed_splits: tuple[NonEmpty, ...] = ()
+    """Splits whose questions are exported although their answers were hidden when they were published."""
 
     def check(self, dataset: Dataset) -> None:
         """Refuse what cannot be done.

@@ -33,6 +33,7 @@ from ivbench_data.exports.harness import (
     find_rows,
     make_set,
 )
+from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.schema import Record, SafeName
 from ivbench_data.strict_json import explain, read_jsonl, write_jsonl
 from ivbench_data.workspace import Workspace, default_root
@@ -70,14 +71,19 @@ def write_harness_folder(
 ) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
     """Write the folder; with frames, a row a video first, then a row a question, as it stands in the folder.
 
+    Questions whose answers were hidden in a publication are left out, unless `options.revealed_splits` names the split.
+
     `film_suffixes` are the endings of films that the harness takes, where it does not take all.
 
     Raises:
-        UsageError: the options cannot be used together.
+        UsageError: the options cannot be used together, or nothing is hidden in a split that is to be revealed.
+        DatasetError: the record of hidden answers cannot be read.
         StorageError: `out` cannot be written.
     """
-    options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
+    # a harness scores by the answers, which are in the folder: those that were hidden once must not leave so
+    dataset, _ = leave_out_hidden(dataset, workspace, options.revealed_splits)
+    options.check(dataset)
     folder = Path(out).absolute()
     (folder / "export.json").unlink(missing_ok=True)
     sweep_temporaries(folder)

@@ -1,13 +1,13 @@
-"""The folder that others get: Parquet, a card, schemas, digests; whole, or not at all.
+"""The published folder: Parquet, a card, schemas, digests; whole, or not at all.
 
-`publish_folder` fills a new folder beside the old one, has it looked at, and puts it in the old one's place. It
+`publish_folder` fills a new folder beside the old one, has it inspected, and puts it in the old one's place. It
 replaces nothing but an earlier publication of the same dataset with no other file in it.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ivbench_data.publish.publication_record import (
     read_published,
     write_published,
 )
+from ivbench_data.publish.published_damage import list_files
 from ivbench_data.publish.tables.parquet_columns import make_row, make_video_row, question_features, video_features
 from ivbench_data.publish.tables.parquet_files import MAX_SHARD_BYTES, RowSource, write_shards
 from ivbench_data.publish.tables.published_media import GatheredImages, copy_media, gather_images
@@ -66,7 +67,9 @@ class PublishOptions(Record):
     repo_id: str | None = None
     """Where it will be on the Hub, for the card's instructions."""
     hidden: tuple[str, ...] = ()
-    """Splits whose answers are kept back."""
+    """Splits whose answers are kept back, beside those that were hidden before; see `plan_hidden`."""
+    revealed: tuple[str, ...] = ()
+    """Splits whose answers were hidden before, and become public now."""
     secret_file: Path | None = None
     """File of the secret that orders hidden options; None for the one in the dataset's `private/`."""
     version: str | None = None
@@ -90,7 +93,7 @@ def find_place(folder: Path, workspace: Workspace) -> Path:
 
 
 def check_replaceable(folder: Path, dataset: str) -> None:
-    """Nothing, when a publication may take the folder's place: there is none, an empty one, or an earlier publication.
+    """Raise unless the folder may be replaced: there is none, it is empty, or it is an earlier publication.
 
     Raises:
         UsageError: the folder holds something else, which must not be deleted.
@@ -100,7 +103,7 @@ def check_replaceable(folder: Path, dataset: str) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder")
-    found = _list_all(folder)
+    found = list_files(folder).keys()
     if not found:
         return
     if FILE_NAME not in found:
@@ -112,10 +115,10 @@ def check_replaceable(folder: Path, dataset: str) -> None:
         raise UsageError(
             f"{folder} holds a publication of {earlier.dataset!r}, not of {dataset!r}: name another folder"
         )
-    strangers = sorted(found - earlier.files.keys() - {FILE_NAME})
-    if strangers:
+    unknown = sorted(found - earlier.files.keys() - {FILE_NAME})
+    if unknown:
         raise UsageError(
-            f"{folder} holds {_quote(strangers)} beside what publish wrote, and would be replaced whole: move that away"
+            f"{folder} holds {_quote(unknown)} beside what publish wrote, and would be replaced whole: move that away"
         )
 
 
@@ -127,13 +130,13 @@ def publish_folder(
     options: PublishOptions | None = None,
     images: GatheredImages | None = None,
     inspect: Callable[[Path], None] | None = None,
-    tell: Callable[[str], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> PublishedVersion:
     """Write the dataset as a folder that `datasets.load_dataset` reads, and what its `publish.json` says.
 
     `dataset` is what anyone may see: the answers of hidden splits are out of it already. `images` are those that the
     caller has gathered already. `inspect` is given the finished folder before it is in place; when it raises, nothing
-    is published. `tell` is told each step.
+    is published. `on_step` is called with each step.
 
     Raises:
         UsageError: the folder holds something else; a split names a question that is not there, or that another split
@@ -143,75 +146,40 @@ def publish_folder(
         StorageError: the folder cannot be written.
         MissingDependencyError: `datasets` is not installed.
     """
-    options, tell = options or PublishOptions(), tell or (lambda step: None)
+    options, on_step = options or PublishOptions(), on_step or (lambda step: None)
     folder = find_place(Path(folder), workspace)
     check_replaceable(folder, dataset.name)
+    question_features()  # so that a missing package is known before anything is read
     splits = _select_questions(dataset, edition)
-    published = [question for questions in splits.values() for question in questions]
-    features, of_videos = question_features(), video_features()
+    shown = _restrict(dataset, [question for questions in splits.values() for question in questions])
     if images is None:
-        tell("looking at the query images")
-        images = gather_images(dataset, published, workspace)
+        on_step("looking at the query images")
+        images = gather_images(dataset, shown.questions, workspace)
     if images.faults and not options.allow_missing_images:
         raise DatasetError(images.describe_faults(dataset.name))
-    tell("validating")
-    shown = _restrict(dataset, published)
+    on_step("validating")
     checks = select_checks(skipped=NOT_CHECKED)
-    findings = count_findings(validate_questions(shown, CheckContext(workspace), checks), checks)
+    facts = CardFacts(
+        version=_make_record(dataset, edition, splits, images),
+        splits=splits,
+        manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
+        license=options.license,
+        videos=len(shown.videos),
+        images=len(images.files),
+        absent_images=len(images.faults),
+        findings=count_findings(validate_questions(shown, CheckContext(workspace), checks), checks),
+        not_checked=NOT_CHECKED,
+        bad_lines=len(dataset.bad_lines),
+        repo_id=options.repo_id,
+    )
     sweep_temporaries(folder.parent, below=False)
     with write_folder_atomically(folder) as unfinished:
-        for name, questions in splits.items():
-            tell(f"writing the split {name}")
-            sources = [_source_of(question, images, edition.canary) for question in questions]
-            for _ in write_shards(unfinished / "data", name, sources, features, options.max_shard_bytes):
-                pass
-        tell("writing the videos")
-        list(write_shards(unfinished / "videos", "videos", _video_rows(shown, workspace, edition.canary), of_videos))
-        included = copy_media(shown, workspace, unfinished, options.frame_grids, options.include_videos, tell)
-        for name, schema in json_schemas():
-            write_json(unfinished / "schemas" / name, schema)
-        version = PublishedVersion(
-            dataset=dataset.name,
-            version=edition.version,
-            canary=edition.canary,
-            created_from=_describe_source(dataset, any(question.answers_hidden for question in published)),
-            splits={
-                name: PublishedSplit(
-                    questions=tuple(question.question_id for question in questions),
-                    hidden=any(question.answers_hidden for question in questions),
-                    answers_sha256=edition.answers_sha256.get(name),
-                )
-                for name, questions in splits.items()
-            },
-            question_digests={
-                question.question_id: digest_public_question(question, images.digests_of(question))
-                for question in published
-            },
-            score_digests={question.question_id: digest_scored_fields(question) for question in published},
-            withdrawn=read_withdrawals(dataset.provenance),
-            split_recipe=edition.recipe,
-        )
-        facts = CardFacts(
-            version=version,
-            splits=splits,
-            manifest=load_manifest(dataset.name) if dataset.name in manifest_names() else None,
-            license=options.license,
-            videos=len(shown.videos),
-            images=len(images.files),
-            absent_images=len(images.faults),
-            findings=findings,
-            not_checked=NOT_CHECKED,
-            bad_lines=len(dataset.bad_lines),
-            included=included,
-            repo_id=options.repo_id,
-        )
-        write_bytes(unfinished / "README.md", write_card(facts).encode())
-        if (evaluation := write_eval_yaml(facts)) is not None:
-            write_bytes(unfinished / "eval.yaml", evaluation.encode())
-        write_bytes(unfinished / CHANGELOG, (edition.changelog or _begin_changelog(edition.version)).encode())
-        tell("digesting")
-        files = {name: digest_file(unfinished / name) for name in sorted(_list_all(unfinished))}
-        version = version.model_copy(update={"files": files})
+        _write_tables(unfinished, facts, images, shown, workspace, options, on_step)
+        included = copy_media(shown, workspace, unfinished, options.frame_grids, options.include_videos, on_step)
+        _write_documents(unfinished, replace(facts, included=included), edition)
+        on_step("digesting")
+        files = {name: digest_file(path) for name, path in list_files(unfinished).items()}
+        version = facts.version.model_copy(update={"files": files})
         write_published(unfinished / FILE_NAME, version)
         if inspect is not None:
             inspect(unfinished)
@@ -220,6 +188,61 @@ def publish_folder(
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _make_record(
+    dataset: Dataset, edition: Edition, splits: Mapping[str, Sequence[Question]], images: GatheredImages
+) -> PublishedVersion:
+    """What `publish.json` will say, without the digests of files."""
+    published = [question for questions in splits.values() for question in questions]
+    return PublishedVersion(
+        dataset=dataset.name,
+        version=edition.version,
+        canary=edition.canary,
+        created_from=_describe_source(dataset, any(question.answers_hidden for question in published)),
+        splits={
+            name: PublishedSplit(
+                questions=tuple(question.question_id for question in questions),
+                hidden=any(question.answers_hidden for question in questions),
+                answers_sha256=edition.answers_sha256.get(name),
+            )
+            for name, questions in splits.items()
+        },
+        question_digests={
+            each.question_id: digest_public_question(each, images.digests_of(each)) for each in published
+        },
+        score_digests={question.question_id: digest_scored_fields(question) for question in published},
+        withdrawn=read_withdrawals(dataset.provenance),
+        split_recipe=edition.recipe,
+    )
+
+
+def _write_tables(
+    unfinished: Path,
+    facts: CardFacts,
+    images: GatheredImages,
+    shown: Dataset,
+    workspace: Workspace,
+    options: PublishOptions,
+    on_step: Callable[[str], None],
+) -> None:
+    features, canary = question_features(), facts.version.canary
+    for name, questions in facts.splits.items():
+        on_step(f"writing the split {name}")
+        sources = [_source_of(question, images, canary) for question in questions]
+        for _ in write_shards(unfinished / "data", name, sources, features, options.max_shard_bytes):
+            pass
+    on_step("writing the videos")
+    list(write_shards(unfinished / "videos", "videos", _video_rows(shown, workspace, canary), video_features()))
+
+
+def _write_documents(unfinished: Path, facts: CardFacts, edition: Edition) -> None:
+    for name, schema in json_schemas():
+        write_json(unfinished / "schemas" / name, schema)
+    write_bytes(unfinished / "README.md", write_card(facts).encode())
+    if (evaluation := write_eval_yaml(facts)) is not None:
+        write_bytes(unfinished / "eval.yaml", evaluation.encode())
+    write_bytes(unfinished / CHANGELOG, (edition.changelog or _begin_changelog(edition.version)).encode())
 
 
 def _select_questions(dataset: Dataset, edition: Edition) -> dict[str, list[Question]]:
@@ -280,30 +303,21 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
     """The provenance, without what has a place of its own; with hidden answers, nothing that rests on them.
 
     Of a provenance that others wrote nobody knows what it holds, and a digest of a file with few unknown answers can be
-    turned round by trying them all: so it is an allow-list, as for questions.
+    reversed by trying them all: so it is an allow-list, as for questions.
     """
     if not hidden:
         return {name: value for name, value in dataset.provenance.items() if name not in (WITHDRAWN, WITHDRAWING)}
-    told: dict[str, JsonValue] = {
+    shown: dict[str, JsonValue] = {
         name: dataset.provenance[name] for name in PUBLIC_PROVENANCE if name in dataset.provenance
     }
-    versions = told.get("versions")
+    versions = shown.get("versions")
     if isinstance(versions, list):
-        told["versions"] = [
+        shown["versions"] = [
             {name: row[name] for name in ("version", "changes") if name in row}
             for row in versions
             if isinstance(row, dict)
         ]
-    return told
-
-
-def _list_all(folder: Path) -> set[str]:
-    """Every file below, links and hidden ones among them, by its path in the folder; empty folders are nothing."""
-    return {
-        Path(parent, name).relative_to(folder).as_posix()
-        for parent, folders, files in os.walk(folder)
-        for name in (*files, *(name for name in folders if Path(parent, name).is_symlink()))
-    }
+    return shown
 
 
 def _begin_changelog(version: str) -> str:

@@ -43,7 +43,7 @@ class Edition:
     version: str = FIRST_VERSION
     """Version of the data."""
     canary: str = field(default_factory=lambda: str(uuid4()))
-    """The GUID in its rows; an earlier version's is kept, so that the data can be told in all of them."""
+    """The GUID in its rows; an earlier version's is kept, so that the data can be recognised in all of them."""
     answers_sha256: Mapping[str, str] = field(default_factory=dict)
     """Digest of the private answers file of each split whose answers are hidden."""
     changelog: str = ""
@@ -110,7 +110,7 @@ def fetch_earlier(repo_id: str) -> Earlier | None:
 
 
 def check_whole(dataset: Dataset) -> None:
-    """Nothing, when every line of our own files could be read: what cannot be read would be left out in silence.
+    """Raise if a line of our own files could not be read: it would be left out silently.
 
     Raises:
         DatasetError: a line could not.
@@ -118,20 +118,6 @@ def check_whole(dataset: Dataset) -> None:
     lost = [line for line in dataset.bad_lines if line.file in _OUR_FILES]
     if lost:
         raise DatasetError(f"{lost[0]}; the publication would lack that line, so mend it, or import the release again")
-
-
-def choose_hidden(earlier: Earlier | None, hidden: Sequence[str], revealed: Sequence[str] = ()) -> tuple[str, ...]:
-    """The splits whose answers are to be hidden: the named ones, and the earlier version's that are not revealed.
-
-    Raises:
-        UsageError: a split is to be revealed that is to be hidden too, or that the earlier version does not hide.
-    """
-    before = [name for name, split in earlier.record.splits.items() if split.hidden] if earlier is not None else []
-    for name in revealed:
-        if name in hidden or name not in before:
-            told = "they are to be hidden too" if name in hidden else "no earlier version hides them"
-            raise UsageError(f"the answers of {name!r} cannot be revealed: {told}")
-    return tuple(name for name in dict.fromkeys((*before, *hidden)) if name not in revealed)
 
 
 def find_secret(earlier: Earlier | None, workspace: Workspace, given: Path | None) -> Secret:
@@ -185,7 +171,7 @@ def hide_splits(
 def compare_with_earlier(
     public: PublicSplits, images: GatheredImages, earlier: Earlier | None, workspace: Workspace
 ) -> tuple[Changes, list[str]]:
-    """What changes against the earlier version, and warnings where that cannot be told.
+    """What changes against the earlier version, and warnings where that is unknown.
 
     Hidden answers are compared with the earlier version's private files, where they are still here.
     """
@@ -206,7 +192,7 @@ def compare_with_earlier(
         places = (path, _aside_path(path, split.answers_sha256))
         kept = next((at for at in places if at.is_file() and digest_file(at) == split.answers_sha256), None)
         if kept is None:
-            warnings.append(f"{path} is not here, so it cannot be told whether answers of {name} changed since")
+            warnings.append(f"{path} is not here, so it is unknown whether answers of {name} changed since")
             continue
         before = {question.question_id: question.answer for question in read_answers(kept).questions}
         rescored.update(at.question_id for at in hidden.answers if before.get(at.question_id, at.answer) != at.answer)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError
+from ivbench_data.hidden_record import forget_hidden, remember_hidden
 from ivbench_data.publish.build import PublishOptions, publish_folder
 from ivbench_data.publish.changes import Changes
 from ivbench_data.publish.edition import (
@@ -20,17 +22,21 @@ from ivbench_data.publish.edition import (
     make_edition,
 )
 from ivbench_data.publish.hidden.hidden_answers import read_answers
+from ivbench_data.publish.hidden.hidden_plan import plan_hidden
 from ivbench_data.publish.hidden.secret import Secret
-from ivbench_data.publish.publication_record import PublishedVersion
+from ivbench_data.publish.publication_record import PublishedVersion, read_published, write_published
 from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published
 from ivbench_data.publish.splits.split_plan import SplitPlan
 from ivbench_data.publish.tables.published_media import GatheredImages, gather_images
 from ivbench_data.workspace import Workspace, default_root
 
+LAST_PUBLISHED: Final = "last-published.json"
+"""In `private/`: the record of the last version with hidden answers, even if its folder is lost."""
+
 
 @dataclass(frozen=True)
 class Published:
-    """A version that was written, and what is to be told of it."""
+    """A version that was written, and what to report of it."""
 
     version: PublishedVersion
     """What its `publish.json` says."""
@@ -80,8 +86,10 @@ def publish_dataset(
     options, on_step = options or PublishOptions(), on_step or (lambda step: None)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     check_whole(dataset)
-    secret = find_secret(earlier, workspace, options.secret_file) if options.hidden else None
-    public = hide_splits(dataset, plan.splits, options.hidden, secret.value if secret is not None else b"")
+    record = earlier.record if earlier is not None else None
+    hiding = plan_hidden(dataset, plan.splits, workspace, record, options.hidden, options.revealed)
+    secret = find_secret(earlier, workspace, options.secret_file) if hiding.names else None
+    public = hide_splits(dataset, plan.splits, hiding.names, secret.value if secret is not None else b"")
     on_step("looking at the query images")
     images = gather_images(public.dataset, public.dataset.questions, workspace)
     if images.faults and not options.allow_missing_images:
@@ -91,19 +99,40 @@ def publish_dataset(
     answers = {name: answers_path(workspace, name, edition.version) for name in public.hidden}
     checked: list[SelfCheckReport] = []
 
-    def look_for_answers(unfinished: Path) -> None:
-        on_step("looking for the hidden answers, as others might")
+    def attack_answers(unfinished: Path) -> None:
+        on_step("attacking the hidden answers")
         checked.append(check_published(unfinished, *map(read_answers, answers.values())))
         if not checked[0].passed:
             raise DatasetError(f"nothing was published: {checked[0].describe()}")
+        # remembered before anybody can see them: from here on no other publication may show the answers
+        remember_hidden(workspace, {name: hidden_split.answers for name, hidden_split in public.hidden.items()})
 
-    inspect = look_for_answers if answers else None
+    inspect = attack_answers if answers else None
     version = publish_folder(
-        public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, tell=on_step
+        public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, on_step=on_step
     )
-    in_vain = [
+    forget_hidden(workspace, options.revealed)
+    if answers:
+        write_published(workspace.private / LAST_PUBLISHED, version)
+    known_already = [
         f"the answers of {name} are public in version {changes.earlier}: hiding them keeps them from nobody who has it"
         for name in changes.hidden
     ]
-    warnings = (*plan.warnings, *public.warnings, *in_vain, *doubts, *(secret.warnings if secret is not None else ()))
+    warnings = (
+        *plan.warnings,
+        *public.warnings,
+        *known_already,
+        *doubts,
+        *(secret.warnings if secret is not None else ()),
+    )
     return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
+
+
+def read_last_published(workspace: Workspace) -> PublishedVersion | None:
+    """The last version of the dataset with hidden answers that was published from here, wherever it went.
+
+    Raises:
+        DatasetError: its record cannot be read.
+    """
+    path = workspace.private / LAST_PUBLISHED
+    return read_published(path) if path.is_file() else None

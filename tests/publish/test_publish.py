@@ -347,7 +347,7 @@ def die(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 publish_folder(make_dataset(), Edition({"test": ["one_0", "two_0"]}, version="2.0.0"), sys.argv[2],
-               Workspace(Path(sys.argv[1]), "mine"), tell=die, inspect=lambda folder: die("trying"))
+               Workspace(Path(sys.argv[1]), "mine"), on_step=die, inspect=lambda folder: die("trying"))
 """
 
 
@@ -399,7 +399,7 @@ def test_an_image_that_changes_while_it_is_published_stops_it(root: Path, tmp_pa
 
     with pytest.raises(DatasetError, match=r"a\.png was changed while it was published"):
         publish_folder(
-            make_dataset(), Edition({"test": ["one_0"]}), tmp_path / "out", Workspace(root, "mine"), tell=change
+            make_dataset(), Edition({"test": ["one_0"]}), tmp_path / "out", Workspace(root, "mine"), on_step=change
         )
     assert not (tmp_path / "out").exists()
 

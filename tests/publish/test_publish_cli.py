@@ -248,7 +248,11 @@ def test_hidden_answers_stay_hidden_until_they_are_revealed(run_publish: RunCli,
     before = contents(tmp_path / "out")
     assert run_publish("--to", tmp_path / "out").code == 0
     assert contents(tmp_path / "out") == before
-    assert run_publish("--to", tmp_path / "out", "--reveal-answers", "test").code == 0
+    refused = run_publish("--to", tmp_path / "out", "--reveal-answers", "test")
+    assert refused.code == 2
+    assert "The answers of test become public" in refused.err
+    assert contents(tmp_path / "out") == before
+    assert run_publish("--to", tmp_path / "out", "--reveal-answers", "test", "--yes").code == 0
     record = read_published(tmp_path / "out")
     assert (record.version, record.splits["test"].hidden) == ("2.0.0", False)
 
@@ -291,7 +295,7 @@ def test_another_hidden_answer_is_told_as_a_major_version(run_publish: RunCli, t
     assert (private / "answers-test-1.0.0.jsonl").exists()
     (private / "answers-test-2.0.0.jsonl").unlink()
     doubtful = json.loads(run_publish("--to", tmp_path / "out", "--json").out)
-    assert any("cannot be told whether answers of test changed" in warning for warning in doubtful["warnings"])
+    assert any("is unknown whether answers of test changed" in warning for warning in doubtful["warnings"])
 
 
 def test_when_answers_can_be_found_nothing_is_published(run_publish: RunCli, tmp_path: Path) -> None:
@@ -303,7 +307,7 @@ def test_when_answers_can_be_found_nothing_is_published(run_publish: RunCli, tmp
     replace(make_dataset(), questions=tuple(telling)).save(tmp_path / "root")
     refused = run_publish("--to", tmp_path / "out", "--hide-answers", "test")
     assert refused.code == 1
-    assert "nothing was published: answers can be had from" in refused.err
+    assert "nothing was published: answers can be read from" in refused.err
     assert not (tmp_path / "out").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     silent = [at.model_copy(update={"question_id": f"q{n}"}) for n, at in enumerate(telling)]

@@ -131,7 +131,17 @@ SHUFFLES: Final[Mapping[str, tuple[Callable[[Any], Any], Draw]]] = {
 }
 """By name: what makes a generator from a seed, and how an order of so many options is drawn from it."""
 
-KEYS: Final[Mapping[str, Callable[[Question, int], int | str]]] = {
+Key = Callable[[Question, int], int | str]
+
+
+def _key_by_digest(algorithm: str, digits: int | None) -> Key:
+    def digest(question: Question, row: int) -> int:
+        return int(hashlib.new(algorithm, question.question_id.encode()).hexdigest()[:digits], 16)
+
+    return digest
+
+
+KEYS: Final[Mapping[str, Key]] = {
     "question_id": lambda question, row: question.question_id,
     "video_id": lambda question, row: question.video_id or "",
     "question": lambda question, row: question.question,
@@ -142,12 +152,11 @@ KEYS: Final[Mapping[str, Callable[[Question, int], int | str]]] = {
     "crc32 of question_id": lambda question, row: zlib.crc32(question.question_id.encode()),
     "sum of characters of question_id": lambda question, row: sum(question.question_id.encode()),
     **{
-        f"{algorithm} of question_id, {digits or 'all'} digits": lambda question, row, algorithm=algorithm,
-        digits=digits: int(hashlib.new(algorithm, question.question_id.encode()).hexdigest()[:digits], 16)
+        f"{algorithm} of question_id, {digits or 'all'} digits": _key_by_digest(algorithm, digits)
         for algorithm in ("sha256", "md5")
         for digits in (None, 8, 16)
     },
-}  # fmt: skip
+}
 """What a question may be shuffled with."""
 
 

@@ -61,13 +61,13 @@ class GatheredImages:
         total = len(self.files) + len(self.faults)
         absent = [image_id for image_id, fault in self.faults.items() if fault == _NOT_HERE]
         bad = [f"{image_id}: {fault}" for image_id, fault in self.faults.items() if fault != _NOT_HERE]
-        told = [f"{len(absent):,} of {total:,} query images are not here"] if absent else []
+        parts = [f"{len(absent):,} of {total:,} query images are not here"] if absent else []
         if bad:
-            told.append(
+            parts.append(
                 f"{len(bad):,} of {total:,} cannot be used ({'; '.join(bad[:3])}{'; …' if len(bad) > 3 else ''})"
             )
         return (
-            f"{'; '.join(told)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or put "
+            f"{'; '.join(parts)}. Fetch them with: ivbench-data fetch --only images --dataset {dataset_name}; or put "
             "your own in its folder images/; or publish rows without them: --allow-missing-images"
         )
 
@@ -102,7 +102,7 @@ def copy_media(
     folder: Path,
     grids: Sequence[FrameGrid],
     include_videos: bool,
-    tell: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> dict[str, int]:
     """Copy cached frames to `frames/{grid}/` and videos to `media/`; each of these folders, and the files in it.
 
@@ -120,7 +120,7 @@ def copy_media(
     for name, paths in wanted.items():
         if not paths:
             raise UsageError(f"there is nothing for {name}: it is here for none of the {len(dataset.videos):,} videos")
-        tell(f"copying {len(paths):,} files to {name}")
+        on_step(f"copying {len(paths):,} files to {name}")
         (folder / name).mkdir(parents=True)
         for path in paths:
             if name != "media":

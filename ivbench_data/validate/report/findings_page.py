@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from ivbench_data.atomic_files import write_bytes
 from ivbench_data.dataset import Dataset
+from ivbench_data.hidden_record import mark_hidden
 from ivbench_data.html.page import embed_image, embed_json, find_figures, render_page
 from ivbench_data.schema import Finding, Question, Repair, Severity
 from ivbench_data.validate.checks import CHECKS, describe_check
@@ -73,7 +74,8 @@ def write_report(
 ) -> Path:
     """Write `reports/validate.html`; its path.
 
-    With `hide_answers`, or for questions whose answers are hidden, whatever would give an answer away is left out:
+    With `hide_answers`, or for questions whose answers are hidden here or in a publication, whatever would give an
+    answer away is left out:
     the answer's mark, the evidence, and every finding but those of `SAFE_WITHOUT_ANSWERS`.
 
     Raises:
@@ -81,6 +83,7 @@ def write_report(
     """
     path = workspace.reports / "validate.html"
     pictures = Pictures(workspace, max_picture_bytes)
+    dataset = mark_hidden(dataset, workspace)
     write_bytes(path, build_report(dataset, findings, pictures, parts, hide_answers).encode())
     return path
 
