@@ -49,10 +49,10 @@ types: $(VENV)/test.stamp  ## check the types
 
 schemas: $(VENV)/core.stamp  ## write what is generated: schemas/, and lmms-eval's task of each manifest
 	@$(VENV)/bin/python -c "from pathlib import Path; from ivbench_data.schema import json_schemas; \
-	from ivbench_data.workspace import write_json; \
+	from ivbench_data.atomic_files import write_json; \
 	[write_json(Path('schemas') / name, schema) for name, schema in json_schemas()]"
 	@$(VENV)/bin/python -c "from ivbench_data.exports.lmms_eval import packaged_tasks, write_packaged_task; \
-	from ivbench_data.manifests import load_manifest, manifest_names; from ivbench_data.workspace import write_bytes; \
+	from ivbench_data.manifests import load_manifest, manifest_names; from ivbench_data.atomic_files import write_bytes; \
 	[write_bytes(packaged_tasks() / name, text.encode()) for manifest in map(load_manifest, manifest_names()) \
 	for name, text in write_packaged_task(manifest).items()]"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from pathlib import Path
 from typing import TypeVar
 
 from ivbench_data.errors import StorageError
@@ -23,7 +22,7 @@ class LedgerWriter:
     """Appends rows of one kind to this process's own file, each synced before the call returns."""
 
     def __init__(self, workspace: Workspace, kind: str) -> None:
-        self.path = _ledger_folder(workspace) / f"{kind}-{uuid.uuid4()}.jsonl"
+        self.path = workspace.ledger / f"{kind}-{uuid.uuid4()}.jsonl"
 
     def append(self, row: Record) -> None:
         """Write one row; the first one makes the file.
@@ -45,13 +44,9 @@ def read_ledger(workspace: Workspace, kind: str, record: type[RecordT]) -> tuple
     """All rows of a kind, file by file, in no order of time, and the lines that hold none: torn, or of another form."""
     rows: list[RecordT] = []
     bad: list[BadLine] = []
-    folder = _ledger_folder(workspace)
+    folder = workspace.ledger
     for path in sorted(folder.glob(f"{kind}-*.jsonl")) if folder.is_dir() else ():
         read, unreadable = read_jsonl(path, record, None)
         rows += read
         bad += unreadable
     return rows, bad
-
-
-def _ledger_folder(workspace: Workspace) -> Path:
-    return workspace.folder / "ledger"

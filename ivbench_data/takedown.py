@@ -209,7 +209,7 @@ class _Takedown:
         for path in list_folder(self.workspace.raw, "*.json*"):
             if path.is_file() and video_id.encode() in path.read_bytes():
                 yield f"raw/{path.name}, the annotations as released; importing them again does not restore it"
-        if list_folder(self.workspace.folder / "results", "*.jsonl"):
+        if list_folder(self.workspace.results, "*.jsonl"):
             yield "results/: what was answered to its questions; scores pass over it"
         if list_folder(self.workspace.private, "answers-*.jsonl"):
             yield "private/: the hidden answers of versions that were published"

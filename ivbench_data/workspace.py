@@ -59,6 +59,11 @@ class Workspace:
         return self.folder / "ledger"
 
     @property
+    def results(self) -> Path:
+        """Results files of evaluations, one per configuration."""
+        return self.folder / "results"
+
+    @property
     def reports(self) -> Path:
         """What people look at: HTML, figures, findings."""
         return self.folder / "reports"

@@ -89,7 +89,7 @@ def command(
     summaries = summarise_coverage(rows)
     compared = [
         row
-        for path in (find_results(workspace.folder / "results", answers) if answers else ())
+        for path in (find_results(workspace.results, answers) if answers else ())
         for results in [read_results(path)]
         for row in compare_answers(rows, gather_answers(loaded, results), results.name)
     ]

@@ -31,15 +31,32 @@ Examples:
   ivbench-data evaluate --model python:my_model:answer --pattern image_first --tasks Counting
   ivbench-data evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --sweep frames --figure frames.png""",
 )
-@click.option("--model", required=True, help="A model on the Hub or in a folder; or backend:name, as baseline:random.")
-@click.option("--nframes", type=click.IntRange(1, 65_536), help="Frames a video, from the cache.  [default: 32]")
-@click.option("--res", type=click.IntRange(1, 8192), help="Their short side in pixels.  [default: 240]")
-@click.option("--grid", "identity", metavar="NxRES…", help="The cache's name instead, such as 32x252-m28.")
-@click.option("--multiple-of", type=click.IntRange(1, 1024), default=2, show_default=True, help="Sides' multiple.")
+@click.option(
+    "--model", required=True, help="Model on the Hub or in a folder; or backend:name, such as baseline:random."
+)
+@click.option("--nframes", type=click.IntRange(1, 65_536), help="Frames per video, from the cache.  [default: 32]")
+@click.option("--res", type=click.IntRange(1, 8192), help="Short side of the frames in pixels.  [default: 240]")
+@click.option(
+    "--grid", "identity", metavar="NxRES…", help="Cache grid, instead of --nframes and --res, such as 32x252-m28."
+)
+@click.option(
+    "--multiple-of",
+    type=click.IntRange(1, 1024),
+    default=2,
+    show_default=True,
+    help="Frame sides are multiples of this.",
+)
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), default="linspace_round", show_default=True)
-@click.option("--pattern", default="video_first", show_default=True, help="Which visuals, in which order.")
-@click.option("--profile", default="default", show_default=True, help="Wording and parser: default, paper, …")
-@click.option("--rotations", default="1", show_default=True, metavar="N|all", help="Under how many option rotations.")
+@click.option("--pattern", default="video_first", show_default=True, help="Which visuals are shown, in which order.")
+@click.option(
+    "--profile",
+    default="default",
+    show_default=True,
+    help="Wording of questions and parser of replies: default, paper, …",
+)
+@click.option(
+    "--rotations", default="1", show_default=True, metavar="N|all", help="Number of option rotations per question."
+)
 @click.option("--tasks", multiple=True, metavar="TASK", help="Only this task; repeat it for several.")
 @click.option("--mode", type=click.Choice(("generate", "likelihood")), default="generate", show_default=True)
 @click.option("--max-new-tokens", type=click.IntRange(1), default=1024, show_default=True)
@@ -47,16 +64,20 @@ Examples:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:0, or several: cuda:0,cuda:1.")
 @click.option("--attn", help="Attention implementation, such as sdpa or flash_attention_2.")
 @click.option("--revision", help="Commit, tag or branch of the model's repository.")
-@click.option("--batch-size", type=click.IntRange(0), default=0, help="Questions at once.  [default: what fits]")
-@click.option("--base-url", help="Address of an OpenAI-compatible server, up to /v1.")
-@click.option("--video-as", type=click.Choice(("video", "images")), default="video", help="What a server is sent.")
-@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Requests under way at once.")
-@click.option("--timeout", type=NumberRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
-@click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Of a request that failed.")
-@click.option("--sweep", help="Evaluate a whole ablation: patterns, frames, resolution, budget or tokens.")
-@click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens a question.")
+@click.option("--batch-size", type=click.IntRange(0), default=0, help="Questions per batch.  [default: as many as fit]")
+@click.option("--base-url", help="Base URL of an OpenAI-compatible server, up to /v1.")
 @click.option(
-    "--figure", type=click.Path(path_type=Path), help="Draw it, as PNG or SVG.  [with --sweep: reports/sweep-….svg]"
+    "--video-as", type=click.Choice(("video", "images")), default="video", help="How frames are sent to a server."
+)
+@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Concurrent requests.")
+@click.option("--timeout", type=NumberRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
+@click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Retries of a failed request.")
+@click.option("--sweep", help="Run an ablation: patterns, frames, resolution, budget or tokens.")
+@click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens per question.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help="Draw the scores, as PNG or SVG.  [with --sweep: reports/sweep-….svg]",
 )
 @dataset_option
 @root_option
@@ -80,10 +101,10 @@ def command(
     as_json: bool,
     **answering: Any,
 ) -> int:
-    """Ask a model the questions, over frames from the cache, and keep every answer in results/ as it comes.
+    """Ask a model the questions, with frames from the cache, and store every answer in results/.
 
-    Run the same command again to go on after an interruption, or to ask again what failed. Exit code 1 when a question
-    failed, or its frames are not in the cache though its video is here.
+    Run the same command again to resume after an interruption, or to ask failed questions again. Exit code 1 when a
+    question failed, or when the frames of an available video are not in the cache.
     """
     from ivbench_data.dataset import load
     from ivbench_data.evaluate.models import ModelOptions, open_model
@@ -118,7 +139,7 @@ def _choose_grid(
     if identity is None:
         return FrameGrid(nframes=nframes or 32, res=res or 240, multiple_of=multiple_of, sampler=sampler)
     if nframes or res:
-        raise UsageError("--grid says it all; leave --nframes and --res out")
+        raise UsageError("--grid replaces --nframes and --res; leave --nframes and --res out")
     try:
         return FrameGrid.parse(identity)
     except ValueError as error:
@@ -136,7 +157,7 @@ def _parse_rotations(text: str) -> int:
 
 
 class _Run:
-    """One call of the verb: a point, or the points of a sweep."""
+    """One run of the command: one point, or the points of a sweep."""
 
     def __init__(
         self,
@@ -156,16 +177,16 @@ class _Run:
         self.paths: list[Path] = []
         self.statuses: Counter[str] = Counter()
         self.reasons: dict[tuple[str, str], None] = {}
-        self.is_mendable = False
+        self.has_missing_caches = False
 
     def evaluate(self, points: list[Any], sweep: str | None, figure: Path | None) -> int:
         from ivbench_data.cli.console import print_json, say
         from ivbench_data.evaluate.sweeps import find_missing_caches
 
         for command, count in find_missing_caches(self.dataset, self.workspace, points).items():
-            self.is_mendable = True
+            self.has_missing_caches = True
             say(
-                f"{count:,} videos that are here are not in the cache; make it with: "
+                f"{count:,} available videos are not in the cache; create it with: "
                 f"ivbench-data cache --dataset {self.dataset.name} {command}",
                 style="yellow",
             )
@@ -174,11 +195,11 @@ class _Run:
         try:
             cards = [self._score(path) for path in self.paths]
         except MissingDependencyError as error:
-            say(f"The answers are kept, but not scored: {error}", style="yellow")
+            say(f"The answers are stored, but not scored: {error}", style="yellow")
             cards = []
         if sweep is not None and figure is None:
             named = re.sub(r"[^A-Za-z0-9]+", "-", self.model_name).strip("-")
-            figure = self.workspace.folder / "reports" / f"sweep-{sweep}-{named[:80]}.svg"
+            figure = self.workspace.reports / f"sweep-{sweep}-{named[:80]}.svg"
         if figure is not None and cards:
             self._draw(figure, sweep, [point.label for point in points], cards)
         if self.quiet:
@@ -191,7 +212,7 @@ class _Run:
             )
         else:
             self._show(cards)
-        return 1 if self.statuses["failed"] or self.is_mendable or not self.statuses["ok"] else 0
+        return 1 if self.statuses["failed"] or self.has_missing_caches or not self.statuses["ok"] else 0
 
     def _ask(self, options: AskOptions, label: str) -> None:
         from ivbench_data.cli.console import track
@@ -238,7 +259,7 @@ class _Run:
         from ivbench_data.cli.score import show_cards
 
         for status, count in self.statuses.items():
-            reasons = [reason for told, reason in self.reasons if told == status]
+            reasons = [reason for of_status, reason in self.reasons if of_status == status]
             if reasons:
                 more = f"; {len(reasons) - 1:,} more reasons are in the results" if len(reasons) > 1 else ""
                 say(f"{count:,} {status}: {reasons[0]}{more}", style="yellow")

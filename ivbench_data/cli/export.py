@@ -25,7 +25,7 @@ Example:
   ivbench-data export lmms-eval out --as frames --grid 32x240""",
 )
 def command() -> None:
-    """Write what people and other programs read."""
+    """Export a dataset: frames as pictures, or a task of an evaluation harness."""
 
 
 @command.command(
@@ -36,16 +36,16 @@ Examples:
   ivbench-data export frames out --grid 32x240 --format mp4""",
 )
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--grid", "identity", default="32x240", show_default=True, help="Which cache.")
+@click.option("--grid", "identity", default="32x240", show_default=True, help="Which frame cache.")
 @click.option("--format", "frame_format", type=click.Choice(["png", "jpeg", "mp4"]), default="png", show_default=True)
-@click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True, help="Of JPEG.")
+@click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True, help="JPEG quality.")
 @dataset_option
 @root_option
 @json_option
 def export_frames_command(
     out: Path, identity: str, frame_format: FrameFormat, quality: int, dataset: str, root: Path, as_json: bool
 ) -> int:
-    """Cached frames as pictures or a film, in OUT: a folder a video, a picture a frame, named by its index."""
+    """Export cached frames to OUT: a folder of pictures per video, named by frame index, or an mp4 per video."""
     from ivbench_data.cli.console import print_json, say, say_without_videos, track
     from ivbench_data.dataset import load
     from ivbench_data.exports.frame_pictures import export_frames
@@ -91,7 +91,7 @@ def export_frames_command(
 
 
 def harness_options(command: CommandT) -> CommandT:
-    """What every harness's export takes: how questions are shown and worded, and of which dataset."""
+    """Add the options of every harness export: dataset, visuals, wording."""
     for option in (
         json_option,
         root_option,
@@ -103,15 +103,17 @@ def harness_options(command: CommandT) -> CommandT:
             metavar="SPLIT",
             help="Also export questions whose answers were hidden in SPLIT; repeatable.  [default: left out]",
         ),
-        click.option("--profile", default="default", show_default=True, help="How questions are worded and read."),
-        click.option("--grid", "identity", default="32x240", show_default=True, help="Which cache, for frames."),
+        click.option(
+            "--profile", default="default", show_default=True, help="How questions are worded and replies parsed."
+        ),
+        click.option("--grid", "identity", default="32x240", show_default=True, help="Frame cache, with --as frames."),
         click.option(
             "--as",
             "show",
             type=click.Choice(["videos", "frames"]),
             default="videos",
             show_default=True,
-            help="Films, of which the harness takes frames as it likes, or the frames of a cache.",
+            help="Video files, which the harness samples itself, or the frames of a cache.",
         ),
     ):
         command = option(command)
@@ -121,7 +123,11 @@ def harness_options(command: CommandT) -> CommandT:
 def parse_harness_options(
     show: Literal["videos", "frames"], identity: str, profile: str, revealed: tuple[str, ...] = ()
 ) -> HarnessOptions:
-    """The options, if they can be used together."""
+    """The options of a harness export.
+
+    Raises:
+        UsageError: the grid is invalid.
+    """
     from ivbench_data.exports.harness import HarnessOptions
     from ivbench_data.schema import FrameGrid
 
@@ -131,7 +137,7 @@ def parse_harness_options(
         raise UsageError(str(error)) from None
 
 
-def draw_harness_export(
+def run_harness_export(
     dataset: Dataset,
     options: HarnessOptions,
     out: Path,
@@ -139,7 +145,7 @@ def draw_harness_export(
     root: Path,
     as_json: bool,
 ) -> int:
-    """Write a harness's export as its rows come, and tell what is in it and what is not; the exit code."""
+    """Run a harness export and report what it contains and what it leaves out; returns the exit code."""
     from ivbench_data.cli.console import print_json, say, track
     from ivbench_data.exports.harness import HarnessRow, UnaskedRow
     from ivbench_data.hidden_record import leave_out_hidden
@@ -154,9 +160,9 @@ def draw_harness_export(
             unasked.append(row)
     failed = [row for row in unasked if row.kind == "failed"]
     if as_json:
-        told = [{"question_id": row.question_id, "kind": row.kind, "reason": row.reason} for row in unasked]
+        left_out = [{"question_id": row.question_id, "kind": row.kind, "reason": row.reason} for row in unasked]
         print_json(
-            {"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": told, "hidden_left_out": hidden}
+            {"path": str(out), "dataset": dataset.name, "asked": asked, "unasked": left_out, "hidden_left_out": hidden}
         )
     else:
         say(f"{asked:,} questions of {dataset.name} are in {out}; {out / 'README.md'} has the commands.")
@@ -164,8 +170,8 @@ def draw_harness_export(
             say(f"{row.kind}: {row.question_id}: {row.reason}", style="red" if row.kind == "failed" else "yellow")
         if unasked:
             say(
-                f"{len(unasked):,} questions are not among them; {out / 'unasked.jsonl'} says which and why. What is "
-                "missing comes with: ivbench-data fetch, then ivbench-data cache",
+                f"{len(unasked):,} questions are left out; {out / 'unasked.jsonl'} lists them with reasons. Get "
+                "missing media with: ivbench-data fetch, then ivbench-data cache",
                 style="yellow",
             )
         for name, count in hidden.items():
@@ -206,10 +212,10 @@ def export_lmms_eval_command(
     root: Path,
     as_json: bool,
 ) -> int:
-    """A task of lmms-eval in OUT: rows, media, YAML and a README.md with the commands.
+    """Export a task of lmms-eval to OUT: rows, media, YAML and a README.md with the commands.
 
-    Without OUT, and with --print-path: the folder of the packaged tasks, for lmms-eval's --include_path. They find the
-    dataset under $IVBENCH_ROOT.
+    With --print-path instead of OUT, print the folder of the packaged tasks, for lmms-eval's --include_path. These
+    tasks read the dataset under $IVBENCH_ROOT.
     """
     from ivbench_data.dataset import load
     from ivbench_data.exports.lmms_eval import export_lmms_eval, packaged_tasks
@@ -218,9 +224,9 @@ def export_lmms_eval_command(
         click.echo(packaged_tasks())
         return 0
     if out is None:
-        raise UsageError("name the folder to write, or say --print-path")
+        raise UsageError("name the folder to write, or use --print-path")
     options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_lmms_eval(loaded, out, options, root), root, as_json)
+    return run_harness_export(loaded, options, out, export_lmms_eval(loaded, out, options, root), root, as_json)
 
 
 @command.command(
@@ -242,15 +248,15 @@ def export_inspect_command(
     root: Path,
     as_json: bool,
 ) -> int:
-    """A task of inspect_ai in OUT: rows, media, the task's file and a README.md with the commands.
+    """Export a task of inspect_ai to OUT: rows, media, a task file and a README.md with the commands.
 
-    An installed package has the task ivbench_data/ivbench as well, which finds the dataset under $IVBENCH_ROOT.
+    The installed package also has the task ivbench_data/ivbench, which reads the dataset under $IVBENCH_ROOT.
     """
     from ivbench_data.dataset import load
     from ivbench_data.exports.inspect_ai import export_inspect
 
     options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), root, as_json)
+    return run_harness_export(loaded, options, out, export_inspect(loaded, out, options, root), root, as_json)
 
 
 @command.command(
@@ -272,12 +278,12 @@ def export_vlmevalkit_command(
     root: Path,
     as_json: bool,
 ) -> int:
-    """A launcher of VLMEvalKit in OUT, with rows, media and a README.md with the commands.
+    """Export a VLMEvalKit launcher to OUT, with rows, media and a README.md with the commands.
 
-    VLMEvalKit has no hook for datasets of others: run_vlmevalkit.py adds this one, then runs VLMEvalKit's run.py.
+    VLMEvalKit has no plug-in hook for datasets: run_vlmevalkit.py registers this one, then runs VLMEvalKit's run.py.
     """
     from ivbench_data.dataset import load
     from ivbench_data.exports.vlmevalkit import export_vlmevalkit
 
     options, loaded = parse_harness_options(show, identity, profile, revealed), load(root / dataset)
-    return draw_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), root, as_json)
+    return run_harness_export(loaded, options, out, export_vlmevalkit(loaded, out, options, root), root, as_json)

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.compare import Comparison, Signature
     from ivbench_data.evaluate.metrics.units import JudgeReplies
     from ivbench_data.evaluate.results import Results
+    from ivbench_data.evaluate.score_tables import Table
     from ivbench_data.evaluate.scores import Scorecard
     from ivbench_data.publish.hidden.submissions import Submission
     from ivbench_data.workspace import Workspace
 
 WIDTH_OF_THE_PAPERS_TABLE = 225
-"""Columns of the terminal from which on the paper's table fits as it is."""
+"""Terminal width in columns from which the paper's table fits."""
 
 PROBLEMS_SHOWN = 1000
-"""So many wrong lines of a submission are printed; with `--json`, all."""
+"""Most invalid lines of a submission that are printed; `--json` lists all."""
 
 
 @click.command(
@@ -48,20 +49,20 @@ A line of a submission, in one of two ways; answer_index counts the options as p
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Score a submission by the hidden answers in this file; what it leaves out counts as wrong.",
+    help="Score a submission against the hidden answers in this file; omitted questions count as wrong.",
 )
-@click.option("--diagnose", is_flag=True, help="Look for known failure signatures in the results together.")
+@click.option("--diagnose", is_flag=True, help="Test the results for known failure signatures.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the table as Markdown.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the table as CSV.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw a bar plot per task to this PNG or SVG.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write a page of what the first file got wrong.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write an HTML page of the first file's wrong answers.")
 @click.option(
     "--judge",
     metavar="NAME",
-    help="Who judges free texts where a task needs it: openai:NAME or python:module:function.  [default: nobody]",
+    help="LLM judge for tasks with free-text answers: openai:NAME or python:module:function.  [default: none]",
 )
-@click.option("--judge-url", metavar="URL", help="Address of the judge's OpenAI-compatible server, up to /v1.")
-@click.option("--paper/--no-paper", default=True, show_default=True, help="The paper's rows below ours.")
+@click.option("--judge-url", metavar="URL", help="Base URL of the judge's OpenAI-compatible server, up to /v1.")
+@click.option("--paper/--no-paper", default=True, show_default=True, help="Show the paper's rows below ours.")
 @dataset_option
 @root_option
 @json_option
@@ -80,28 +81,21 @@ def command(
     root: Path,
     as_json: bool,
 ) -> int:
-    """Figures from result files, in the paper's columns: RESULTS are paths, or beginnings of their names.
+    """Score results files, in the paper's columns. RESULTS are paths, or prefixes of file names.
 
-    Without RESULTS, all of the dataset's; with two of them, they are also compared, question by question. With
-    --answers, RESULTS is one submission, and no dataset is needed. Texts that only a judge can score stay unscored
-    without --judge; what it said is kept, and not asked for again. Exit code 1 when it said nothing of some.
+    Without RESULTS, all results of the dataset are scored; two RESULTS are also compared, question by question. With
+    --answers, RESULTS is one submission, and no dataset is needed. Replies that need a judge stay unscored without
+    --judge; judge replies are kept and not asked for again. Exit code 1 when the judge did not reply to some.
     """
-    from ivbench_data.atomic_files import write_bytes
     from ivbench_data.cli.console import print_json, say
-    from ivbench_data.dataset import load
     from ivbench_data.evaluate.compare import compare_results
     from ivbench_data.evaluate.compare import diagnose as find_signatures
-    from ivbench_data.evaluate.prompts.patterns import PATTERNS
-    from ivbench_data.evaluate.results import find_results, read_results
-    from ivbench_data.evaluate.score_figures import draw_tasks
     from ivbench_data.evaluate.score_tables import make_paper_table
     from ivbench_data.evaluate.scores import score_results
-    from ivbench_data.evaluate.wrong_answers_page import make_error_report
     from ivbench_data.manifests import find_manifest
-    from ivbench_data.plotting import save_figure
     from ivbench_data.workspace import Workspace
 
-    workspace: Workspace | None = None
+    workspace = Workspace(root, dataset) if answers is None else None
     submission: Submission | None = None
     if answers is not None:
         loaded, submission, read = _read_submission(answers, results)
@@ -109,33 +103,19 @@ def command(
             _show_problems(submission, as_json)
             return 1
     else:
-        workspace = Workspace(root, dataset)
-        loaded = load(workspace.folder)
-        folder = workspace.folder / "results"
-        read = [read_results(path) for path in find_results(folder, results)]
-        if not results:
-            read.sort(
-                key=lambda item: (item.configuration.model, list(PATTERNS).index(item.configuration.pattern), item.name)
-            )
-        if not read:
-            raise UsageError(f"there are no results in {folder}. Make some with: ivbench-data evaluate --model …")
-    verdicts, unjudged = _ask_judge(loaded, read, workspace or Workspace(root, loaded.name), judge, judge_url)
-    cards = [score_results(loaded, item, workspace, told) for item, told in zip(read, verdicts, strict=True)]
+        loaded, read = _read_results(Workspace(root, dataset), results)
+    judge_replies, unjudged = _ask_judge(loaded, read, workspace or Workspace(root, loaded.name), judge, judge_url)
+    cards = [score_results(loaded, item, workspace, replies) for item, replies in zip(read, judge_replies, strict=True)]
     comparison = compare_results(loaded, *read) if len(results) == 2 else None
     signatures = list(find_signatures(loaded, read)) if diagnose else []
     table = make_paper_table(cards, find_manifest(loaded), paper)
-    for path, text in ((markdown, table.to_markdown()), (csv_path, table.to_csv())):
-        if path is not None:
-            write_bytes(path, text.encode())
-    if figure is not None:
-        save_figure(draw_tasks(cards), figure)
-    if report is not None:
-        write_bytes(report, make_error_report(loaded, read[0], cards[0], workspace).encode())
+    _write_tables(table, markdown, csv_path)
+    _draw(loaded, read, cards, workspace, figure, report)
     if as_json:
-        told = {} if submission is None else {"submission": _describe_submission(submission)}
+        about = {} if submission is None else {"submission": _describe_submission(submission)}
         print_json(
             {
-                **told,
+                **about,
                 "scores": [card.model_dump(mode="json") for card in cards],
                 "table": table.to_records(),
                 "comparison": comparison.model_dump(mode="json") if comparison else None,
@@ -145,16 +125,11 @@ def command(
         )
         return 1 if unjudged else 0
     show_cards(cards, loaded, with_paper=paper)
-    if submission is not None and submission.left_out:
-        count = len(submission.left_out)
-        say(f"{count:,} of {len(loaded.questions):,} questions are left out of it, and count as wrong.", style="yellow")
-    if comparison is not None:
-        _show_comparison(comparison)
-    if signatures:
-        _show_signatures(signatures)
-    for path in (markdown, csv_path, figure, report):
-        if path is not None:
-            say(f"Written: {path}")
+    _show_left_out(submission)
+    _show_comparison(comparison)
+    _show_signatures(signatures)
+    for path in filter(None, (markdown, csv_path, figure, report)):
+        say(f"Written: {path}")
     if submission is not None and report is not None:
         say(f"{report} shows hidden answers: keep it to yourself.", style="bold red")
     for reason, count in unjudged.items():
@@ -162,10 +137,56 @@ def command(
     return 1 if unjudged else 0
 
 
+def _read_results(workspace: Workspace, names: tuple[str, ...]) -> tuple[Dataset, list[Results]]:
+    """The dataset and its named results files; without names all, ordered by model and pattern."""
+    from ivbench_data.dataset import load
+    from ivbench_data.evaluate.prompts.patterns import PATTERNS
+    from ivbench_data.evaluate.results import find_results, read_results
+
+    dataset = load(workspace.folder)
+    read = [read_results(path) for path in find_results(workspace.results, names)]
+    if not read:
+        raise UsageError(
+            f"there are no results in {workspace.results}. Create some with: ivbench-data evaluate --model …"
+        )
+    if not names:
+        order = list(PATTERNS)
+        read.sort(key=lambda item: (item.configuration.model, order.index(item.configuration.pattern), item.name))
+    return dataset, read
+
+
+def _write_tables(table: Table, markdown: Path | None, csv_path: Path | None) -> None:
+    from ivbench_data.atomic_files import write_bytes
+
+    for path, text in ((markdown, table.to_markdown()), (csv_path, table.to_csv())):
+        if path is not None:
+            write_bytes(path, text.encode())
+
+
+def _draw(
+    dataset: Dataset,
+    results: list[Results],
+    cards: list[Scorecard],
+    workspace: Workspace | None,
+    figure: Path | None,
+    report: Path | None,
+) -> None:
+    """Write the figure and the page of wrong answers, where asked for."""
+    from ivbench_data.atomic_files import write_bytes
+    from ivbench_data.evaluate.score_figures import draw_tasks
+    from ivbench_data.evaluate.wrong_answers_page import make_error_report
+    from ivbench_data.plotting import save_figure
+
+    if figure is not None:
+        save_figure(draw_tasks(cards), figure)
+    if report is not None:
+        write_bytes(report, make_error_report(dataset, results[0], cards[0], workspace).encode())
+
+
 def _ask_judge(
     dataset: Dataset, results: Sequence[Results], workspace: Workspace, name: str | None, url: str | None
 ) -> tuple[list[JudgeReplies | None], dict[str, int]]:
-    """What the judge said of each results file's replies; and how many it said nothing of, by reason."""
+    """The judge's replies for each results file, and how many it did not give, by reason."""
     from ivbench_data.cli.console import say, track
     from ivbench_data.evaluate.llm_judge import ask_judge, needs_judge, open_judge, write_prompts
     from ivbench_data.evaluate.metrics.units import JudgeReplies
@@ -173,25 +194,26 @@ def _ask_judge(
 
     if name is None:
         if url is not None:
-            raise UsageError("--judge-url says where the judge is; say with --judge who it is")
+            raise UsageError("--judge-url needs --judge, which names the judge")
         return [None] * len(results), {}
     judge = open_judge(name, ModelOptions(base_url=url))
     if not needs_judge(dataset):
         say(f"No task of {dataset.name} needs a judge: {name} is not asked.")
-    verdicts: list[JudgeReplies | None] = []
+    judge_replies: list[JudgeReplies | None] = []
     unjudged: Counter[str] = Counter()
     for item in results:
         rows = track(
             ask_judge(dataset, workspace.root, item, judge, name), "Judging", len(write_prompts(dataset, item))
         )
-        told = {row.question_id: row for row in rows}
-        unjudged.update(row.error for row in told.values() if row.error is not None)
-        verdicts.append(JudgeReplies(name, {key: row.reply for key, row in told.items() if row.reply is not None}))
-    return verdicts, dict(unjudged)
+        replies = {row.question_id: row for row in rows}
+        unjudged.update(row.error for row in replies.values() if row.error is not None)
+        kept = {key: row.reply for key, row in replies.items() if row.reply is not None}
+        judge_replies.append(JudgeReplies(name, kept))
+    return judge_replies, dict(unjudged)
 
 
 def _read_submission(answers: Path, results: tuple[str, ...]) -> tuple[Dataset, Submission, list[Results]]:
-    """The dataset of the answers and the one submission: as results, unless lines of it are wrong."""
+    """The dataset of the hidden answers, the submission, and its results (none if it has invalid lines)."""
     from ivbench_data.dataset import Dataset
     from ivbench_data.publish.hidden.hidden_answers import read_answers
     from ivbench_data.publish.hidden.submissions import make_results, read_submission
@@ -217,7 +239,7 @@ def _show_problems(submission: Submission, as_json: bool) -> None:
     count = len(submission.problems)
     if count > PROBLEMS_SHOWN:
         say(f"… and {count - PROBLEMS_SHOWN:,} more")
-    say(f"Refused: {count:,} lines of {submission.path} are wrong. Nothing was scored.", style="bold red")
+    say(f"Refused: {count:,} lines of {submission.path} are invalid. Nothing was scored.", style="bold red")
 
 
 def _describe_submission(submission: Submission) -> dict[str, object]:
@@ -230,7 +252,7 @@ def _describe_submission(submission: Submission) -> dict[str, object]:
 
 
 def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
-    """Print our figures and, below them, the paper's; for a single results file with its intervals and slices."""
+    """Print the scores and, below them, the paper's rows; for a single results file with intervals and slices."""
     from ivbench_data.cli.console import print_table, say, stdout
     from ivbench_data.evaluate.score_tables import make_paper_table, write_cell
     from ivbench_data.manifests import find_manifest
@@ -241,14 +263,16 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
     if stdout().width >= WIDTH_OF_THE_PAPERS_TABLE:
         print_table("Accuracy in %", table.columns, rows)
     elif len(cards) > 1:
-        # where the paper's columns do not fit they go down, and the results files across, by number
+        # the paper's columns do not fit: print them as rows, with a numbered column per results file
         body = [(name, *(row[at] for row in ours)) for at, name in enumerate(table.columns) if at > 1]
         print_table("Accuracy in %", ("", *map(str, range(1, len(cards) + 1))), body)
     if len(cards) == 1:
         _show_details(cards[0], dataset)
     if paper and stdout().width < WIDTH_OF_THE_PAPERS_TABLE:
-        told = [at for at in range(len(table.columns)) if any(row[at] is not None for row in table.rows[-len(paper) :])]
-        means = [at for at in told if table.columns[at] in ("model", "Overall") or table.columns[at].endswith("-Avg")]
+        known = [
+            at for at in range(len(table.columns)) if any(row[at] is not None for row in table.rows[-len(paper) :])
+        ]
+        means = [at for at in known if table.columns[at] in ("model", "Overall") or table.columns[at].endswith("-Avg")]
         columns = [table.columns[at] for at in means]
         print_table(
             f"Accuracy in %, on another set of questions ({paper[0][1]})",
@@ -260,7 +284,7 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
 
 
 def _name_clusters(dataset: Dataset) -> str:
-    """What intervals are clustered by."""
+    """What the intervals are clustered by."""
     with_video = [question.video_id is not None for question in dataset.questions]
     if all(with_video):
         return "video"
@@ -273,9 +297,9 @@ def _show_details(card: Scorecard, dataset: Dataset) -> None:
 
     rows: list[tuple[object, ...]] = []
     for name, kind, questions, accuracy, low, high, chance, *_, theirs in make_detail_table(card).rows:
-        told = str(name) if kind in ("all", "group", "task") else f"{kind}: {name}"
+        label = str(name) if kind in ("all", "group", "task") else f"{kind}: {name}"
         figure = "–" if accuracy is None else f"{write_cell(accuracy)} [{write_cell(low)}, {write_cell(high)}]"
-        rows.append((told, questions, figure, write_cell(chance), write_cell(theirs)))
+        rows.append((label, questions, figure, write_cell(chance), write_cell(theirs)))
     columns: tuple[str, ...] = ("", "n", "accuracy", "chance", "as the benchmark")
     if card.overall.as_benchmark is None:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
@@ -304,14 +328,24 @@ def _describe(card: Scorecard) -> str:
     if overall.missing and card.overall_with_missing_as_wrong is not None:
         parts.append(f"with missing ones as wrong {write_cell(percent(card.overall_with_missing_as_wrong))} %")
     if card.right_in_all is not None and card.right_in_all.accuracy is not None:
-        told = f"{write_cell(percent(card.right_in_all.accuracy.value))} % right in all of {card.rotations} rotations"
-        parts.append(f"{told}, {write_cell(percent(card.mean_of_rotations))} % on average over them")
+        right = f"{write_cell(percent(card.right_in_all.accuracy.value))} % right in all of {card.rotations} rotations"
+        parts.append(f"{right}, {write_cell(percent(card.mean_of_rotations))} % on average over them")
     return f"{card.name}: {'; '.join(part for part in parts if part)}."
 
 
-def _show_comparison(comparison: Comparison) -> None:
+def _show_left_out(submission: Submission | None) -> None:
+    from ivbench_data.cli.console import say
+
+    if submission is not None and submission.left_out:
+        count, total = len(submission.left_out), len(submission.left_out) + len(submission.given)
+        say(f"{count:,} of {total:,} questions are left out of it, and count as wrong.", style="yellow")
+
+
+def _show_comparison(comparison: Comparison | None) -> None:
     from ivbench_data.cli.console import print_table, say
 
+    if comparison is None:
+        return
     rows = []
     for task in (comparison.overall, *comparison.tasks):
         difference = task.paired.difference

@@ -228,7 +228,7 @@ def _assess_necessity(
     asked = [question for question in dataset.questions if question.video_id is not None and question.image_ids]
     if not asked:
         return None, f"no question of {dataset.name} has an image beside its video"
-    folder = workspace.folder / "results"
+    folder = workspace.results
     read = [read_results(path) for path in find_results(folder, names)]
     if not read:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Two result files beside each other, question by question; and the failure signatures that several of them show."""
+"""Paired comparison of two results files, and known failure signatures across several."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ SIGNIFICANCE = 0.05
 
 
 class ComparedTask(Record):
-    """The same questions in two result files."""
+    """The same questions in two results files."""
 
     name: NonEmpty
     """The task, or `Overall`."""
     questions: NonNegativeInt
-    """Questions that both evaluated."""
+    """Questions evaluated in both."""
     first: Probability
     """Accuracy of the first on them."""
     second: Probability
     """Accuracy of the second on them."""
     paired: PairedComparison
-    """Difference with its interval, McNemar's test, and the test with videos as units."""
+    """Difference with its interval, McNemar's test, and the test clustered by video."""
     holm_p_value: Probability
-    """The clustered p-value, adjusted by Holm over the tasks; for `Overall` it is not adjusted."""
+    """The clustered p-value, Holm-adjusted over the tasks; not adjusted for `Overall`."""
 
 
 class Comparison(Record):
-    """Two result files, paired."""
+    """A paired comparison of two results files."""
 
     first: NonEmpty
     """Name of the first."""
     second: NonEmpty
     """Name of the second."""
     overall: ComparedTask
-    """All questions that both evaluated."""
+    """All questions evaluated in both."""
     tasks: tuple[ComparedTask, ...]
     """By task."""
     only_first: NonNegativeInt
-    """Questions that only the first evaluated: no part of the comparison."""
+    """Questions evaluated only in the first, which are left out of the comparison."""
     only_second: NonNegativeInt
-    """Questions that only the second evaluated."""
+    """Questions evaluated only in the second."""
 
 
 def compare_results(dataset: Dataset, first: Results, second: Results) -> Comparison:
-    """How the first does against the second on the questions that both evaluated, one by one: right or not.
+    """The paired comparison of the first with the second, over the questions evaluated in both.
 
     Raises:
         UsageError: they have no question in common.
@@ -97,18 +97,18 @@ def _compare(name: str, pairs: Sequence[tuple[ScoredRow, ScoredRow]]) -> Compare
 
 
 class Signature(Record):
-    """One known way to fail, looked for in the results of one model."""
+    """One known failure signature, tested in the results of one model."""
 
     name: NonEmpty
-    """What it is called."""
+    """Name of the signature."""
     model: NonEmpty
     """The model."""
     statement: NonEmpty
-    """What was measured, in a sentence with figures."""
+    """The measurement, in a sentence with figures."""
     found: bool | None
-    """Whether the interval leaves no room for its absence; None where results that it needs are not there."""
+    """Whether the interval excludes its absence; None if the results that it needs are missing."""
     estimates: dict[str, Estimate] = Field(default_factory=dict)
-    """What it rests on."""
+    """The estimates behind the statement."""
 
 
 WITHOUT = {
@@ -118,11 +118,11 @@ WITHOUT = {
     "image_swapped": "the right image",
     "image_blank": "the query image (a grey one instead)",
 }
-"""Patterns that keep something back which the question should need."""
+"""Patterns that withhold a visual which the question should need, and what they withhold."""
 
 
 def diagnose(dataset: Dataset, results: Sequence[Results]) -> Iterator[Signature]:
-    """The known failure signatures, model by model, each from the patterns among the results that it needs."""
+    """The known failure signatures, model by model, from the patterns among the results that each needs."""
     for model in dict.fromkeys(item.configuration.model for item in results):
         own = [item for item in results if item.configuration.model == model]
         yield from _find_text_only_bias(dataset, model, own)
@@ -141,7 +141,7 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
             for one in pair_with_rows(dataset, item)
             if one.points is not None
             and one.chance is not None
-            and _has_what_is_withheld(one.question, PATTERNS[item.configuration.pattern])
+            and _has_withheld_visual(one.question, PATTERNS[item.configuration.pattern])
         ]
         if withheld is None or not evaluated:
             continue
@@ -162,14 +162,14 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
         )
         yield Signature(name=name, model=model, statement=statement, found=above.low > 0, estimates={"above": above})
     if not looked:
-        yield _needs(name, model, "video_only (or another pattern that keeps the image back)")
+        yield _needs(name, model, "video_only (or another pattern that withholds the image)")
 
 
-def _has_what_is_withheld(question: Question, pattern: Pattern) -> bool:
-    """Whether the question has the image, or the video, that the pattern keeps back."""
-    keeps_image = "image" not in pattern.visuals or pattern.image != "own"
-    keeps_video = "video" not in pattern.visuals
-    return (keeps_image and bool(question.image_ids)) or (keeps_video and question.video_id is not None)
+def _has_withheld_visual(question: Question, pattern: Pattern) -> bool:
+    """Whether the question has the image or the video that the pattern withholds."""
+    no_image = "image" not in pattern.visuals or pattern.image != "own"
+    no_video = "video" not in pattern.visuals
+    return (no_image and bool(question.image_ids)) or (no_video and question.video_id is not None)
 
 
 def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> Signature:
@@ -200,9 +200,9 @@ def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> S
 def _find_yes_bias(dataset: Dataset, model: str, results: Sequence[Results]) -> Iterator[Signature]:
     name = "high Existence beside low Reverse Existence"
     for item in _complete(results):
-        judged = pair_with_rows(dataset, item)
+        scored_rows = pair_with_rows(dataset, item)
         pair = [
-            score(task, [one for one in judged if one.question.task == task]).accuracy
+            score(task, [one for one in scored_rows if one.question.task == task]).accuracy
             for task in ("Existence", "Reverse Existence")
         ]
         if pair[0] is None or pair[1] is None:
@@ -268,13 +268,13 @@ def _find_letter_preference(dataset: Dataset, model: str, results: Sequence[Resu
 
 
 def _complete(results: Sequence[Results]) -> list[Results]:
-    """The results that were asked with all visuals, the paper's pattern first."""
+    """The results with all visuals shown, the paper's pattern first."""
     shown = [item for item in results if set(PATTERNS[item.configuration.pattern].visuals) == {"video", "image"}]
     return sorted(shown, key=lambda item: list(PATTERNS).index(item.configuration.pattern))
 
 
 def _needs(name: str, model: str, what: str) -> Signature:
-    return Signature(name=name, model=model, statement=f"cannot be told: it needs results of {what}", found=None)
+    return Signature(name=name, model=model, statement=f"cannot be determined: it needs results of {what}", found=None)
 
 
 def _describe(results: Results) -> str:

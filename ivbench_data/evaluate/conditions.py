@@ -1,4 +1,4 @@
-"""Results files as answers under several conditions: what `validate.necessity` and `validate.coverage` take."""
+"""Results files as answers by condition, the input of `validate.necessity` and `validate.coverage`."""
 
 from __future__ import annotations
 
@@ -12,37 +12,40 @@ from ivbench_data.validate.necessity import AnswerRun
 
 
 def gather_answers(dataset: Dataset, results: Results, rotation: int = 0) -> dict[str, bool]:
-    """Id of every question that was evaluated, and whether it was answered right, by the dataset's answers of today."""
-    judged = pair_with_rows(dataset, results, rotation)
-    return {item.question.question_id: item.is_correct for item in judged if item.points is not None}
+    """For each evaluated question id, whether the answer is right by the dataset's current answers."""
+    scored_rows = pair_with_rows(dataset, results, rotation)
+    return {item.question.question_id: item.is_correct for item in scored_rows if item.points is not None}
 
 
 def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]:
-    """A run for each results file and rotation: the file's pattern is its condition.
+    """A run per results file and rotation; the file's pattern is its condition.
 
-    Models pair up across files by everything but pattern and grid, for a condition without video has no grid.
+    Files belong to the same model if they agree in everything but pattern and grid: a condition without video has no
+    grid.
 
     Raises:
-        UsageError: a file is about another dataset, or two hold the same condition of the same model, as with two
-            grids: which one is meant?
+        UsageError: a file is of another dataset, or two files hold the same condition of the same model (with two
+            grids).
     """
     runs: list[AnswerRun] = []
     file_of: dict[tuple[str, str, int], Results] = {}
     for item in results:
-        told = item.configuration
+        configuration = item.configuration
         for rotation in sorted({rotation for _, rotation in item.rows}):
-            run = AnswerRun(told.pattern, gather_answers(dataset, item, rotation), _name_model(told), rotation)
+            run = AnswerRun(
+                configuration.pattern, gather_answers(dataset, item, rotation), _name_model(configuration), rotation
+            )
             first = file_of.setdefault((run.condition, run.model, run.seed), item)
             if first is not item:
                 raise UsageError(
-                    f"{first.path} and {item.path} are both {told.model} under {told.pattern} "
-                    f"({first.configuration.grid} and {told.grid}): name the one that is meant"
+                    f"{first.path} and {item.path} are both {configuration.model} under {configuration.pattern} "
+                    f"({first.configuration.grid} and {configuration.grid}): name only one of them"
                 )
             runs.append(run)
     return runs
 
 
-def _name_model(told: Configuration) -> str:
-    parts = [told.model, told.profile if told.profile != "default" else ""]
-    parts += [f"{name}={value}" for name, value in sorted(told.model_options.items())]
+def _name_model(configuration: Configuration) -> str:
+    parts = [configuration.model, configuration.profile if configuration.profile != "default" else ""]
+    parts += [f"{name}={value}" for name, value in sorted(configuration.model_options.items())]
     return " ".join(part for part in parts if part)

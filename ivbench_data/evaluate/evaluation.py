@@ -1,4 +1,4 @@
-"""The evaluation itself: questions in, rows out, each kept as it comes; what was answered before is not asked again."""
+"""Evaluate a model: ask the questions, store a row per reply, and reuse the rows of earlier runs that still apply."""
 
 from __future__ import annotations
 
@@ -35,11 +35,19 @@ def evaluate_questions(
     model_name: str | None = None,
     on_open: Callable[[Path], None] | None = None,
 ) -> Iterator[EvaluationResult]:
-    """Ask a model the dataset's questions; a row for each, kept in `results/` as it comes.
+    """Rows of a model's answers to the dataset's questions, each stored in `results/` before it is yielded.
 
-    `model` is a name (`Qwen/Qwen2.5-VL-7B-Instruct`, `baseline:random`, `python:module:function`) or a callable over
-    requests; a callable needs a `model_name` that tells it from others. Rows of an earlier run that still hold come
-    first, unasked: their prompt, frames and grid are the same. `on_open` is told the results file.
+    Rows of an earlier run are reused, and yielded first, if their prompt and frames are unchanged.
+
+    Args:
+        dataset: the questions.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        model: a name (`Qwen/Qwen2.5-VL-7B-Instruct`, `baseline:random`, `python:module:function`), or a callable over
+            requests.
+        options: how questions are asked.
+        model_options: how a named model is loaded and asked.
+        model_name: name of a callable in the results, which must differ from that of every other model.
+        on_open: called once with the path of the results file.
 
     Raises:
         UsageError: there is no such model, pattern, profile, task or question.
@@ -62,12 +70,12 @@ def evaluate_questions(
         prompt_version=PROMPT_VERSION,
     )
     asker = Asker(dataset, workspace, options)
-    with ResultsFile(workspace.folder / "results", configuration, find_versions()) as file:
+    with ResultsFile(workspace.results, configuration, find_versions()) as file:
         if on_open is not None:
             on_open(file.path)
         pending: dict[Key, tuple[Question, Request]] = {}
         for question, request in asker.iterate():
-            row = _recall(file, question, request, options.profile)
+            row = _reuse_row(file, question, request, options.profile)
             if row is None:
                 assert isinstance(request, Request)
                 pending[request.key] = (question, request)
@@ -81,8 +89,10 @@ def _shows_video(dataset: Dataset, pattern: str) -> bool:
     return shows and any(question.video_id is not None for question in dataset.questions)
 
 
-def _recall(file: ResultsFile, question: Question, request: Request | Unasked, profile: str) -> EvaluationResult | None:
-    """The row that needs no asking: an earlier one that still holds, or one that says why it cannot be asked."""
+def _reuse_row(
+    file: ResultsFile, question: Question, request: Request | Unasked, profile: str
+) -> EvaluationResult | None:
+    """An earlier row that still applies, or a row with the reason why it cannot be asked; None if it must be asked."""
     stored = file.rows.get(request.key)
     if isinstance(request, Unasked):
         kind = "failed" if request.kind == "error" else request.kind
@@ -91,7 +101,7 @@ def _recall(file: ResultsFile, question: Question, request: Request | Unasked, p
     elif stored is None or stored.status != "ok" or not _was_shown_the_same(stored, request):
         return None
     else:
-        row = _judge(question, request, _restore_reply(stored), profile)
+        row = _make_row(question, request, _restore_reply(stored), profile)
         if (row.answer_index, row.value, row.correct) == (stored.answer_index, stored.value, stored.correct):
             return stored
     if row != stored:
@@ -105,7 +115,7 @@ def _was_shown_the_same(row: EvaluationResult, request: Request) -> bool:
 
 
 def _restore_reply(row: EvaluationResult) -> Reply:
-    """The reply that a stored row was made from, to read it again by today's rules and answers."""
+    """The reply that a stored row was made from, to parse and score it by today's rules and answers."""
     facts = {key: value for key, value in row.metadata.items() if key not in ("rule", "option_logprobs")}
     logprobs = row.metadata.get("option_logprobs")
     return Reply(
@@ -121,27 +131,27 @@ def _restore_reply(row: EvaluationResult) -> Reply:
 def _ask(
     file: ResultsFile, answer: Model, pending: dict[Key, tuple[Question, Request]], profile: str
 ) -> Iterator[EvaluationResult]:
-    """Rows of the model's replies as they come, and failed ones for what it passed over."""
+    """Rows of the model's replies in the order of arrival, then failed rows for requests without a reply."""
     waiting = dict(pending)
     if waiting:
         for reply in answer([request for _, request in pending.values()]):
             if reply.key not in waiting:
-                raise UsageError(f"the model replied to {reply.key}, which it was not asked, or replied to it twice")
-            row = _judge(*waiting.pop(reply.key), reply, profile)
+                raise UsageError(f"the model replied to {reply.key}, which is unknown or has a reply already")
+            row = _make_row(*waiting.pop(reply.key), reply, profile)
             file.append(row)
             yield row
     for question, request in waiting.values():
-        row = _judge(question, request, Reply(request.key, error="the model gave no reply"), profile)
+        row = _make_row(question, request, Reply(request.key, error="the model gave no reply"), profile)
         file.append(row)
         yield row
 
 
-def _judge(question: Question, request: Request, reply: Reply, profile: str) -> EvaluationResult:
-    """The row of a reply: what it names, in stored order, and whether that is right."""
-    judgement = _read(question, request, reply, profile)
+def _make_row(question: Question, request: Request, reply: Reply, profile: str) -> EvaluationResult:
+    """The row of a reply: the parsed answer, as a position in stored order, and whether it is right."""
+    reply_score = _score(question, request, reply, profile)
     facts: dict[str, JsonValue] = {**request.facts, **reply.metadata}
-    if judgement is not None:
-        facts["rule"] = judgement.rule
+    if reply_score is not None:
+        facts["rule"] = reply_score.rule
     if reply.option_logprobs is not None:
         facts["option_logprobs"] = list(reply.option_logprobs)
     return EvaluationResult(
@@ -149,9 +159,9 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
         rotation=request.rotation,
         status="failed" if reply.error is not None else "ok",
         reply=reply.text,
-        answer_index=judgement.answer_index if judgement is not None else None,
-        value=judgement.value if judgement is not None else None,
-        correct=judgement is not None and judgement.correct,
+        answer_index=reply_score.answer_index if reply_score is not None else None,
+        value=reply_score.value if reply_score is not None else None,
+        correct=reply_score is not None and reply_score.correct,
         error=reply.error,
         prompt_digest=request.prompt_digest,
         frames_digest=request.video.frames_digest if request.video else None,
@@ -162,8 +172,8 @@ def _judge(question: Question, request: Request, reply: Reply, profile: str) -> 
     )
 
 
-def _read(question: Question, request: Request, reply: Reply, profile: str) -> ReplyScore | None:
-    """What the reply is worth; None where it is free text, or there is no reply."""
+def _score(question: Question, request: Request, reply: Reply, profile: str) -> ReplyScore | None:
+    """Score of the reply; None for free text, or without a reply."""
     if reply.error is not None or not (question.options or question.question_type == "numeric"):
         return None
     if reply.text is None and reply.option_logprobs is not None:
@@ -173,7 +183,7 @@ def _read(question: Question, request: Request, reply: Reply, profile: str) -> R
 
 
 def find_versions() -> dict[str, str]:
-    """Versions of Python, of this package and of the libraries that may take part, as far as they are installed."""
+    """Versions of Python, of this package and of the installed libraries among `LIBRARIES`."""
     versions = {"python": platform.python_version(), "ivbench-data": __version__}
     for library in LIBRARIES:
         try:

@@ -1,7 +1,6 @@
-"""A judge: a model that reads texts alone, asked what a reply is worth where no rule can say.
+"""LLM judge: a text model that scores replies which no rule can score.
 
-Nobody is asked unless somebody names a judge, and what it said is kept in the ledger, by judge and by prompt: the same
-reply is never asked about twice.
+A judge is used only when named. Its replies are kept in the ledger, by judge and prompt, and are not asked for again.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from ivbench_data.workspace import Workspace, default_root
 LEDGER_KIND = "judge"
 
 BACKENDS = ("openai", "python")
-"""What a judge can be: a model behind an OpenAI-compatible server, or a Python function of one request."""
+"""Backends of a judge: an OpenAI-compatible server, or a Python function of one request."""
 
 
 class JudgeReply(Record):
-    """What a judge said of one reply."""
+    """The judge's reply about one answer."""
 
     judge: NonEmpty
-    """The judge, as it was asked for."""
+    """The judge, as named by the user."""
     question_id: NonEmpty
-    """The question that was replied to."""
+    """The question."""
     prompt_sha256: Sha256
-    """Digest of what the judge was shown."""
+    """Digest of the judge's prompt."""
     reply: str | None = None
-    """What it said."""
+    """The judge's text."""
     error: str | None = None
-    """Why it said nothing; such a row is not kept, so that the next run asks again."""
+    """Why there is no reply; such a row is not stored, so that the next run asks again."""
 
 
 def open_judge(name: str, options: ModelOptions) -> Model:
@@ -60,7 +59,7 @@ def needs_judge(dataset: Dataset) -> bool:
 def ask_judge(
     dataset: Dataset, root: Path | str | None, results: Results, judge: Model, name: str
 ) -> Iterator[JudgeReply]:
-    """A row for each reply that needs a judge: what it said before of the same prompt, or says now.
+    """A row for each answer that needs a judge: the stored judge reply to the same prompt, or a new one.
 
     Raises:
         StorageError: the ledger cannot be written.
@@ -81,13 +80,13 @@ def ask_judge(
     for reply in judge(list(asked.values())):
         question_id, _ = reply.key
         if question_id not in asked:
-            raise UsageError(f"the judge replied to {question_id!r}, which it was not asked, or replied to it twice")
+            raise UsageError(f"the judge replied to {question_id!r}, which is unknown or has a reply already")
         row = JudgeReply(
             judge=name,
             question_id=question_id,
             prompt_sha256=asked.pop(question_id).prompt_digest,
             reply=reply.text,
-            error=reply.error or (None if reply.text is not None else "it said nothing"),
+            error=reply.error or (None if reply.text is not None else "the judge gave an empty reply"),
         )
         if row.error is None:
             ledger.append(row)
@@ -99,7 +98,7 @@ def ask_judge(
 
 
 def write_prompts(dataset: Dataset, results: Results) -> dict[str, str]:
-    """What a judge is to be shown of each answered question whose metric needs one, by question."""
+    """The judge's prompt for each answered question whose metric needs a judge, by question id."""
     prompts = {}
     for question in dataset.questions:
         row, write = results.rows.get((question.question_id, 0)), find_metric(question).write_judge_prompt

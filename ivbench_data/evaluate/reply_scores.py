@@ -1,6 +1,6 @@
-"""What a reply is worth: the option or the number it names, and what that earns by the metric of its task.
+"""Score of a reply: the option or number that it names, and its points by the metric of its task.
 
-The one way from a reply to a verdict, for our own evaluation, for submissions, and for the harnesses that we export to.
+Our own evaluation, submissions, and the harnesses that we export to all score replies here.
 """
 
 from __future__ import annotations
@@ -18,26 +18,32 @@ from ivbench_data.schema import Question
 
 @dataclass(frozen=True)
 class ReplyScore:
-    """What a reply names, and whether that is right."""
+    """The parsed answer of a reply, and its score."""
 
     answer_index: int | None
-    """Position among the question's options, in stored order; None when the reply names none of them."""
+    """Position among the question's options, in stored order; None if the reply names none of them."""
     rule: Rule
-    """The rule that found it."""
+    """The parser rule that found it."""
     correct: bool
-    """Whether that earns everything: a right option, the right number; False with a hidden answer."""
+    """Whether it gets all points: a right option, the right number; False with a hidden answer."""
     value: float | None = None
-    """The number that the reply names; None when it names none, or several, or the question asks for none."""
+    """The number that the reply names; None if it names none or several, or the question asks for none."""
     points: float | None = field(default=None, compare=False)
-    """What it earns by the task's metric, 0 to 1; None with a hidden answer, or where a judge must be asked.
+    """Points by the task's metric, 0 to 1; None with a hidden answer, or where an LLM judge is needed.
 
-    Where questions count in pairs, these are the points of this one alone. A number whose task names no metric earns
-    all or nothing here, and stays out of scorecards.
+    For questions that count in pairs, the points of this question alone. A number whose task names no metric gets 0 or
+    1 here, and is not part of scorecards.
     """
 
 
 def score_reply(question: Question, reply: str | None, profile: str = "default", rotation: int = 0) -> ReplyScore:
-    """What the reply to a question is worth, asked in the words of a profile with its options rotated to the left.
+    """Score of a reply to a question.
+
+    Args:
+        question: the question, with its options in stored order.
+        reply: the model's text; None for no text.
+        profile: profile by which the question was worded; its parser is used.
+        rotation: number of places by which the shown options were rotated to the left.
 
     Raises:
         UsageError: there is no such profile.
@@ -45,9 +51,9 @@ def score_reply(question: Question, reply: str | None, profile: str = "default",
     name = resolve_profile(profile, question.source)
     if question.question_type == "numeric":
         parsed_number = parse_number(reply)
-        return _judge(question, Answer(value=parsed_number.value), parsed_number.rule)
+        return _score_answer(question, Answer(value=parsed_number.value), parsed_number.rule)
     if not question.options:
-        return _judge(question, Answer(), "none")
+        return _score_answer(question, Answer(), "none")
     shown = rotate(question.options, rotation)
     if shows_letters(question, PROFILES[name]):
         parsed = PARSERS[name](reply, shown, question.question_id)
@@ -57,14 +63,16 @@ def score_reply(question: Question, reply: str | None, profile: str = "default",
 
 
 def score_choice(question: Question, shown_index: int | None, rule: Rule, rotation: int = 0) -> ReplyScore:
-    """What choosing the option that was shown at a position is worth."""
+    """Score of choosing the option that was shown at a position; None for no option."""
     index = None if shown_index is None else (shown_index + rotation) % len(question.options)
-    return _judge(question, Answer(index), rule)
+    return _score_answer(question, Answer(index), rule)
 
 
-def _judge(question: Question, answer: Answer, rule: Rule) -> ReplyScore:
+def _score_answer(question: Question, answer: Answer, rule: Rule) -> ReplyScore:
     metric = find_metric(question)
     if question.question_type == "numeric" and not metric.can_score(question):
         metric = NUMBER
-    points = None if question.answers_hidden or not metric.can_score(question) else metric.earn(question, answer)
+    points = (
+        None if question.answers_hidden or not metric.can_score(question) else metric.score_answer(question, answer)
+    )
     return ReplyScore(answer.index, rule, points == 1.0, answer.value, points)

@@ -1,9 +1,9 @@
-"""What a model answered, kept as it comes: `results/{digest}.jsonl`, appended to and never rewritten.
+"""Results files: `results/{digest}.jsonl`, a row per answer, append-only.
 
-The file's name is the digest of the configuration: what is asked, how, of which model. Another prompt, grid or model is
-another file, so old answers are never taken for new ones. A file begins with a header, and each run that adds to it
-adds one, with the same configuration and the versions of its own machine; all other lines are rows, the last one of a
-question standing. A line that a killed run left torn is closed with a newline by the next, and passed over.
+The file's name is the digest of the configuration: dataset, model, prompt and grid. Another prompt, grid or model is
+another file, so answers never mix. Each run appends a header with the configuration and its library versions, then its
+rows; the last row of a question counts. A line that a killed run left unfinished is closed with a newline by the next
+run, and skipped.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from ivbench_data.schema import BadLine, EvaluationResult, NonEmpty, Record
 from ivbench_data.strict_json import explain, iterate_jsonl
 
 SYNC_EVERY_SECONDS = 5.0
-"""A kill loses nothing that was appended; a power cut loses at most what came after the last sync."""
+"""A killed run loses no appended row; a power cut loses at most the rows after the last sync."""
 
 
 class Configuration(Record):
-    """Everything that decides the answers, apart from the questions themselves."""
+    """Everything that determines the answers, apart from the questions themselves."""
 
     format_version: Literal[1] = 1
-    """Version of the file's form."""
+    """Version of the file format."""
     dataset: NonEmpty
     """Name of the dataset."""
     model: NonEmpty
-    """The model, as it was asked for."""
+    """The model, as named by the user."""
     model_options: dict[str, JsonValue] = Field(default_factory=dict)
-    """Options that change what it answers."""
+    """Options that change its answers."""
     model_identity: dict[str, JsonValue] = Field(default_factory=dict)
-    """What the open model says of itself: resolved revision, versions that change its answers."""
+    """Reported by the opened model: resolved revision, versions that change its answers."""
     pattern: NonEmpty
     """Which visuals were shown, in which order."""
     profile: NonEmpty
-    """How questions were worded and replies read."""
+    """How questions were worded and replies parsed."""
     grid: str | None
     """Identity of the frame cache; None where no video is shown."""
     prompt_version: int
@@ -59,44 +59,44 @@ class Configuration(Record):
 
 
 class Header(Record):
-    """The first line of a results file, and of every run that added to it."""
+    """The first line of a results file, and of each later run's rows in it."""
 
     configuration: Configuration
     """The same in every header of a file."""
     versions: dict[str, str] = Field(default_factory=dict)
-    """Of Python and the libraries that took part."""
+    """Of Python and the installed libraries."""
     started: str
-    """When the run began, UTC."""
+    """Start of the run, UTC."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """A results file, read."""
+    """The content of a results file."""
 
     path: Path
     """The file."""
     headers: tuple[Header, ...]
-    """One a run, in order."""
+    """One per run, in order."""
     rows: Mapping[Key, EvaluationResult]
     """The last row of each question and rotation."""
     bad_lines: tuple[BadLine, ...] = field(default=())
-    """Lines that could not be used; what they would have answered is asked again."""
+    """Invalid lines; their questions are asked again."""
 
     @property
     def configuration(self) -> Configuration:
-        """What decided the answers."""
+        """The configuration that all headers share."""
         return self.headers[0].configuration
 
     @property
     def name(self) -> str:
         """Model, pattern and grid in a line."""
-        told = self.configuration
-        parts = [told.model, told.pattern, told.grid or "", told.profile if told.profile != "default" else ""]
+        about = self.configuration
+        parts = [about.model, about.pattern, about.grid or "", about.profile if about.profile != "default" else ""]
         return " · ".join(part for part in parts if part)
 
 
 def read_results(path: Path | str) -> Results:
-    """The rows of a results file.
+    """The headers and rows of a results file.
 
     Raises:
         UsageError: the file cannot be read.
@@ -126,7 +126,7 @@ def read_results(path: Path | str) -> Results:
 
 
 class ResultsFile:
-    """A results file that is open for appending; each row is on its way to the disk when `append` returns.
+    """A results file open for appending; each row has been written when `append` returns.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -144,7 +144,9 @@ class ResultsFile:
                     raise
             else:
                 if known.configuration != configuration:
-                    raise DatasetError(f"{self.path} holds another configuration than its name says; move it away")
+                    raise DatasetError(
+                        f"{self.path} does not hold the configuration that its name stands for; move it away"
+                    )
                 self.rows = dict(known.rows)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         header = Header(configuration=configuration, versions=dict(versions), started=started)
@@ -158,7 +160,7 @@ class ResultsFile:
             raise StorageError.from_os_error(error, self.path) from error
 
     def append(self, row: EvaluationResult) -> None:
-        """Add a row; the last one of a question stands.
+        """Append a row; the last row of a question counts.
 
         Raises:
             StorageError: the disk is full.
@@ -188,10 +190,10 @@ class ResultsFile:
 
 
 def find_results(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """The results files that are named, by path or by the beginning of a digest; without names, all in the folder.
+    """The named results files, by path or by prefix of the digest; without names, all in the folder.
 
     Raises:
-        UsageError: a name fits no file, or several.
+        UsageError: a name matches no file, or several.
     """
     there = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
     if not names:
@@ -203,8 +205,8 @@ def find_results(folder: Path, names: Sequence[str] = ()) -> list[Path]:
             continue
         fitting = [path for path in there if path.stem.startswith(name)]
         if len(fitting) != 1:
-            told = f"{len(fitting) or 'none'} of the results files in {folder} begin so"
-            raise UsageError(f"{name!r} names no results file: there is no such path, and {told}")
+            count = f"{len(fitting) or 'none'} of the results files in {folder} begin with it"
+            raise UsageError(f"{name!r} names no results file: there is no such path, and {count}")
         found.extend(fitting)
     return found
 
@@ -219,6 +221,6 @@ def _is_torn(path: Path) -> bool:
 
 
 def _has_whole_line(path: Path) -> bool:
-    """Whether anything but a torn header stands in the file."""
+    """Whether the file holds more than an unfinished header."""
     with path.open("rb") as file:
         return file.readline().endswith(b"\n")

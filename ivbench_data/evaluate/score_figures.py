@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
-"""Okabe and Ito's colours, which people with any colour vision tell apart."""
+"""Okabe and Ito's colour-blind safe palette."""
 
 INK, DASHES = "#222222", (0, (3, 2))
 
 
 def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
-    """Accuracy of each task with its interval, a bar a results file; chance as a dashed line over each task.
+    """Bar plot of accuracy by task with intervals, one bar per results file; chance as a dashed line.
 
     Raises:
         UsageError: nothing was evaluated.
@@ -31,7 +31,7 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
     columns += [(name, [card.tasks.get(name) for card in cards]) for name in names]
     columns = [(name, ones) for name, ones in columns if any(one and one.accuracy for one in ones)]
     if not columns:
-        raise UsageError("nothing was evaluated: there is nothing to draw")
+        raise UsageError("nothing was evaluated, so there is no figure to draw")
     width_inches = max(7.0, min(15.0, 1.2 + len(columns) * (0.35 + 0.3 * len(cards))))
     figure, axes = make_figure(width_inches, 4.6 + 0.2 * len(cards))
     width = 0.8 / len(cards)
@@ -63,7 +63,7 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
 
 
 def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, Score]]]], axis: str) -> Figure:
-    """Accuracy with its interval over the points of a sweep, a line for each named series.
+    """Line plot of accuracy with intervals over the points of a sweep, one line per named series.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.

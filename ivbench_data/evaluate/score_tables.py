@@ -1,7 +1,7 @@
 """The paper's table, with our rows above the paper's: for the terminal, Markdown, CSV and JSON.
 
-Our figures and the paper's are not about the same questions: the paper's are about all it counts, ours about what was
-evaluated of the release. Each row says how many.
+Our rows and the paper's cover different questions: the paper's its whole benchmark, ours the evaluated part of the
+release. Each row states how many.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows; figures are in per cent, rounded to a decimal."""
+    """A table; figures are in per cent, rounded to one decimal."""
 
     columns: tuple[str, ...]
     """Headings."""
     rows: tuple[tuple[Cell, ...], ...]
-    """A cell a column; None where nothing is known."""
+    """One cell per column; None for unknown."""
 
     def to_markdown(self) -> str:
         """The table in Markdown."""
         return "\n".join(draw_table(self.columns, self.rows)) + "\n"
 
     def to_csv(self) -> str:
-        """The table as CSV; a text that a spreadsheet would compute gets a quote before it."""
+        """The table as CSV; text that a spreadsheet would run as a formula is prefixed with a quote."""
         return write_csv((self.columns, *self.rows))
 
     def to_records(self) -> list[dict[str, Cell]]:
-        """The table as JSON: an object a row."""
+        """The table as JSON: one object per row."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def write_cell(cell: Cell) -> str:
-    """The cell for people: one decimal, thousands apart, a dash for nothing."""
+    """The cell as text: one decimal, thousands separators, a dash for None."""
     if cell is None:
         return "–"
     if isinstance(cell, float):
@@ -49,15 +49,15 @@ def write_cell(cell: Cell) -> str:
 
 
 def percent(share: float | None) -> float | None:
-    """The share in per cent, to a decimal."""
+    """The share (0 to 1) in per cent, rounded to one decimal."""
     return None if share is None else round(100 * share, 1)
 
 
 def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with_paper: bool = True) -> Table:
     """Our rows in the paper's columns: Overall, then the tasks of each group, and their mean.
 
-    Where the benchmark's own code would make other figures of the same replies, these follow. Below them, with
-    `with_paper`, the paper's own rows, which are about another set of questions.
+    If the benchmark's own code scores the same replies differently, those figures follow as rows of their own. With
+    `with_paper`, the paper's rows come last; they cover another set of questions.
     """
     alone = [task.name for task in manifest.tasks if task.group is None] if manifest else []
     tasks = list(dict.fromkeys((*alone, *(name for card in cards for name in card.tasks))))
@@ -83,8 +83,8 @@ def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with
     if manifest and with_paper:
         asked = f"paper: {manifest.published.questions:,}" if manifest.published.questions else "paper"
         for row in manifest.published_results:
-            told = [(row.groups if kind == "group" else row.tasks).get(name) for kind, name in layout]
-            rows.append((row.model, asked, row.overall, *told))
+            published = [(row.groups if kind == "group" else row.tasks).get(name) for kind, name in layout]
+            rows.append((row.model, asked, row.overall, *published))
     return Table(("model", "questions", "Overall", *headings), tuple(rows))
 
 
@@ -130,8 +130,8 @@ def _figure_like_benchmark(one: Score | None) -> float | None:
 
 
 def describe_questions(card: Scorecard) -> str:
-    """Of how many questions were how many evaluated; and of how many tasks the mean is, where it is one of tasks."""
+    """Evaluated questions out of how many; for a mean over tasks with missing ones, the tasks, too."""
     counts, mean = card.denominators, card.tasks_in_mean
     total = counts.released if counts.released is not None else counts.in_dataset
-    told = f"{counts.evaluated:,} of {total:,}"
-    return told if mean is None or mean[0] == mean[1] else f"{told}, {mean[0]} of {mean[1]} tasks"
+    text = f"{counts.evaluated:,} of {total:,}"
+    return text if mean is None or mean[0] == mean[1] else f"{text}, {mean[0]} of {mean[1]} tasks"

@@ -1,9 +1,9 @@
-"""From rows to figures: accuracy per task, group and slice, with intervals clustered by video and an open denominator.
+"""Scorecards: accuracy per task, group and slice, with intervals clustered by video and stated denominators.
 
-What a reply earns, and what counts together, is the task's metric (`evaluate.metrics`). Accuracy is over the questions
-that were evaluated: answered, or failed, which counts as wrong. Questions that were not asked, since their media are
-not here or the pattern makes no sense for them, are no part of it, and are counted beside it: a figure over what
-happened to be downloaded must not look like one over the benchmark.
+The task's metric (`evaluate.metrics`) scores each reply and groups questions that count together. Accuracy is over the
+evaluated questions: answered, or failed, which counts as wrong. Questions that were not asked, because their media are
+missing or the pattern does not apply, are counted separately, so that a figure over the downloaded part is not taken
+for one over the benchmark.
 """
 
 from __future__ import annotations
@@ -35,53 +35,53 @@ from ivbench_data.statistics import Estimate, Probability, estimate_share
 from ivbench_data.withdrawals import count_withdrawn
 from ivbench_data.workspace import Workspace
 
-NO_VERDICTS: Mapping[str, str] = MappingProxyType({})
+NO_JUDGE_REPLIES: Mapping[str, str] = MappingProxyType({})
 
 
 class Score(Record):
-    """The figure of some questions: a task, a group of tasks, a slice, or all of them."""
+    """Score of a set of questions: a task, a group of tasks, a slice, or all of them."""
 
     name: NonEmpty
-    """What they are."""
+    """Name of the set."""
     accuracy: Estimate | None
-    """The mean of what evaluated questions, or pairs of them, earned, 0 to 1; None where nothing could be scored."""
+    """Mean points of the evaluated questions or pairs, 0 to 1; None if nothing could be scored."""
     as_benchmark: Probability | None = None
-    """What the benchmark's own code makes of the same replies; None where its rules are ours."""
+    """Figure of the benchmark's own code for the same replies; None where its rules are ours."""
     chance: Probability | None
-    """What guessing reaches, of the evaluated questions as far as that is known; over options, right ones over all."""
+    """Chance level of the evaluated questions, where known; with options, the share of right options."""
     parse_rate: Probability | None
-    """Share of answered questions whose reply names an option or a number, or is to be free text."""
+    """Share of answered questions whose reply names an option or a number; free text counts as parsed."""
     correct: NonNegativeInt
-    """Questions that earned everything."""
+    """Questions with all points."""
     evaluated: NonNegativeInt
-    """Answered and failed questions."""
+    """Answered and failed questions, together."""
     unscored: NonNegativeInt = 0
-    """Of these, without a part in the accuracy: half a pair, or a text that no judge was asked about."""
+    """Of these, not part of the accuracy: half a pair, or a text without a judge reply."""
     failed: NonNegativeInt
-    """Of these, asked without getting a reply."""
+    """Of these, asked without a reply."""
     missing: NonNegativeInt
-    """Not asked, or not yet: their media are not here, or no row speaks of them."""
+    """Not asked: media missing, or no row yet."""
     inapplicable: NonNegativeInt
-    """Not asked: the pattern makes no sense for them."""
+    """Not asked: the pattern does not apply."""
 
 
 class Denominators(Record):
-    """Out of how many."""
+    """The denominators of a scorecard."""
 
     published: NonNegativeInt | None
     """Questions in the paper."""
     released: NonNegativeInt | None
     """Questions in the release."""
     in_dataset: NonNegativeInt
-    """Questions in the dataset, as it is here, with answers that can be checked."""
+    """Questions in the local dataset that can be scored."""
     fetched: NonNegativeInt | None
-    """Of these, with all their media on this machine."""
+    """Of these, with all media on this machine."""
     evaluated: NonNegativeInt
     """Of these, answered or failed."""
     unscorable: NonNegativeInt
-    """Questions beside these, whose answers are hidden, or that no metric can score."""
+    """Further questions with hidden answers, or that no metric can score."""
     withdrawn: NonNegativeInt = 0
-    """Questions beside these, whose videos were taken down."""
+    """Further questions whose videos were withdrawn."""
 
 
 class Scorecard(Record):
@@ -92,62 +92,62 @@ class Scorecard(Record):
     file: NonEmpty
     """The results file."""
     configuration: Configuration
-    """What decided the answers."""
+    """The configuration of the run."""
     versions: dict[str, str]
-    """Of the last run's libraries."""
+    """Library versions of the last run."""
     judge: str | None = None
-    """Who judged what no rule can; None where nobody was asked."""
+    """The LLM judge; None if none was used."""
     overall: Score
-    """All questions; accuracy is the mean that the manifest names, of all questions alike unless it says tasks."""
+    """All questions; accuracy is the mean over questions, or over tasks if the manifest says so."""
     tasks_in_mean: tuple[NonNegativeInt, NonNegativeInt] | None = None
-    """How many tasks' figures Overall is the mean of, and of how many; None where it is one of questions."""
+    """Number of scored tasks in Overall, and of all tasks; None where Overall is a mean over questions."""
     overall_with_missing_as_wrong: Probability | None
-    """Right ones over all questions in the dataset that the pattern applies to: what no missing file can improve."""
+    """Accuracy over all questions that the pattern applies to, with 0 for missing ones."""
     groups: dict[str, Score]
-    """By key of the manifest's task groups: question-weighted means of their tasks."""
+    """By key of the manifest's task groups."""
     tasks: dict[str, Score]
     """By task, in the manifest's order."""
     slices: dict[str, dict[str, Score]]
-    """By `category`, `duration`, `granularity` and `evidence`: what is known of them."""
+    """By `category`, `duration`, `granularity` and `evidence`, where known."""
     rotations: NonNegativeInt
-    """Under how many rotations at most a question was asked."""
+    """Highest number of rotations under which a question was asked."""
     right_in_all: Score | None
-    """Questions that were right under every rotation they were asked under; None with a single one."""
+    """Questions that are right under every rotation; None with a single rotation."""
     mean_of_rotations: Probability | None
     """Accuracy over all rotations of these questions."""
     visual_tokens: float | None
-    """Mean of what the visuals of a question cost; None where no backend says."""
+    """Mean visual tokens per question; None where the backend does not report them."""
     seconds: Seconds | None
-    """Sum of the model's time; None where no backend says."""
+    """Total model time; None where the backend does not report it."""
     denominators: Denominators
-    """Out of how many."""
+    """The denominators."""
     bad_lines: NonNegativeInt
-    """Lines of the file that could not be used."""
+    """Invalid lines of the file."""
 
 
 def is_scorable(question: Question) -> bool:
-    """Whether the task's metric can score it; not where its answer is hidden, or is nothing to compare with."""
+    """Whether the task's metric can score the question; False if its answer is hidden."""
     return not question.answers_hidden and find_metric(question).can_score(question)
 
 
 def pair_with_rows(
-    dataset: Dataset, results: Results, rotation: int = 0, verdicts: Mapping[str, str] = NO_VERDICTS
+    dataset: Dataset, results: Results, rotation: int = 0, judge_replies: Mapping[str, str] = NO_JUDGE_REPLIES
 ) -> list[ScoredRow]:
-    """Every question of the dataset that can be scored, beside its row under that rotation.
+    """Every question of the dataset that can be scored, with its row under that rotation.
 
-    `verdicts` holds what a judge said, by question, of the tasks whose metric needs one.
+    `judge_replies` are the texts of an LLM judge by question id, for tasks whose metric needs one.
 
     Raises:
         UsageError: the results are of another dataset.
     """
     if results.configuration.dataset != dataset.name:
-        raise UsageError(f"{results.path} is about {results.configuration.dataset!r}, not about {dataset.name!r}")
+        raise UsageError(f"{results.path} is of the dataset {results.configuration.dataset!r}, not of {dataset.name!r}")
     return [
         ScoredRow(
             question,
             results.rows.get((question.question_id, rotation)),
             find_metric(question),
-            verdicts.get(question.question_id),
+            judge_replies.get(question.question_id),
         )
         for question in dataset.questions
         if is_scorable(question)
@@ -158,28 +158,33 @@ def score_results(
     dataset: Dataset,
     results: Results,
     workspace: Workspace | None = None,
-    verdicts: JudgeReplies | None = None,
+    judge_replies: JudgeReplies | None = None,
 ) -> Scorecard:
-    """All figures of a results file, judged by the dataset's answers as they are today.
+    """The scorecard of a results file, by the dataset's current answers.
 
-    With a `workspace`, what is on disk is counted. `verdicts` is what a judge said; where a metric needs it and it is
-    not there, the reply stays unscored.
+    Args:
+        dataset: the questions and their answers.
+        results: the content of a results file.
+        workspace: where to count questions whose media are on disk; None to leave that count out.
+        judge_replies: an LLM judge's replies; a reply that needs one and has none stays unscored.
 
     Raises:
         UsageError: the results are of another dataset.
         MissingDependencyError: scipy is not installed.
     """
     manifest = find_manifest(dataset)
-    judged = pair_with_rows(dataset, results, verdicts=verdicts.replies if verdicts else NO_VERDICTS)
+    scored_rows = pair_with_rows(
+        dataset, results, judge_replies=judge_replies.replies if judge_replies else NO_JUDGE_REPLIES
+    )
     mean_of = manifest.overall if manifest else "questions"
-    found = dict.fromkeys(item.question.task for item in judged)
+    found = dict.fromkeys(item.question.task for item in scored_rows)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
     names += [task for task in found if task not in names]
     group_of = {task.name: task.group for task in manifest.tasks} if manifest else {}
     groups = manifest.task_groups if manifest else {}
-    overall = score("Overall", judged, mean_of)
-    tasks = {name: score(name, [item for item in judged if item.question.task == name]) for name in names}
-    rows = [item.row for item in judged if item.row is not None]
+    overall = score("Overall", scored_rows, mean_of)
+    tasks = {name: score(name, [item for item in scored_rows if item.question.task == name]) for name in names}
+    rows = [item.row for item in scored_rows if item.row is not None]
     tokens = [row.visual_tokens for row in rows if row.visual_tokens is not None]
     rotations, right_in_all, mean_of_rotations = _score_rotations(dataset, results)
     seconds = [row.seconds for row in rows if row.seconds is not None]
@@ -188,41 +193,41 @@ def score_results(
         file=str(results.path),
         configuration=results.configuration,
         versions=results.headers[-1].versions,
-        judge=verdicts.judge if verdicts else None,
+        judge=judge_replies.judge if judge_replies else None,
         overall=overall,
         tasks_in_mean=None
         if mean_of == "questions"
         else (sum(one.accuracy is not None for one in tasks.values()), len(manifest.tasks if manifest else tasks)),
-        overall_with_missing_as_wrong=score_with_missing_as_wrong(judged, mean_of),
+        overall_with_missing_as_wrong=score_with_missing_as_wrong(scored_rows, mean_of),
         groups={
-            key: score(title, [item for item in judged if group_of.get(item.question.task) == key], mean_of)
+            key: score(title, [item for item in scored_rows if group_of.get(item.question.task) == key], mean_of)
             for key, title in groups.items()
         },
         tasks=tasks,
-        slices=_slice(dataset, judged),
+        slices=_slice(dataset, scored_rows),
         rotations=rotations,
         right_in_all=right_in_all,
         mean_of_rotations=mean_of_rotations,
         visual_tokens=sum(tokens) / len(tokens) if tokens else None,
         seconds=sum(seconds) if seconds else None,
-        denominators=_count(dataset, judged, manifest, workspace),
+        denominators=_count(dataset, scored_rows, manifest, workspace),
         bad_lines=len(results.bad_lines),
     )
 
 
-def score(name: str, judged: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> Score:
-    """The figure of some questions: the mean of all alike, or of their tasks' figures alike."""
-    evaluated = [item for item in judged if item.is_evaluated]
-    statuses = Counter(item.row.status if item.row is not None else "missing" for item in judged)
+def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> Score:
+    """Score of some questions, as the mean over questions or over their tasks."""
+    evaluated = [item for item in scored_rows if item.is_evaluated]
+    statuses = Counter(item.row.status if item.row is not None else "missing" for item in scored_rows)
     answered = [item for item in evaluated if item.row is not None and item.row.status == "ok"]
-    units = combine(judged)
+    units = combine(scored_rows)
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     known = [(task, unit) for task, unit in scored if unit.chance is not None]
     of_units = sum(item.is_evaluated for _, unit in scored for item in unit.questions)
     return Score(
         name=name,
         accuracy=estimate(scored, mean_of),
-        as_benchmark=score_like_benchmark(judged, mean_of),
+        as_benchmark=score_like_benchmark(scored_rows, mean_of),
         chance=average(known, [unit.chance or 0.0 for _, unit in known], mean_of),
         parse_rate=sum(item.is_parsed for item in answered) / len(answered) if answered else None,
         correct=sum(item.is_correct for item in evaluated),
@@ -237,7 +242,7 @@ def score(name: str, judged: Sequence[ScoredRow], mean_of: MeanOf = "questions")
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
-def _slice(dataset: Dataset, judged: Sequence[ScoredRow]) -> dict[str, dict[str, Score]]:
+def _slice(dataset: Dataset, scored_rows: Sequence[ScoredRow]) -> dict[str, dict[str, Score]]:
     videos = {video.video_id: video for video in dataset.videos}
 
     def category(item: ScoredRow) -> str | None:
@@ -265,7 +270,7 @@ def _slice(dataset: Dataset, judged: Sequence[ScoredRow]) -> dict[str, dict[str,
     slices: dict[str, dict[str, Score]] = {}
     for kind, name_of in kinds.items():
         members: dict[str, list[ScoredRow]] = {}
-        for item in judged:
+        for item in scored_rows:
             if (name := name_of(item)) is not None:
                 members.setdefault(name, []).append(item)
         names = sorted(members, key=lambda name: (order.index(name) if name in order else 0, name))
@@ -275,7 +280,7 @@ def _slice(dataset: Dataset, judged: Sequence[ScoredRow]) -> dict[str, dict[str,
 
 
 def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | None, float | None]:
-    """Most rotations of a question; the questions right under all of theirs; and the mean over all of these rows."""
+    """Highest number of rotations, score of the questions right under all of them, and mean over all rotations."""
     asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in ("ok", "failed"))
     rotated: list[list[ScoredRow]] = []
     for question in dataset.questions:
@@ -303,7 +308,7 @@ def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | N
 
 
 def _count(
-    dataset: Dataset, judged: Sequence[ScoredRow], manifest: Manifest | None, workspace: Workspace | None
+    dataset: Dataset, scored_rows: Sequence[ScoredRow], manifest: Manifest | None, workspace: Workspace | None
 ) -> Denominators:
     fetched: int | None = None
     if workspace is not None:
@@ -312,15 +317,15 @@ def _count(
         fetched = sum(
             (item.question.video_id is None or videos.get(item.question.video_id, False))
             and all(images.get(image_id, False) for image_id in item.question.image_ids)
-            for item in judged
+            for item in scored_rows
         )
     return Denominators(
         published=manifest.published.questions if manifest else None,
         released=manifest.released.questions if manifest else None,
-        in_dataset=len(judged),
+        in_dataset=len(scored_rows),
         fetched=fetched,
-        evaluated=sum(item.is_evaluated for item in judged),
-        unscorable=len(dataset.questions) - len(judged),
+        evaluated=sum(item.is_evaluated for item in scored_rows),
+        unscorable=len(dataset.questions) - len(scored_rows),
         withdrawn=count_withdrawn(dataset.withdrawals),
     )
 

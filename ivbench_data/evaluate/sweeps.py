@@ -1,4 +1,4 @@
-"""Sweeps: the paper's ablations over patterns, frames, resolutions and budgets, and one over equal visual tokens."""
+"""Sweeps: the paper's ablations (patterns, frames, resolution, budget), and one at equal visual tokens."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ivbench_data.schema import FrameGrid
 from ivbench_data.workspace import Workspace
 
 DEFAULT_TOKEN_BUDGET = 2304
-"""What 32 frames of 16:9 at 252 pixels cost Qwen2.5-VL."""
+"""Visual tokens of 32 frames of 16:9 at 252 pixels in Qwen2.5-VL."""
 
 PAPER_PATTERNS = ("video_first", "image_first", "video_only")
-"""The paper's three ways to ask."""
+"""The paper's three patterns."""
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One way of asking in a sweep."""
+    """One point of a sweep."""
 
     label: str
-    """What it is called on the figure's axis."""
+    """Label on the figure's axis."""
     options: AskOptions
-    """How to ask."""
+    """How the questions are asked."""
 
 
 def plan_sweep(name: str, options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
-    """The points of a sweep, in order; what it does not vary is as in `options`.
+    """The points of a sweep, in order; everything that it does not vary is taken from `options`.
 
     Raises:
-        UsageError: there is no such sweep, or no token rule for that model.
+        UsageError: there is no token rule for that model.
     """
     return SWEEPS[name](options, token_model, token_budget)
 
@@ -61,7 +61,7 @@ def _over_patterns(options: AskOptions, token_model: str, token_budget: int) -> 
 
 def _over_named_set(name: str) -> Callable[[AskOptions, str, int], list[SweepPoint]]:
     def plan(options: AskOptions, token_model: str, token_budget: int) -> list[SweepPoint]:
-        # the set varies frames and size; multiple, sampler and filter stay as they were asked for
+        # the set varies frames and size; multiple, sampler and filter stay as in the options
         kept = options.grid.model_dump(include={"multiple_of", "sampler", "resize"})
         grids = [FrameGrid.parse(identity).model_copy(update=kept) for identity in GRID_SETS[name]]
         return _over_grids(grids, options)
@@ -88,17 +88,17 @@ SWEEPS: dict[str, Callable[[AskOptions, str, int], list[SweepPoint]]] = {
 
 
 def find_missing_caches(dataset: Dataset, workspace: Workspace, points: Sequence[SweepPoint]) -> dict[str, int]:
-    """The `ivbench-data cache` options that make what the points lack, and how many videos each lacks.
+    """The `ivbench-data cache` options for each missing cache, and the number of videos that lack it.
 
-    Only videos that are here count; for the others no cache can be made.
+    Only videos on disk count; the others cannot be cached.
     """
-    here = [video.video_id for video in dataset.videos if workspace.find_video(video.video_id) is not None]
+    on_disk = [video.video_id for video in dataset.videos if workspace.find_video(video.video_id) is not None]
     lacking: dict[str, int] = {}
     shown = [point.options for point in points if "video" in PATTERNS[point.options.pattern].visuals]
     moments = find_moments(dataset.questions)
     for grid in dict.fromkeys(options.grid for options in shown):
-        # of a video whose questions name no core frame, no cache of them can be made
-        wanted = [video_id for video_id in here if grid.sampler != "core_frames" or video_id in moments]
+        # a video whose questions name no core frame has no cache of them
+        wanted = [video_id for video_id in on_disk if grid.sampler != "core_frames" or video_id in moments]
         missing = sum(not _has_cache(workspace, grid, video_id, moments.get(video_id, ())) for video_id in wanted)
         if missing:
             lacking[write_grid_options(grid)] = missing
@@ -112,4 +112,4 @@ def _has_cache(workspace: Workspace, grid: FrameGrid, video_id: str, moments: Se
     try:
         return shows_moments(read_frame_file(path), grid, moments)
     except CacheError:
-        return True  # it is there, and damaged: the questions' rows say so
+        return True  # present but damaged, which the questions' rows report

@@ -1,4 +1,4 @@
-"""One page of the questions that a model got wrong: what was asked, what it said, what would have been right."""
+"""HTML page of the questions that a model got wrong: question, options, reply, right answer."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ MAX_REPLY_CHARS = 2000
 
 
 def make_error_report(dataset: Dataset, results: Results, card: Scorecard, workspace: Workspace | None = None) -> str:
-    """The HTML page: the figures, then every evaluated question that was not right, with a filter.
+    """The HTML page: scores, then every evaluated question that was not right, with a filter.
 
-    With a `workspace`, query images that are there are shown small, one that cannot be read is passed over, and
+    With a `workspace`, thumbnails of the query images are shown (an image that cannot be read is left out), and
     questions whose answers were hidden in a publication are left out and counted.
     """
     hidden: dict[str, int] = {}
@@ -56,7 +56,7 @@ def _summarise(card: Scorecard) -> str:
     parts = [
         f"{counts.evaluated:,} questions evaluated",
         f"{counts.in_dataset:,} in the dataset",
-        f"{counts.fetched:,} with their media here" if counts.fetched is not None else "",
+        f"{counts.fetched:,} with their media on disk" if counts.fetched is not None else "",
         f"{counts.released:,} released" if counts.released is not None else "",
         f"{counts.published:,} in the paper" if counts.published is not None else "",
         f"{overall.missing:,} missing, {overall.failed:,} failed",
@@ -108,7 +108,7 @@ def _read_thumbnails(image_ids: Sequence[str], workspace: Workspace) -> Iterator
 
 
 def _shrink(path: Path) -> bytes | None:
-    """The image as a small JPEG; None when it is not there, or is no image that can be read safely."""
+    """The image as a small JPEG; None if it is missing or cannot be decoded safely."""
     try:
         with open_image(path) as image:
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))

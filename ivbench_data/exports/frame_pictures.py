@@ -1,7 +1,7 @@
-"""Cached frames as pictures or a film: for people, and for harnesses that want paths.
+"""Cached frames as pictures or a video: for people, and for harnesses that want paths.
 
 `{out}/{grid}/{video_id}/000007.png`, named by presentation index, or `{out}/{grid}/{video_id}.mp4`. PNG is lossless;
-JPEG and mp4 are for looking at.
+JPEG and mp4 are lossy, for viewing.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 FrameFormat = Literal["png", "jpeg", "mp4"]
 
 _SIDES: dict[FrameFormat, tuple[int, int]] = {"png": (1, 2**31 - 1), "jpeg": (1, 65_500), "mp4": (2, 16_384)}
-"""The least and the most pixels a side that each format's encoder takes."""
+"""Minimum and maximum side in pixels of each format's encoder."""
 
 
 @dataclass(frozen=True)
 class ExportedClip:
-    """What became of one video."""
+    """Outcome of exporting one video."""
 
     video_id: str
     status: Literal["done", "missing", "failed"]
     path: Path | None = None
-    """The folder of its frames, or its film."""
+    """The folder of its pictures, or its mp4."""
     frames: int = 0
     reason: str | None = None
 
@@ -49,19 +49,25 @@ def export_frames(
     root: Path | str | None = None,
     frame_format: FrameFormat = "png",
     quality: int = 92,
-    film_seconds: float = 0.5,
+    seconds_per_frame: float = 0.5,
 ) -> Iterator[ExportedClip]:
-    """Write the cached frames of every video under `out`; a row a video. What is there already is replaced.
+    """Write the cached frames of every video under `out`, replacing existing files; yields a row per video.
 
-    `quality` is JPEG's, from 1 to 100; `film_seconds` is how long a frame stands in an mp4 (its own times would make a
-    film as long as the video).
+    Args:
+        dataset: the videos.
+        out: folder to write.
+        grid: grid of the frame cache.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        frame_format: `png` (lossless), `jpeg` or `mp4`.
+        quality: JPEG quality, 1 to 100.
+        seconds_per_frame: duration of each frame in an mp4.
 
     Raises:
-        UsageError: the format is none.
+        UsageError: there is no such format.
         StorageError: `out` cannot be written.
     """
     if frame_format not in get_args(FrameFormat):
-        raise UsageError(f"{frame_format!r} is not a format of frames; there are: {', '.join(get_args(FrameFormat))}")
+        raise UsageError(f"{frame_format!r} is not a frame format; there are: {', '.join(get_args(FrameFormat))}")
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     folder = Path(out) / grid.identity
     sweep_temporaries(folder)
@@ -77,12 +83,12 @@ def export_frames(
         height, width = clip.frames.shape[2:]
         least, most = _SIDES[frame_format]
         if min(height, width) < least or max(height, width) > most:
-            reason = f"{clip.path}: {frame_format} takes sides of {least:,} to {most:,} pixels, not {width}×{height}"
+            reason = f"{clip.path}: {frame_format} supports sides of {least:,} to {most:,} pixels, not {width}×{height}"
             yield ExportedClip(video.video_id, "failed", reason=reason)
             continue
         if frame_format == "mp4":
             path = folder / f"{video.video_id}.mp4"
-            write_bytes(path, _encode_film(clip, film_seconds))
+            write_bytes(path, _encode_mp4(clip, seconds_per_frame))
         else:
             path = folder / video.video_id
             _write_pictures(clip, path, frame_format, quality)
@@ -92,7 +98,7 @@ def export_frames(
 def list_frame_paths(
     out: Path | str, grid: FrameGrid, clip: Clip, video_id: str, frame_format: FrameFormat = "png"
 ) -> list[Path]:
-    """The paths of a clip's exported frames, one a frame, in their order (repeated frames share a path)."""
+    """The paths of a clip's exported frames, in order (repeated frames share a path)."""
     suffix = "jpg" if frame_format == "jpeg" else frame_format
     return [Path(out) / grid.identity / video_id / f"{index:06}.{suffix}" for index in clip.indices.tolist()]
 
@@ -130,15 +136,15 @@ def _write_pictures(clip: Clip, folder: Path, frame_format: Literal["png", "jpeg
             (unfinished / f"{index:06}.{suffix}").write_bytes(encode_picture(frame, frame_format, quality))
 
 
-def _encode_film(clip: Clip, film_seconds: float) -> bytes:
+def _encode_mp4(clip: Clip, seconds_per_frame: float) -> bytes:
     import av
 
     buffer = BytesIO()
     _, _, height, width = clip.frames.shape
     with av.open(buffer, "w", format="mp4") as output:
-        rate = Fraction(1 / film_seconds).limit_denominator(1000)
+        rate = Fraction(1 / seconds_per_frame).limit_denominator(1000)
         stream = output.add_stream("libx264", rate=rate, options={"crf": "14", "threads": "1"})
-        # 4:2:0 needs even sides: the last row or column is left out of an odd one
+        # 4:2:0 needs even sides: drop the last row or column of an odd side
         stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
         for frame in clip.frames:
             even = frame[:, : stream.height, : stream.width]

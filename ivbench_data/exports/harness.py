@@ -1,17 +1,17 @@
-"""A dataset as other people's harnesses take it: worded questions, paths of media, verdicts on replies, figures.
+"""A dataset for evaluation harnesses: worded questions, paths of media, and results from replies.
 
-Every harness differs in its files, and in nothing else. All of them take from here
+Harnesses differ only in their files. All of them use
 
-- `find_rows`: the questions that can be asked, each with its text (options shown, by our wording), and absolute paths
-  of its film or its frames and of its query images, in the order in which they are shown; and those that cannot,
-  with the reason, so that no denominator shrinks unseen;
+- `find_rows`: the questions that can be asked, each with its text (options included, in our wording), and absolute
+  paths of its video or frames and of its query images, in the order shown; and the questions that cannot be asked,
+  with reasons, so that no denominator shrinks unnoticed;
 - `list_figures`: the figures that a question counts in: overall, its group's, its task's;
-- `collect_results`, `keep_reply_score`, `gather_results`: replies as the rows of a results file, which `score_results`
+- `collect_results`, `make_result_row`, `gather_results`: replies as the rows of a results file, which `score_results`
   scores as `ivbench-data score` does.
 
-lmms-eval takes rows as documents, and inspect_ai as samples; both hand over reply by reply, and get their figures from
-`harness_figures`, one figure at a time. VLMEvalKit takes rows as its table and hands over all replies at once.
-`harness_folder` writes rows and media into a folder that can be moved, and reads them back.
+lmms-eval takes rows as documents, and inspect_ai as samples; both return single replies, and get their figures from
+`harness_figures`, one at a time. VLMEvalKit takes rows as its table and returns all replies at once. `harness_folder`
+writes rows and media to a folder that can be moved, and reads them.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ PATTERN = "video_first"
 
 
 class Figure(NamedTuple):
-    """A figure of a harness's table."""
+    """A figure in a harness's table."""
 
     kind: Literal["overall", "group", "task"]
-    """What it is the mean of: all questions, a group of tasks, a task."""
+    """Whether it covers all questions, a group of tasks, or a task."""
     name: str
     """The group's key or the task's name; `overall`."""
 
 
 OVERALL = Figure("overall", "overall")
-"""The figure that every question counts in, if it can be scored."""
+"""The figure over all questions that can be scored."""
 
 
 NOTHING_FAILED: Mapping[str, str] = MappingProxyType({})
@@ -64,33 +64,33 @@ class HarnessOptions(Record):
     """How questions are shown to a harness."""
 
     show: Literal["videos", "frames"] = "videos"
-    """The film, of which the harness or the model takes frames as it likes; or the frames of one of our caches."""
+    """Video files, which the harness or the model samples itself; or the frames of one of our caches."""
     grid: FrameGrid = FrameGrid(nframes=32, res=240)
-    """Which cache, for `frames`."""
+    """Grid of the frame cache, for `frames`."""
     profile: str = "default"
-    """How questions are worded and replies read; a name in `PROFILES`, or `paper` for the benchmark's own."""
+    """Wording and reply parser; a name in `PROFILES`, or `paper` for the benchmark's own."""
     revealed_splits: tuple[NonEmpty, ...] = ()
     """Splits whose questions are exported although their answers were hidden when they were published."""
 
     def check(self, dataset: Dataset) -> None:
-        """Refuse what cannot be done.
+        """Raise if the options cannot be combined.
 
         Raises:
-            UsageError: there is no such profile, or it states how many frames are shown and nobody knows.
+            UsageError: there is no such profile, or it states the number of frames, which video files leave open.
         """
         profiles = [resolve_profile(self.profile, source) for source in {item.source for item in dataset.questions}]
         if self.show == "videos" and any(PROFILES[name].states_frames for name in profiles):
             raise UsageError(
-                "the paper's wording states how many frames are shown, and of a film nobody knows beforehand: "
+                "the paper's wording states the number of frames, which is unknown for video files: "
                 "show frames, or use the default profile"
             )
 
 
 def show_frames_of(pictures: Path | str, options: HarnessOptions, dataset: str) -> tuple[HarnessOptions, Path]:
-    """The options with the frames of a folder that `export frames` wrote, such as `pictures/32x240`; and its parent.
+    """The options for a folder written by `export frames`, such as `pictures/32x240`, and the folder's parent.
 
     Raises:
-        UsageError: the folder is not there, or its last part is no grid.
+        UsageError: the folder does not exist, or its last part is not a grid.
     """
     folder = Path(pictures)
     try:
@@ -111,30 +111,30 @@ class HarnessRow(Record):
     question: Question
     """The question, without its raw record."""
     text: str
-    """What is asked, options and all: the words that follow the visuals."""
+    """The text after the visuals, with the options."""
     video: NonEmpty | None = None
-    """Path of the film; None with `frames`, and for a question without a video."""
+    """Path of the video file; None with `frames`, and for a question without a video."""
     frames: tuple[NonEmpty, ...] = ()
-    """Paths of the frames in their order; a frame that is shown twice is there twice."""
+    """Paths of the frames in the order shown; a frame that is shown twice is listed twice."""
     images: tuple[NonEmpty, ...] = ()
-    """Paths of the query images, in their order; shown after the video."""
+    """Paths of the query images, in order; shown after the video."""
     figures: tuple[Figure, ...] = ()
     """The figures that the question counts in."""
     position: NonNegativeInt = 0
-    """The question's place in the dataset."""
+    """The question's position in the dataset."""
 
 
 class UnaskedRow(Record):
-    """A question that cannot be asked, since its media are not there or damaged."""
+    """A question that cannot be asked, because its media are missing or damaged."""
 
     question: Question
     """The question, without its raw record."""
     kind: Literal["missing", "failed"]
-    """Media that are not there, or are damaged."""
+    """`missing` media, or damaged ones (`failed`)."""
     reason: NonEmpty
-    """Which, and what can be done about it."""
+    """Which media, and what to do."""
     position: NonNegativeInt = 0
-    """The question's place in the dataset."""
+    """The question's position in the dataset."""
 
     @property
     def question_id(self) -> str:
@@ -145,16 +145,16 @@ class UnaskedRow(Record):
 def find_rows(
     dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
 ) -> Iterator[HarnessRow | UnaskedRow]:
-    """Every question with absolute paths of its media, or why it cannot be asked, in the dataset's order by video.
+    """Every question with absolute paths of its media, or the reason why it cannot be asked, grouped by video.
 
-    `frames_folder` is what `export frames` was given to write PNG into; what it should hold is not looked for.
+    `frames_folder` is the output folder of `export frames` with PNG; its files are not checked for existence.
 
     Raises:
-        UsageError: the options cannot be used together, or frames are to be shown and no folder of them is named.
+        UsageError: the options cannot be combined, or `frames_folder` is missing for `frames`.
     """
     options.check(dataset)
     if options.show == "frames" and frames_folder is None:
-        raise UsageError("to show frames, name the folder that they were exported to")
+        raise UsageError("to show frames, name the folder to which they were exported")
     asker = Asker(dataset, workspace, AskOptions(grid=options.grid, pattern=PATTERN, profile=options.profile))
     manifest = find_manifest(dataset)
     position_of = {question.question_id: position for position, question in enumerate(dataset.questions)}
@@ -162,7 +162,7 @@ def find_rows(
         if frames_folder is not None and options.show == "frames":
             row = _show_frames(asker, question, frames_folder)
         else:
-            row = _show_film(workspace, question, options)
+            row = _show_video_file(workspace, question, options)
         if isinstance(row, HarnessRow):
             row = _check_images(row.model_copy(update={"figures": list_figures(question, manifest)}))
         yield row.model_copy(update={"position": position_of[question.question_id]})
@@ -187,41 +187,41 @@ def _show_frames(asker: Asker, question: Question, frames_folder: Path) -> Harne
     )
 
 
-def _show_film(workspace: Workspace, question: Question, options: HarnessOptions) -> HarnessRow | UnaskedRow:
-    film = None if question.video_id is None else workspace.find_video(question.video_id)
+def _show_video_file(workspace: Workspace, question: Question, options: HarnessOptions) -> HarnessRow | UnaskedRow:
+    video = None if question.video_id is None else workspace.find_video(question.video_id)
     images = [workspace.image_path(image_id) for image_id in question.image_ids]
     lacking = [f"the image {path.name}" for path in images if not path.is_file()]
-    if question.video_id is not None and film is None:
+    if question.video_id is not None and video is None:
         lacking.insert(0, f"the video {question.video_id}")
     if lacking:
-        reason = f"{' and '.join(lacking)} of {workspace.dataset} are not here"
+        reason = f"{' and '.join(lacking)} of {workspace.dataset} are missing"
         return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
     profile = PROFILES[resolve_profile(options.profile, question.source)]
     if profile.shows_evidence and find_evidence_text(question) is None:
-        reason = "no text of its evidence is known"
+        reason = "its evidence has no text"
         return UnaskedRow(question=_without_raw(question), kind="missing", reason=reason)
     parts, _ = compose(question, PATTERNS[PATTERN], profile)
     return HarnessRow(
         question=_without_raw(question),
         text="".join(getattr(part, "text", "") for part in parts),
-        video=str(film.absolute()) if film is not None else None,
+        video=str(video.absolute()) if video is not None else None,
         images=tuple(str(path.absolute()) for path in images),
     )
 
 
-def check_film(row: HarnessRow, suffixes: Collection[str]) -> HarnessRow | UnaskedRow:
-    """The row, if its film ends as those that a harness takes; else it cannot be asked there, and says so."""
-    film = Path(row.video) if row.video is not None else None
-    if film is None or film.suffix.lower() in suffixes:
+def check_video_suffix(row: HarnessRow, suffixes: Collection[str]) -> HarnessRow | UnaskedRow:
+    """The row if its video file has one of the suffixes; else an unasked row with the reason."""
+    video = Path(row.video) if row.video is not None else None
+    if video is None or video.suffix.lower() in suffixes:
         return row
     reason = (
-        f"{film.name} is no film of a kind that it takes ({', '.join(suffixes)}): show the frames of a cache instead"
+        f"{video.name} has a suffix that the harness does not support ({', '.join(suffixes)}): export frames instead"
     )
     return UnaskedRow(question=row.question, kind="missing", reason=reason, position=row.position)
 
 
 def _check_images(row: HarnessRow) -> HarnessRow | UnaskedRow:
-    """The row, if its images can be opened: a harness would end its whole run at one that cannot."""
+    """The row if its images can be decoded, else an unasked row: a harness would abort its run at a damaged image."""
     for path in map(Path, row.images):
         if fault := find_image_fault(path, decode=True):
             reason = f"the image {path.name} is damaged: {fault}"
@@ -235,26 +235,26 @@ def _without_raw(question: Question) -> Question:
 
 @dataclass(frozen=True)
 class HarnessSet:
-    """All rows of a dataset, and what they are out of."""
+    """All rows of a dataset, with the counts and figures that belong to them."""
 
     dataset: str
     """Name of the dataset."""
     options: HarnessOptions
-    """How they are shown."""
+    """How questions are shown."""
     rows: tuple[HarnessRow, ...]
-    """What can be asked."""
+    """Questions that can be asked."""
     unasked: tuple[UnaskedRow, ...]
-    """What cannot."""
+    """Questions that cannot."""
     scorable: int
-    """Questions of the dataset that can be scored, asked or not: what no missing file makes smaller."""
+    """Number of questions that can be scored, asked or not; independent of missing files."""
     figures: tuple[Figure, ...]
-    """The dataset's figures, in the order of tables."""
+    """The dataset's figures, in table order."""
     source: Path
-    """Where they were gathered from: the dataset's folder, or an exported one."""
+    """The dataset's folder, or an exported one."""
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Every question of the dataset, asked or not, in its order."""
+        """Every question of the dataset, asked or not, in dataset order."""
         rows: list[HarnessRow | UnaskedRow] = [*self.rows, *self.unasked]
         return tuple(row.question for row in sorted(rows, key=lambda row: row.position))
 
@@ -262,14 +262,14 @@ class HarnessSet:
 def gather_rows(
     dataset: Dataset, workspace: Workspace, options: HarnessOptions, frames_folder: Path | None = None
 ) -> HarnessSet:
-    """All rows of `find_rows` together; raises what it does."""
+    """All rows of `find_rows` as a set; raises the same errors."""
     return make_set(dataset, options, find_rows(dataset, workspace, options, frames_folder), workspace.folder)
 
 
 def make_set(
     dataset: Dataset, options: HarnessOptions, rows: Iterable[HarnessRow | UnaskedRow], source: Path
 ) -> HarnessSet:
-    """The rows and what they are out of."""
+    """The set of the rows, with the dataset's counts and figures."""
     found = list(rows)
     return HarnessSet(
         dataset=dataset.name,
@@ -282,11 +282,11 @@ def make_set(
     )
 
 
-# --- from replies to figures ------------------------------------------------------------------------------------
+# --- figures and results ----------------------------------------------------------------------------------------
 
 
 def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure, ...]:
-    """The figures that a question counts in: all, its group's, its task's; none where it cannot be scored."""
+    """The figures that a question counts in: overall, its group's, its task's; empty if it cannot be scored."""
     if not is_scorable(question):
         return ()
     tasks = manifest.tasks if manifest is not None else ()
@@ -295,17 +295,17 @@ def list_figures(question: Question, manifest: Manifest | None) -> tuple[Figure,
 
 
 def list_manifest_figures(manifest: Manifest) -> list[Figure]:
-    """Every figure that a benchmark's manifest names, in the order of tables."""
+    """Every figure of a benchmark's manifest, in table order."""
     groups = [Figure("group", key) for key in manifest.task_groups]
     return [OVERALL, *groups, *(Figure("task", task.name) for task in manifest.tasks)]
 
 
 def find_figures(dataset: Dataset) -> list[Figure]:
-    """Every figure that a dataset has, in the order of tables: all questions, groups, tasks."""
+    """Every figure of a dataset, in table order: overall, groups, tasks."""
     manifest = find_manifest(dataset)
     found = dict.fromkeys(figure for question in dataset.questions for figure in list_figures(question, manifest))
-    told = list_manifest_figures(manifest) if manifest is not None else [OVERALL]
-    return [figure for figure in dict.fromkeys([*told, *found]) if figure in found]
+    ordered = list_manifest_figures(manifest) if manifest is not None else [OVERALL]
+    return [figure for figure in dict.fromkeys([*ordered, *found]) if figure in found]
 
 
 def score_replies(
@@ -315,12 +315,12 @@ def score_replies(
     model: str = "model",
     harness: str = "harness",
 ) -> Scorecard:
-    """All figures of the replies (question id → reply): those that `ivbench-data score` gives for them.
+    """The scorecard of replies by question id, equal to that of `ivbench-data score`.
 
-    A question without a reply was not asked, and is counted as missing; a reply of None is one that names nothing.
+    A question without an entry counts as missing; a reply of None as a reply without an answer.
 
     Raises:
-        UsageError: a reply is to no question of the dataset.
+        UsageError: a reply is to an unknown question.
         MissingDependencyError: scipy is not installed.
     """
     return score_results(dataset, collect_results(dataset, replies, options, model, harness))
@@ -334,20 +334,19 @@ def collect_results(
     harness: str = "harness",
     failed: Mapping[str, str] = NOTHING_FAILED,
 ) -> Results:
-    """The rows of the replies, as the evaluator would have kept them; a file of them can be scored by `score`.
+    """The replies as the rows of a results file, as the evaluator would store them.
 
-    `failed` says why there is no reply to a question that was to be asked, which counts as wrong.
+    `failed` is the reason by question id for questions without a reply, which count as wrong.
 
     Raises:
-        UsageError: a reply is to no question of the dataset.
+        UsageError: a reply is to an unknown question.
     """
     asked = options or HarnessOptions()
     questions = {question.question_id: question for question in dataset.questions}
-    if strangers := [question_id for question_id in (*replies, *failed) if question_id not in questions]:
-        raise UsageError(f"there is a reply to {strangers[0]!r}, which is no question of {dataset.name}")
+    if unknown := [question_id for question_id in (*replies, *failed) if question_id not in questions]:
+        raise UsageError(f"there is a reply to {unknown[0]!r}, which is not a question of {dataset.name}")
     rows = [
-        keep_reply_score(score_reply(questions[key], reply, asked.profile), key, reply)
-        for key, reply in replies.items()
+        make_result_row(score_reply(questions[key], reply, asked.profile), key, reply) for key, reply in replies.items()
     ]
     rows += [
         EvaluationResult(question_id=question_id, status="failed", error=reason)
@@ -356,15 +355,15 @@ def collect_results(
     return gather_results(dataset.name, rows, asked, model, harness)
 
 
-def keep_reply_score(judgement: ReplyScore, question_id: str, reply: str | None) -> EvaluationResult:
-    """The row of a reply, as the evaluator would have kept it."""
+def make_result_row(reply_score: ReplyScore, question_id: str, reply: str | None) -> EvaluationResult:
+    """The result row of a reply, as the evaluator would store it."""
     return EvaluationResult(
         question_id=question_id,
         reply=reply,
-        answer_index=judgement.answer_index,
-        value=judgement.value,
-        correct=judgement.correct,
-        metadata={"rule": judgement.rule},
+        answer_index=reply_score.answer_index,
+        value=reply_score.value,
+        correct=reply_score.correct,
+        metadata={"rule": reply_score.rule},
     )
 
 
@@ -375,7 +374,7 @@ def gather_results(
     model: str = "model",
     harness: str = "harness",
 ) -> Results:
-    """The rows as a results file that was never written."""
+    """The rows as `Results` without a file."""
     configuration = Configuration(
         dataset=dataset,
         model=model,

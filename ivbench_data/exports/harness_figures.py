@@ -1,8 +1,7 @@
-"""Figures in a harness's own table: their names, and their values from the rows that it hands back.
+"""Figures in a harness's own table: their names, and their values from the rows that the harness returns.
 
-A harness gives its metrics the questions that it asked, one figure at a time. What counts together and what a figure is
-the mean of is the benchmark's matter, so the values come from a whole scorecard of these questions and those that were
-not asked.
+A harness calls its metrics with the questions that it asked, one figure at a time. The benchmark defines which
+questions count together, so the values come from a scorecard of these questions and those that were not asked.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from ivbench_data.schema import EvaluationResult
 MISSING, AS_WRONG = "missing", "overall with missing as wrong"
 LOW, HIGH = "overall interval from", "overall interval to"
 COUNTS = (MISSING, AS_WRONG, LOW, HIGH)
-"""Names of what is told beside the figures; no figure's name is one of them."""
+"""Names of the counts beside the figures; no figure has one of these names."""
 
 
 def name_metrics(figures: Iterable[Figure]) -> dict[Figure, str]:
-    """A metric's name for each figure: `overall`, `group perception`, `task Counting`.
+    """A unique metric name for each figure: `overall`, `group perception`, `task Counting`.
 
-    lmms-eval splits names at commas, knows its own by endings after an underline, and draws a Markdown table.
+    Names have no commas (lmms-eval splits there), no underscores (it adds suffixes after one), no Markdown.
     """
     name_of: dict[Figure, str] = {}
     for figure in figures:
@@ -39,24 +38,24 @@ def name_metrics(figures: Iterable[Figure]) -> dict[Figure, str]:
 
 
 def score_rows(source: Path | str, rows: Iterable[EvaluationResult]) -> Scorecard:
-    """The scorecard of judged replies to the questions of an exported folder or a dataset's own.
+    """The scorecard of result rows to the questions of an exported folder or of a dataset's folder.
 
     Raises:
-        DatasetNotFoundError: it is neither.
+        DatasetNotFoundError: `source` is neither.
     """
     dataset = load_questions(source)
     return score_results(dataset, gather_results(dataset.name, rows, HarnessOptions()))
 
 
 def find_value(card: Scorecard, figure: Figure) -> float | None:
-    """A figure's accuracy; None where nothing could be scored."""
+    """A figure's accuracy; None if nothing could be scored."""
     scores = {"overall": {figure.name: card.overall}, "group": card.groups, "task": card.tasks}[figure.kind]
     found = scores.get(figure.name)
     return found.accuracy.value if found is not None and found.accuracy is not None else None
 
 
 def find_counts(card: Scorecard) -> dict[str, float | None]:
-    """What is told beside the figures, by name."""
+    """The counts beside the figures, by name."""
     interval = card.overall.accuracy
     return {
         MISSING: card.overall.missing,

@@ -1,14 +1,14 @@
-"""Rows and media in a folder that can be moved to another machine, and read back there.
+"""Rows and media of an export in a folder that can be moved to another machine.
 
 ```
-DIR/export.json      what the rows are of, and out of
-    rows.jsonl       what can be asked, paths relative to DIR
-    unasked.jsonl    what cannot, and why
+DIR/export.json      dataset, options, counts
+    rows.jsonl       questions that can be asked, with paths relative to DIR
+    unasked.jsonl    questions that cannot, with reasons
     media/videos|frames|images/…
 ```
 
-Films and images are second names of the workspace's own files where the file system allows it, else copies; frames are
-PNG, as `export frames` writes them. `export.json` is written last: a folder with one is complete.
+Videos and images are hard links to the workspace's files if the file system allows it, else copies; frames are PNG, as
+`export frames` writes them. `export.json` is written last: a folder with one is complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ivbench_data.exports.harness import (
     HarnessRow,
     HarnessSet,
     UnaskedRow,
-    check_film,
+    check_video_suffix,
     find_rows,
     make_set,
 )
@@ -44,22 +44,22 @@ MEDIA = "media"
 
 
 class ExportHeader(Record):
-    """What `export.json` holds."""
+    """The content of `export.json`."""
 
     format_version: Literal[1]
-    """Version of the files' form."""
+    """Version of the file format."""
     dataset: SafeName
     """Name of the dataset."""
     options: HarnessOptions
     """How questions are shown."""
     asked: NonNegativeInt
-    """Lines of `rows.jsonl`."""
+    """Number of lines of `rows.jsonl`."""
     unasked: NonNegativeInt
-    """Lines of `unasked.jsonl`."""
+    """Number of lines of `unasked.jsonl`."""
     scorable: NonNegativeInt
-    """Questions of the dataset that can be scored, whether they can be asked or not."""
+    """Number of questions that can be scored, asked or not."""
     figures: tuple[Figure, ...]
-    """The dataset's figures, in the order of tables."""
+    """The dataset's figures, in table order."""
 
 
 def write_harness_folder(
@@ -67,16 +67,16 @@ def write_harness_folder(
     out: Path | str,
     options: HarnessOptions,
     root: Path | str | None = None,
-    film_suffixes: Collection[str] | None = None,
+    video_suffixes: Collection[str] | None = None,
 ) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
-    """Write the folder; with frames, a row a video first, then a row a question, as it stands in the folder.
+    """Write the folder; yields a row per video first (with frames), then a row per question, as written.
 
     Questions whose answers were hidden in a publication are left out, unless `options.revealed_splits` names the split.
 
-    `film_suffixes` are the endings of films that the harness takes, where it does not take all.
+    `video_suffixes` are the suffixes of video files that the harness supports; None for all.
 
     Raises:
-        UsageError: the options cannot be used together, or nothing is hidden in a split that is to be revealed.
+        UsageError: the options cannot be combined, or nothing is hidden in a split that is to be revealed.
         DatasetError: the record of hidden answers cannot be read.
         StorageError: `out` cannot be written.
     """
@@ -95,8 +95,8 @@ def write_harness_folder(
             yield clip
     placed: list[HarnessRow | UnaskedRow] = []
     for row in find_rows(dataset, workspace, options, folder / MEDIA / "frames"):
-        if isinstance(row, HarnessRow) and film_suffixes is not None:
-            row = check_film(row, film_suffixes)
+        if isinstance(row, HarnessRow) and video_suffixes is not None:
+            row = check_video_suffix(row, video_suffixes)
         if isinstance(row, HarnessRow) and (reason := damaged.get(row.question.video_id or "")):
             row = UnaskedRow(question=row.question, kind="failed", reason=reason, position=row.position)
         elif isinstance(row, HarnessRow):
@@ -121,43 +121,43 @@ def write_harness_folder(
 def _place(row: HarnessRow, folder: Path) -> HarnessRow:
     """The row with its media in the folder, and their paths relative to it."""
 
-    def bring(kind: str, path: str) -> str:
-        place = PurePosixPath(MEDIA, kind, Path(path).name)
-        link_or_copy(Path(path), folder / place)
-        return str(place)
+    def place(kind: str, path: str) -> str:
+        target = PurePosixPath(MEDIA, kind, Path(path).name)
+        link_or_copy(Path(path), folder / target)
+        return str(target)
 
     return row.model_copy(
         update={
-            "video": bring("videos", row.video) if row.video is not None else None,
-            "images": tuple(bring("images", path) for path in row.images),
+            "video": place("videos", row.video) if row.video is not None else None,
+            "images": tuple(place("images", path) for path in row.images),
             "frames": tuple(Path(path).relative_to(folder).as_posix() for path in row.frames),
         }
     )
 
 
 def read_harness_folder(folder: Path | str) -> HarnessSet:
-    """The rows of a folder, with absolute paths.
+    """The rows of an exported folder, with absolute paths.
 
     Raises:
         DatasetNotFoundError: the folder holds no finished export.
-        DatasetError: a file of it is not what was written, or names one outside of it.
+        DatasetError: a file of it is changed or damaged, or names a path outside of it.
     """
     folder = Path(folder).absolute()
     try:
         header = ExportHeader.model_validate_json((folder / "export.json").read_bytes())
     except FileNotFoundError:
         raise DatasetNotFoundError(
-            f"there is no finished export in {folder}. Make it with: ivbench-data export, as its README.md says"
+            f"there is no finished export in {folder}. Create it with: ivbench-data export, as its README.md says"
         ) from None
     except ValidationError as error:
         raise DatasetError(f"{folder / 'export.json'}: {explain(error)}") from error
     rows, bad_rows = read_jsonl(folder / "rows.jsonl", HarnessRow, None)
     unasked, bad_unasked = read_jsonl(folder / "unasked.jsonl", UnaskedRow, "question_id")
     if bad_rows or bad_unasked or (len(rows), len(unasked)) != (header.asked, header.unasked):
-        told = "; ".join(str(line) for line in (*bad_rows, *bad_unasked)[:3])
+        details = "; ".join(str(line) for line in (*bad_rows, *bad_unasked)[:3])
         raise DatasetError(
-            f"{folder} is not as it was written: {len(rows):,} of {header.asked:,} questions can be read"
-            f"{': ' + told if told else ''}. Export it again"
+            f"{folder} has changed since the export: {len(rows):,} of {header.asked:,} questions can be read"
+            f"{': ' + details if details else ''}. Export it again"
         )
     return HarnessSet(
         dataset=header.dataset,
@@ -171,10 +171,10 @@ def read_harness_folder(folder: Path | str) -> HarnessSet:
 
 
 def load_questions(source: Path | str) -> Dataset:
-    """The questions of an exported folder, asked or not, or of a dataset's own, in the dataset's order.
+    """The questions of an exported folder, asked or not, or of a dataset's folder, in dataset order.
 
     Raises:
-        DatasetNotFoundError: it is neither.
+        DatasetNotFoundError: `source` is neither.
     """
     if not (Path(source) / "export.json").is_file():
         return load(source)
@@ -186,7 +186,7 @@ def _find_absolute(row: HarnessRow, folder: Path) -> HarnessRow:
     def find(path: str) -> str:
         place = PurePosixPath(path)
         if place.is_absolute() or ".." in place.parts:
-            raise DatasetError(f"{folder / 'rows.jsonl'} names {path!r}, which does not lie in the folder")
+            raise DatasetError(f"{folder / 'rows.jsonl'} names {path!r}, which is outside of the folder")
         return str(folder / place)
 
     return row.model_copy(
@@ -199,16 +199,16 @@ def _find_absolute(row: HarnessRow, folder: Path) -> HarnessRow:
 
 
 def describe_rows(rows: HarnessSet) -> str:
-    """What is in the folder and what is not, for its README.md: counts alone, no text of the dataset."""
-    told = [
+    """The folder's content in a paragraph for its README.md: counts only, no text of the dataset."""
+    sentences = [
         f"{len(rows.rows):,} questions, worded by the `{rows.options.profile}` profile, in `rows.jsonl` with the paths "
         "of their media."
     ]
     if rows.unasked:
         missing = sum(row.kind == "missing" for row in rows.unasked)
-        told.append(
-            f"**{len(rows.unasked):,} questions are not among them**: the media of {missing:,} were not here, those of "
-            f"{len(rows.unasked) - missing:,} are damaged; `unasked.jsonl` says which and why. A figure over the rest "
-            "is not one over the benchmark: fetch or cache what is missing, and export again."
+        sentences.append(
+            f"**{len(rows.unasked):,} questions are left out**: the media of {missing:,} are missing, those of "
+            f"{len(rows.unasked) - missing:,} are damaged; `unasked.jsonl` lists them with reasons. A figure over the "
+            "rest is not one over the benchmark: fetch or cache the missing media, and export again."
         )
-    return " ".join(told)
+    return " ".join(sentences)

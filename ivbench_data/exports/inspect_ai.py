@@ -1,4 +1,4 @@
-"""A dataset as a task of inspect_ai: a folder with its rows, its media, a task file and the commands.
+"""Export of a dataset as a task of inspect_ai: a folder with rows, media, a task file and the commands.
 
 ```
 DIR/README.md            the commands
@@ -21,12 +21,12 @@ from ivbench_data.exports.harness_figures import AS_WRONG, HIGH, LOW, MISSING
 from ivbench_data.exports.harness_folder import describe_rows, read_harness_folder, write_harness_folder
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
-"""Endings of films, and what inspect_ai calls their format; it has no word for others."""
+"""Suffixes of video files, and inspect_ai's names of their formats; it supports no others."""
 
 TASK_FILE = "ivbench_task.py"
 
 TASK = '''\
-"""The questions of this folder, as a task of inspect_ai; its parts stand in ivbench_data.exports.inspect_ai_task."""
+"""The questions of this folder, as a task of inspect_ai; its parts are in ivbench_data.exports.inspect_ai_task."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from ivbench_data.exports.inspect_ai_task import make_task
 
 @task
 def exported() -> Task:
-    """Every question, worded and shown as README.md says."""
+    """Every question, worded and shown as described in README.md."""
     return make_task(read_harness_folder(Path(__file__).parent))
 '''
 
@@ -58,9 +58,8 @@ inspect eval {file} --model vllm/Qwen/Qwen2.5-VL-7B-Instruct
 inspect view
 ```
 
-The first asks no model: it says whether all is in place (inspect_ai fetches a vocabulary for it once, to count tokens).
-The folder can be moved. Without a folder, from an installed
-package and a dataset under `$IVBENCH_ROOT`:
+The first asks no model: it checks that everything is in place (inspect_ai downloads a vocabulary once, to count
+tokens). The folder can be moved. Without a folder, from an installed package and a dataset under `$IVBENCH_ROOT`:
 
 ```
 inspect eval ivbench_data/ivbench --model … -T dataset={dataset}
@@ -71,37 +70,37 @@ inspect eval ivbench_data/ivbench --model … -T dataset={dataset} -T frames=pic
 ## What is shown
 
 {shown}
-After it come the query images, then the question and its options.
+The query images follow, then the question with its options.
 
 ## What is printed
 
-- `overall`, `group …`, `task …`: accuracy by the benchmark's own metrics, as `ivbench-data score` has it: the same
-  replies give the same figures. `stderr of …` is inspect_ai's own, of what single questions earned, clustered by video.
+- `overall`, `group …`, `task …`: accuracy by the benchmark's own metrics, equal to that of `ivbench-data score` for the
+  same replies. `stderr of …` is inspect_ai's own standard error over the points of questions, clustered by video.
 - `{low}`, `{high}`: the 95 % interval that `ivbench-data score` prints.
-- `{missing}`: questions that can be scored and were not, since their media were not here, `--limit` left them out, the
-  model failed on them, or a judge must read the reply. They are no part of the figures above; those without media are
-  samples that stay unscored and say why.
-- `{as_wrong}`: the same over all of these questions, so that no missing file, and no failed request, makes a figure
-  larger. `ivbench-data evaluate` counts failed questions as wrong in `overall` itself.
+- `{missing}`: questions that can be scored but were not, because their media are missing, `--limit` left them out, the
+  model failed on them, or the reply needs an LLM judge. They are not part of the figures above; those without media are
+  samples that stay unscored, with the reason.
+- `{as_wrong}`: `overall` with these questions counted as wrong, so that missing files and failed requests cannot raise
+  it. `ivbench-data evaluate` counts failed questions as wrong in `overall` itself.
 
 With `--epochs`, the figures are the first epoch's.
 """
 
-FILMS = """\
-The film, by its path; inspect_ai takes mp4 and mov, and questions on films of other kinds are not asked. Not every
-provider takes films: if yours does not, export frames."""
+VIDEOS = """\
+The video file, by its path; inspect_ai supports mp4 and mov, and questions on other video files are not asked. Not
+every provider supports video: if yours does not, export frames."""
 
 FRAMES = """\
-The frames of the {grid} cache as images, PNG and so the cache's own bytes."""
+The frames of the {grid} cache as PNG images, pixel for pixel."""
 
 
 def export_inspect(
     dataset: Dataset, out: Path | str, options: HarnessOptions, root: Path | str | None = None
 ) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
-    """Write the folder; with frames, a row a video first, then a row a question.
+    """Write the folder; yields a row per video first (with frames), then a row per question.
 
     Raises:
-        UsageError: the options cannot be used together.
+        UsageError: the options cannot be combined.
         StorageError: `out` cannot be written.
     """
     yield from write_harness_folder(dataset, out, options, root, FORMATS)
@@ -111,7 +110,7 @@ def export_inspect(
 
 
 def _write_readme(rows: HarnessSet) -> str:
-    shown = FILMS if rows.options.show == "videos" else FRAMES.format(grid=rows.options.grid.identity)
+    shown = VIDEOS if rows.options.show == "videos" else FRAMES.format(grid=rows.options.grid.identity)
     return README.format(
         rows=describe_rows(rows),
         file=TASK_FILE,

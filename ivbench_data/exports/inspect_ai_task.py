@@ -1,9 +1,9 @@
-"""A task of inspect_ai: samples, solver, scorer and metrics; its entry point `ivbench_data/ivbench` stands here.
+"""The task of inspect_ai: samples, solver, scorer and metrics; the entry point `ivbench_data/ivbench` is here.
 
-Every question is a sample. One whose media are not here, or that inspect_ai has no format for, is not sent to the
-model, and stays unscored with the reason, so that it shows beside the figures. A reply is read by `score_reply`.
+Every question is a sample. A question whose media are missing, or in a format that inspect_ai does not support, is not
+sent to the model, and stays unscored with the reason. Replies are parsed and scored by `score_reply`.
 
-Importing this module imports inspect_ai, which alone does so, by the entry-point group `inspect_ai`.
+Importing this module imports inspect_ai, which finds it by the entry-point group `inspect_ai`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ivbench_data.exports.harness import (
     HarnessRow,
     HarnessSet,
     UnaskedRow,
-    check_film,
+    check_video_suffix,
     gather_rows,
-    keep_reply_score,
+    make_result_row,
     show_frames_of,
 )
 from ivbench_data.exports.harness_figures import find_counts, find_value, name_metrics, score_rows
@@ -41,13 +41,13 @@ from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
 def ivbench(
     dataset: str = DEFAULT_DATASET, root: str | None = None, frames: str | None = None, profile: str = "default"
 ) -> Task:
-    """The questions of a dataset under a root, as films or as the frames of a folder that `export frames` wrote.
+    """The questions of a dataset, shown as video files, or as frames that `export frames` wrote.
 
     Args:
-        dataset: its name.
-        root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` unless named.
-        frames: the folder of a grid's exported frames, such as `pictures/32x240`; without it, films are shown.
-        profile: how questions are worded and replies read.
+        dataset: name of the dataset.
+        root: the folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        frames: the folder of a grid's exported frames, such as `pictures/32x240`; None for video files.
+        profile: wording of questions and parser of replies.
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset)
     options, pictures = HarnessOptions(profile=profile), None
@@ -57,14 +57,14 @@ def ivbench(
 
 
 def make_task(rows: HarnessSet) -> Task:
-    """The task of an exported folder's rows, or of those that were just gathered."""
+    """The task of a set of rows, exported or gathered from a dataset."""
     name_of = name_metrics(rows.figures)
     samples = [_make_sample(row, rows, name_of) for row in rows.rows]
     samples += [_make_unasked(row) for row in rows.unasked]
     return Task(
         dataset=MemoryDataset(samples, name=rows.dataset),
         solver=ask(),
-        scorer=judge(),
+        scorer=score_by_metric(),
         config=GenerateConfig(temperature=0, max_tokens=1024),
         metadata={"dataset": rows.dataset, "options": rows.options.model_dump(mode="json")},
     )
@@ -74,7 +74,7 @@ def make_task(rows: HarnessSet) -> Task:
 
 
 def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) -> Sample:
-    checked = check_film(row, FORMATS)
+    checked = check_video_suffix(row, FORMATS)
     if isinstance(checked, UnaskedRow):
         return _make_unasked(checked)
     question = row.question
@@ -98,7 +98,7 @@ def _make_sample(row: HarnessRow, rows: HarnessSet, name_of: dict[Figure, str]) 
 
 
 def _make_unasked(row: UnaskedRow) -> Sample:
-    """A sample that nothing is asked of: it says why."""
+    """A sample that is not sent to the model, with the reason."""
     return Sample(
         id=row.question_id,
         input=f"Not asked: {row.reason}",
@@ -108,7 +108,7 @@ def _make_unasked(row: UnaskedRow) -> Sample:
 
 @solver
 def ask() -> Solver:
-    """Ask the model, unless there is nothing to show."""
+    """A solver that asks the model, except about unasked samples."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         return state if "unasked" in state.metadata else await generate(state)
@@ -116,12 +116,12 @@ def ask() -> Solver:
     return solve
 
 
-# --- verdicts and figures ---------------------------------------------------------------------------------------
+# --- scores and figures -----------------------------------------------------------------------------------------
 
 
 @metric
 def figures() -> Metric:
-    """The benchmark's figures from a scorecard of what was scored, and inspect_ai's standard errors by video."""
+    """The benchmark's figures from a scorecard of the scored samples, and inspect_ai's standard errors by video."""
     measure_error = cast("MetricProtocol", stderr(cluster="cluster"))
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
@@ -129,31 +129,31 @@ def figures() -> Metric:
         rows = [EvaluationResult.model_validate((score.score.metadata or {})["row"]) for score in scores]
         card = score_rows(about[0]["source"], rows)
         named = {name: Figure(*figure) for each in about for name, figure in each["figures"].items()}
-        told: dict[str, float | None] = {}
+        values: dict[str, float | None] = {}
         for name in sorted(named):
             counted = [score for score, each in zip(scores, about, strict=True) if name in each["figures"]]
-            told[name] = find_value(card, named[name])
-            told[f"stderr of {name}"] = float(measure_error(counted))
-        return {name: value for name, value in {**told, **find_counts(card)}.items() if value is not None}
+            values[name] = find_value(card, named[name])
+            values[f"stderr of {name}"] = float(measure_error(counted))
+        return {name: value for name, value in {**values, **find_counts(card)}.items() if value is not None}
 
     return compute
 
 
 @scorer(metrics=[figures()])
-def judge() -> Scorer:
-    """Read the reply by our rules; what was not asked or has a hidden answer stays unscored."""
+def score_by_metric() -> Scorer:
+    """A scorer that parses and scores replies by our rules; unasked samples and hidden answers stay unscored."""
 
     async def score(state: TaskState, target: Target) -> Score:
         if "unasked" in state.metadata:
             return Score.unscored(reason="not_asked", explanation=state.metadata["unasked"])
         question = Question.model_validate_json(state.metadata["record"])
         reply = state.output.completion
-        judgement = score_reply(question, reply, state.metadata["profile"])
-        row = keep_reply_score(judgement, question.question_id, None).model_dump(mode="json", exclude_defaults=True)
-        answer = None if judgement.answer_index is None else question.options[judgement.answer_index]
-        if judgement.points is None or not state.metadata["figures"]:
-            reason = "its answer is hidden, or takes a judge, or nothing can score it"
+        reply_score = score_reply(question, reply, state.metadata["profile"])
+        row = make_result_row(reply_score, question.question_id, None).model_dump(mode="json", exclude_defaults=True)
+        answer = None if reply_score.answer_index is None else question.options[reply_score.answer_index]
+        if reply_score.points is None or not state.metadata["figures"]:
+            reason = "its answer is hidden, or it needs an LLM judge, or no metric can score it"
             return Score.unscored(reason="not_scorable", answer=answer, explanation=reason, metadata={"row": row})
-        return Score(value=judgement.points, answer=answer, explanation=reply, metadata={"row": row})
+        return Score(value=reply_score.points, answer=answer, explanation=reply, metadata={"row": row})
 
     return score

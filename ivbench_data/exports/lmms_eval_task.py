@@ -1,8 +1,8 @@
-"""What a task of lmms-eval calls: documents, prompts, verdicts, figures. Its YAML names these functions.
+"""The functions of a task of lmms-eval, named in its YAML: documents, prompts, scores, figures.
 
-Documents are `harness.HarnessRow`s, from an exported folder or from `$IVBENCH_ROOT`. Simple models are given paths and
-Pillow images, chat models messages. A reply is read by `score_reply`, whole and as it came, and counts in the overall
-figure, its group's and its task's, each a metric of its own, clustered by video.
+Documents are `harness.HarnessRow`s, from an exported folder or from `$IVBENCH_ROOT`. Simple models get paths and Pillow
+images, chat models messages. `score_reply` parses and scores each reply unchanged; it counts in the overall figure, its
+group's and its task's, each a metric of its own, clustered by video.
 
 Nothing here imports lmms-eval; `datasets` and Pillow are imported where they are used.
 """
@@ -27,8 +27,8 @@ from ivbench_data.exports.harness import (
     HarnessRow,
     HarnessSet,
     gather_rows,
-    keep_reply_score,
     list_manifest_figures,
+    make_result_row,
     show_frames_of,
 )
 from ivbench_data.exports.harness_figures import (
@@ -51,14 +51,14 @@ from ivbench_data.workspace import Workspace, default_root
 
 
 def find_documents(documents: Any) -> Any:
-    """The documents of the dataset that the packaged task names, as it is under `$IVBENCH_ROOT`.
+    """The documents of the dataset that the packaged task names, under `$IVBENCH_ROOT`.
 
-    `$IVBENCH_FRAMES`, a folder that `export frames` wrote, such as `pictures/32x240`, shows its frames instead of
-    films; `$IVBENCH_PROFILE` words questions by another profile.
+    `$IVBENCH_FRAMES`, a folder written by `export frames` such as `pictures/32x240`, shows its frames instead of video
+    files; `$IVBENCH_PROFILE` selects another profile.
 
     Raises:
         DatasetNotFoundError: there is no such dataset.
-        UsageError: a variable says what cannot be done.
+        UsageError: a variable has an invalid value.
     """
     workspace = Workspace(default_root(), str(documents[0]["dataset"]))
     dataset = load(workspace.folder)
@@ -69,7 +69,7 @@ def find_documents(documents: Any) -> Any:
         options, folder = show_frames_of(frames, options, dataset.name)
     rows = gather_rows(dataset, workspace, options, folder)
     manifest = load_manifest(dataset.name)
-    # a packaged YAML names the metrics of the manifest, and no others
+    # a packaged YAML lists exactly the metrics of the manifest
     return make_documents(replace(rows, figures=tuple(list_manifest_figures(manifest))))
 
 
@@ -89,8 +89,8 @@ def make_documents(rows: HarnessSet) -> Any:
     plain = ("question_id", "video_id", "task", "text", "target", "video", "record", "profile", "source")
     lists = ("frames", "images", "counts_in", "figures")
     features = datasets.Features({**dict.fromkeys(plain, text), **dict.fromkeys(lists, texts)})
-    made = [_make_document(row, rows, name_of) for row in rows.rows]
-    return datasets.Dataset.from_list(made, features=features)
+    documents = [_make_document(row, rows, name_of) for row in rows.rows]
+    return datasets.Dataset.from_list(documents, features=features)
 
 
 def _make_document(row: HarnessRow, rows: HarnessSet, name_of: Mapping[Figure, str]) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def _make_document(row: HarnessRow, rows: HarnessSet, name_of: Mapping[Figure, s
 
 
 def show_visuals(document: Mapping[str, Any]) -> list[Any]:
-    """For simple models: the film's path or the frames, then the query images, all but the path as RGB images."""
-    film = [document["video"]] if document["video"] else []
-    return [*film, *(_open(path) for path in (*document["frames"], *document["images"]))]
+    """For simple models: the video's path or the frames, then the query images, all but the path as RGB images."""
+    video = [document["video"]] if document["video"] else []
+    return [*video, *(_open(path) for path in (*document["frames"], *document["images"]))]
 
 
 def write_messages(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For chat models: one message of the user, with the film's path or a list of its frames' paths as its video."""
+    """For chat models: one user message, with the video's path or the list of its frames' paths as its video."""
     content: list[dict[str, Any]] = []
     if document["video"]:
         content.append({"type": "video", "url": document["video"]})
@@ -137,11 +137,11 @@ def _open(path: str) -> Any:
     return ImagePart(Path(path).name, Path(path), None, "").open()
 
 
-# --- verdicts ---------------------------------------------------------------------------------------------------
+# --- scores -----------------------------------------------------------------------------------------------------
 
 
 class WholeReply:
-    """A filter of lmms-eval: the first reply as JSON, so that the space around it, which it strips, is kept."""
+    """A filter of lmms-eval: the first reply as JSON, so that lmms-eval does not strip the white space around it."""
 
     def apply(self, replies: Sequence[Sequence[str | None]], documents: Any) -> list[str]:
         """One for each document."""
@@ -149,15 +149,15 @@ class WholeReply:
 
 
 def score_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the reply counts for, in each metric that the question has a part in; none where it cannot be scored."""
+    """The scored reply for each metric that the question counts in; empty if it cannot be scored."""
     question = Question.model_validate_json(document["record"])
-    judgement = score_reply(question, json.loads(replies[0]), document["profile"])
+    reply_score = score_reply(question, json.loads(replies[0]), document["profile"])
     if not document["counts_in"]:
         return {}
-    row = keep_reply_score(judgement, question.question_id, None)
+    row = make_result_row(reply_score, question.question_id, None)
     item = {"row": row.model_dump(mode="json", exclude_defaults=True), "source": document["source"]}
-    # what lmms-eval takes its standard errors from; counts have none, and a text that a judge must read has no score
-    scored = {"score": judgement.points, "cluster": cluster_of(question)} if judgement.points is not None else {}
+    # the input of lmms-eval's standard errors; counts have none, and a text that needs an LLM judge has no score
+    scored = {"score": reply_score.points, "cluster": cluster_of(question)} if reply_score.points is not None else {}
     figures = zip(document["counts_in"], document["figures"], strict=True)
     return {
         **{name: {**item, **scored, "figure": json.loads(figure)} for name, figure in figures},
@@ -169,17 +169,17 @@ def score_document(document: Mapping[str, Any], replies: Sequence[str]) -> dict[
 
 
 def report_figure(items: Sequence[Mapping[str, Any]]) -> float | None:
-    """The figure that these questions count in; None where nothing could be scored."""
+    """The figure that these questions count in; None if nothing could be scored."""
     return find_value(_score(items), Figure(*items[0]["figure"]))
 
 
 def report_missing(items: Sequence[Mapping[str, Any]]) -> float | None:
-    """How many questions that can be scored were not asked: their media are not here, or the run was limited."""
+    """Number of questions that can be scored but were not asked: media missing, or the run was limited."""
     return find_counts(_score(items))[MISSING]
 
 
 def report_with_missing_as_wrong(items: Sequence[Mapping[str, Any]]) -> float | None:
-    """The overall figure with those that were not asked as wrong."""
+    """The overall figure with unasked questions counted as wrong."""
     return find_counts(_score(items))[AS_WRONG]
 
 

@@ -1,14 +1,14 @@
-"""A dataset inside VLMEvalKit: a folder with its rows and media, and a launcher, since VLMEvalKit has no plug-in hook.
+"""Export of a dataset for VLMEvalKit: a folder with rows, media, and a launcher (VLMEvalKit has no plug-in hook).
 
 ```
 DIR/README.md            the commands
-    run_vlmevalkit.py    what is run instead of VLMEvalKit's run.py
+    run_vlmevalkit.py    the launcher, run instead of VLMEvalKit's run.py
     export.json …        rows and media, as `harness_folder` writes them
-    LMUData/             what VLMEvalKit would else keep in the home folder
+    LMUData/             VLMEvalKit's data folder, which is else in the home folder
 ```
 
-Nothing is read back from a table: the launcher gives VLMEvalKit the rows as they are, and takes from its result files
-nothing but an index and the reply beside it. A table's reader takes "None" for nothing and "1e5" for a number.
+Questions are never read from a table: the launcher passes the rows to VLMEvalKit directly, and reads only index and
+reply from its result files. A table reader would turn "None" into a missing value and "1e5" into a number.
 """
 
 from __future__ import annotations
@@ -31,41 +31,41 @@ from ivbench_data.exports.harness_folder import MEDIA, describe_rows, read_harne
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
 
 EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
-"""Names the export's folder to the dataset's class, also in the processes that VLMEvalKit starts."""
+"""Environment variable with the export's folder, read by the dataset class, also in VLMEvalKit's child processes."""
 
 LAUNCHER = "run_vlmevalkit.py"
 
 UPRIGHT = "upright"
-"""Below the media: query images as they are meant to be seen, where VLMEvalKit's models would see another picture."""
+"""Subfolder of the media: upright RGB copies of query images that VLMEvalKit's models would see otherwise."""
 
 
 class Sampling(NamedTuple):
-    """How VLMEvalKit tells a model to take frames: so many, or so many a second."""
+    """How VLMEvalKit samples frames: a number of frames, or frames per second."""
 
     nframe: int = 0
     fps: float = -1
 
 
-FILM_SAMPLINGS: dict[str, Sampling] = {
+VIDEO_SAMPLINGS: dict[str, Sampling] = {
     "8frame": Sampling(8),
     "16frame": Sampling(16),
     "32frame": Sampling(32),
     "64frame": Sampling(64),
     "1fps": Sampling(fps=1.0),
 }
-"""How a model may be told to take frames from a film, by the ending of the dataset's name."""
+"""How frames are sampled from a video file, by suffix of the dataset's name."""
 
-FILM_SUFFIXES = (".mp4", ".webm", ".mov", ".avi")
-"""Films that VLMEvalKit knows by their names, whatever the system's table of types holds."""
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".avi")
+"""Video suffixes that VLMEvalKit recognises, whatever the system's MIME table."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
-"""Images that it knows, likewise."""
+"""Image suffixes that it recognises, likewise."""
 
 _ORIENTATION = 0x0112
-"""The EXIF tag that says how a picture is turned."""
+"""The EXIF tag of the orientation."""
 
 _LAUNCHER_TEXT = '''\
-"""Runs VLMEvalKit with the dataset of this folder among its own; README.md has the commands."""
+"""Runs VLMEvalKit with the dataset of this folder added; README.md has the commands."""
 
 import sys
 from pathlib import Path
@@ -90,52 +90,52 @@ git clone https://github.com/open-compass/VLMEvalKit
 pip install -e VLMEvalKit ivbench-data
 ```
 
-Then `{launcher}` here takes the arguments of VLMEvalKit's `run.py`, and `--data` is said already:
+Then `{launcher}` in this folder takes the arguments of VLMEvalKit's `run.py`; `--data` has a default:
 
 ```
 python {launcher} --model {model} --work-dir outputs
 python {launcher} --model {model} --work-dir outputs --mode eval --reuse
 ```
 
-The second scores again the replies of the first. A checkout that is not installed is named by
+The second scores the replies of the first again. A checkout that is not installed is named by
 `--vlmevalkit /path/to/VLMEvalKit`. Other benchmarks run beside it with `--data {name} Video-MME_64frame`, several GPUs
 with `torchrun --nproc-per-node=4 {launcher} …`. The folder can be moved.
 
 ## What is shown
 
-{shown} After it come the query images, then the question and its options, worded by the `{profile}` profile.
-VLMEvalKit's own prompts take no part, nor does a judge.
+{shown} The query images follow, then the question with its options, worded by the `{profile}` profile.
+VLMEvalKit's own prompts and judge are not used.
 
 ## What is scored
 
-`evaluate` reads the replies with our parser and counts as `ivbench-data evaluate` does: the same replies give the same
-figures, as shares from 0 to 1.
+`evaluate` uses the parser and metrics of `ivbench-data evaluate`: the same replies have the same figures, as shares
+from 0 to 1.
 
-- `overall`, `group …`, `task …`: over the questions that were asked; one that failed counts as wrong.
-- `missing`: questions that could not be asked, since their media were not here when this was written (`unasked.jsonl`
-  says which and why); `overall_with_missing_as_wrong` counts them as wrong.
-- Beside VLMEvalKit's result file lies `…_ivbench-data.jsonl`: every reply and verdict, for `ivbench-data score FILE`,
+- `overall`, `group …`, `task …`: over the questions that were asked; failed ones count as wrong.
+- `missing`: questions that could not be asked, because their media were missing at the export (`unasked.jsonl` lists
+  them with reasons); `overall_with_missing_as_wrong` counts them as wrong.
+- `…_ivbench-data.jsonl`, beside VLMEvalKit's result file: every reply with its score, for `ivbench-data score FILE`,
   which adds intervals and comparisons.
 
 ## What to know
 
-- Replies are kept as `.tsv` here (`PRED_FORMAT=tsv`). VLMEvalKit's own choice is a spreadsheet, whose cells end after
-  32,767 characters, and with them a long reasoning's answer.
-- VLMEvalKit goes on after an error, and ends with exit code 0: look for `eval_error` in what it prints last.
-- Media that were lost since this was written are named before anything is run.
+- Replies are stored as `.tsv` (`PRED_FORMAT=tsv`). VLMEvalKit's default is a spreadsheet, whose cells are cut after
+  32,767 characters; the answer after a long reasoning would be lost.
+- VLMEvalKit continues after an error, and exits with code 0: look for `eval_error` in its last output.
+- Media that are missing since the export are named before the run starts.
 """
 
 
 def export_vlmevalkit(
     dataset: Dataset, out: Path | str, options: HarnessOptions, root: Path | str | None = None
 ) -> Iterator[ExportedClip | HarnessRow | UnaskedRow]:
-    """Write the folder; with frames, a row a video first, then a row a question.
+    """Write the folder; yields a row per video first (with frames), then a row per question.
 
     Raises:
-        UsageError: the options cannot be used together.
+        UsageError: the options cannot be combined.
         StorageError: `out` cannot be written.
     """
-    yield from write_harness_folder(dataset, out, options, root, FILM_SUFFIXES)
+    yield from write_harness_folder(dataset, out, options, root, VIDEO_SUFFIXES)
     folder = Path(out).absolute()
     rows = read_harness_folder(folder)
     for path in sorted({path for row in rows.rows for path in row.images}):
@@ -146,32 +146,32 @@ def export_vlmevalkit(
 
 
 def name_dataset(rows: HarnessSet) -> str:
-    """The dataset's name in VLMEvalKit: ours, so that none of its own has it too."""
+    """The dataset's name in VLMEvalKit, prefixed so that it does not collide with a built-in one."""
     shown = rows.options.grid.identity if rows.options.show == "frames" else "videos"
     return "ivbench_data_" + re.sub(r"[^A-Za-z0-9-]+", "_", f"{rows.dataset}_{shown}")
 
 
 def list_names(rows: HarnessSet) -> dict[str, Sampling]:
-    """Every name under which the dataset can be asked for, and how frames are then taken; the first is the usual one.
+    """Every name of the dataset in VLMEvalKit with its sampling; the first is the default.
 
-    Cached frames are taken already. Of films the model takes them, and has to be told how many.
+    Exported frames have one name. For video files the model samples the frames, and the name sets how many.
     """
     name = name_dataset(rows)
     if rows.options.show == "frames":
         return {name: Sampling(rows.options.grid.nframes)}
     usual = f"{name}_32frame"
-    names = {f"{name}_{ending}": sampling for ending, sampling in FILM_SAMPLINGS.items()}
+    names = {f"{name}_{ending}": sampling for ending, sampling in VIDEO_SAMPLINGS.items()}
     return {usual: names[usual], **names, name: names[usual]}
 
 
 def index_rows(rows: HarnessSet, folder: Path) -> dict[str, HarnessRow]:
-    """The rows by what stands in VLMEvalKit's tables for them: a digest of the question and of what is shown with it.
+    """The rows by their index in VLMEvalKit's tables: a digest of the question and its media.
 
-    So a reply that was kept is never taken for one to another question, wording or sampling; and no table's reader can
-    make anything else of it. It begins with a letter, since `1e5` and `nan` are digests, too.
+    So a stored reply is never taken for one to another question, wording or sampling. The index begins with a letter,
+    so that no table reader takes it for a number (`1e5`) or a missing value.
 
     Raises:
-        DatasetError: a row's media are no longer there.
+        DatasetError: a row's media are missing.
     """
     sizes: dict[str, int] = {}
     index: dict[str, HarnessRow] = {}
@@ -183,8 +183,8 @@ def index_rows(rows: HarnessSet, folder: Path) -> dict[str, HarnessRow]:
                     sizes[path] = Path(path).stat().st_size
                 except OSError as error:
                     raise DatasetError(
-                        f"{path} is not there any more ({error.strerror}), and {row.question.question_id} shows it. "
-                        "Export the dataset again: a question that is not asked would not be missed"
+                        f"{path} of {row.question.question_id} is missing ({error.strerror}). Export the dataset "
+                        "again: a question that is not asked would not be noticed"
                     ) from None
             shown.append([Path(path).relative_to(folder).as_posix(), sizes[path]])
         digest = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
@@ -193,7 +193,7 @@ def index_rows(rows: HarnessSet, folder: Path) -> dict[str, HarnessRow]:
 
 
 def tabulate_row(row: HarnessRow) -> dict[str, str]:
-    """A line of VLMEvalKit's tables: for people to look at, never read back. Options stand in one column, as JSON."""
+    """A line of VLMEvalKit's tables, for people to look at; it is never read. Options are one column, as JSON."""
     question = row.question
     return {
         "question_id": question.question_id,
@@ -204,15 +204,15 @@ def tabulate_row(row: HarnessRow) -> dict[str, str]:
     }
 
 
-def write_message(row: HarnessRow, folder: Path, takes_films: bool) -> list[dict[str, Any]]:
-    """What VLMEvalKit hands to a model: the visuals by path, in order, then the words.
+def write_message(row: HarnessRow, folder: Path, takes_videos: bool) -> list[dict[str, Any]]:
+    """VLMEvalKit's message to a model: the visuals by path, in order, then the text.
 
     Raises:
-        UsageError: the row shows a film, and the model takes none.
+        UsageError: the row has a video file, and the model does not support video.
     """
-    if row.video is not None and not takes_films:
+    if row.video is not None and not takes_videos:
         raise UsageError(
-            "this model takes no films, and this export shows them. Make one of frames: "
+            "this model does not support video, and this export shows video files. Export frames instead: "
             "ivbench-data export vlmevalkit DIR --as frames --grid 32x240"
         )
     message = [{"type": "video", "value": row.video}] if row.video is not None else []
@@ -220,14 +220,14 @@ def write_message(row: HarnessRow, folder: Path, takes_films: bool) -> list[dict
     for path in row.images:
         upright = _place_upright(folder, path)
         message.append({"type": "image", "value": str(upright) if upright.is_file() else path})
-    return [*message, {"type": "text", "value": _keep_words(row.text)}]
+    return [*message, {"type": "text", "value": _protect_text(row.text)}]
 
 
-def _keep_words(text: str) -> str:
-    """The text, so that VLMEvalKit takes it for words.
+def _protect_text(text: str) -> str:
+    """The text, protected from being taken for a URL or a path.
 
-    It takes a text that is an address for a file to download, and one that is a path for that file. The questions
-    that could be either are of one line, without options; an empty line before them makes them words again.
+    VLMEvalKit downloads a text that is a URL, and opens one that is a path. Only one-line questions without options
+    could be either; a leading line break prevents it.
     """
     is_one_word = not any(character.isspace() for character in text)
     return f"\n{text}" if is_one_word or text.startswith("data:image/") or _is_path(text) else text
@@ -237,7 +237,7 @@ def _is_path(text: str) -> bool:
     try:
         return Path(text).exists()
     except (OSError, ValueError):
-        return False  # too long for one, or with characters that none has
+        return False  # too long for a path, or with invalid characters
 
 
 def _place_upright(folder: Path, path: str) -> Path:
@@ -245,9 +245,9 @@ def _place_upright(folder: Path, path: str) -> Path:
 
 
 def _set_upright(path: Path) -> bytes | None:
-    """The image as PNG in RGB and upright, or None where its file is that, or a plain JPEG, already.
+    """The image as an upright RGB PNG; None if its file is an upright RGB PNG or JPEG already.
 
-    Models open it with Pillow and look at neither EXIF, palettes nor transparency.
+    VLMEvalKit's models ignore EXIF orientation, palettes and transparency.
     """
     from PIL import ImageOps
 
@@ -258,20 +258,20 @@ def _set_upright(path: Path) -> bytes | None:
                 return None
             upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (ImageProblemError, *IMAGE_ERRORS):
-        return None  # its header could be read, or it would not be asked; the model will say what is wrong with it
+        return None  # its header is valid, else it would not be exported; the model will report the error
     return encode_picture(upright.transpose(2, 0, 1))
 
 
 def _write_readme(rows: HarnessSet) -> str:
     if rows.options.show == "frames":
         shown = (
-            f"The frames of the {rows.options.grid.identity} cache, PNG and so the cache's own bytes, as images in "
-            "their order: to every model, also to those that take films, so that all see the same frames."
+            f"The frames of the {rows.options.grid.identity} cache as PNG images, pixel for pixel and in order: for "
+            "every model, also for those that support video, so that all see the same frames."
         )
     else:
         shown = (
-            "The film, by its path: the model takes frames from it as it likes, as many as the dataset's name says "
-            f"({', '.join(f'`…_{ending}`' for ending in FILM_SAMPLINGS)}). Models that take no films are refused."
+            "The video file, by its path: the model samples as many frames as the dataset's name says "
+            f"({', '.join(f'`…_{ending}`' for ending in VIDEO_SAMPLINGS)}). Models without video support are refused."
         )
     return _README.format(
         name=next(iter(list_names(rows))),

@@ -1,4 +1,4 @@
-"""The class that VLMEvalKit asks: the one module here that needs VLMEvalKit, and its pandas, to be imported."""
+"""The dataset class for VLMEvalKit; importing this module imports VLMEvalKit and pandas."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ from ivbench_data.exports.vlmevalkit_tables import find_cut_replies, read_table
 from ivbench_data.strict_json import write_jsonl
 
 FAILED = "Failed to obtain answer"
-"""What VLMEvalKit writes instead of a reply that it did not get; more may follow."""
+"""The beginning of what VLMEvalKit stores instead of a missing reply."""
 
 
 @cache
 def open_export(folder: Path) -> tuple[HarnessSet, dict[str, HarnessRow]]:
-    """The export's rows, and those that can be asked by their index."""
+    """The export's rows, and its askable rows by index."""
     rows = read_harness_folder(folder)
     return rows, index_rows(rows, folder)
 
 
 class ExportedDataset(VideoBaseDataset):
-    """The questions of an export, asked and scored as `ivbench-data evaluate` does.
+    """The questions of an export, worded and scored as by `ivbench-data evaluate`.
 
-    `data` is VLMEvalKit's table: a line a question, found again by its `index`.
+    `data` is VLMEvalKit's table: one line per question, identified by its `index`.
     """
 
     TYPE = "Video-MCQ"
 
     def __init__(self, dataset: str = "", pack: bool = False, nframe: int = 0, fps: float = -1) -> None:
-        # The base class is not asked to prepare anything: it reads a table with pandas, and takes frames from films.
+        # super().__init__ is not called: it would read a table with pandas, and sample frames from videos
         self.folder = Path(os.environ[EXPORT_VARIABLE])
         self.export, self.rows = open_export(self.folder)
         if pack:
-            raise UsageError("questions of one video are not packed into one here: say pack=False")
+            raise UsageError("packing the questions of one video into one is not supported: use pack=False")
         if self.export.options.show == "frames" and (fps > 0 or nframe not in (0, self.export.options.grid.nframes)):
-            raise UsageError(f"this export shows the frames of {self.export.options.grid.identity}, and no others")
+            raise UsageError(f"this export holds the frames of {self.export.options.grid.identity} only")
         self.dataset_name = dataset or name_dataset(self.export)
         self.data_root = str(self.folder)
         self.pack, self.nframe, self.fps = False, nframe, fps
@@ -66,27 +66,27 @@ class ExportedDataset(VideoBaseDataset):
 
     @classmethod
     def supported_datasets(cls) -> list[str]:
-        """Every name under which the export can be asked for."""
+        """Every name of the export's dataset."""
         return list(list_names(open_export(Path(os.environ[EXPORT_VARIABLE]))[0]))
 
     def prepare_dataset(self, dataset: str) -> None:
-        """Nothing: the export is prepared."""
+        """Does nothing: an export needs no preparation."""
 
     def build_prompt(self, line: Any, video_llm: bool = False) -> list[dict[str, Any]]:
-        """What a model is shown of a line of `data`, or of the line of that number."""
+        """The message to a model for a line of `data`, or for the line of that number."""
         index = (line if isinstance(line, pd.Series | dict) else self.data.iloc[int(line)])["index"]
         return write_message(self.rows[index], self.folder, video_llm)
 
     def evaluate(self, eval_file: str, **judge_kwargs: Any) -> dict[str, Any]:
-        """The figures of VLMEvalKit's result file, as shares from 0 to 1; a judge is never asked.
+        """The figures of VLMEvalKit's result file, as shares from 0 to 1; no LLM judge is used.
 
-        Every reply and verdict is written beside it, for `ivbench-data score`.
+        Every reply with its score is written to a file beside it, for `ivbench-data score`.
 
         Raises:
             DatasetError: the file lacks replies, or a reply was cut off in it.
         """
         path = Path(eval_file)
-        results = self._judge(self._find_replies(path), path.stem.rpartition(f"_{self.dataset_name}")[0] or path.stem)
+        results = self._collect(self._find_replies(path), path.stem.rpartition(f"_{self.dataset_name}")[0] or path.stem)
         header = Header(
             configuration=results.configuration,
             versions=find_versions(),
@@ -110,24 +110,24 @@ class ExportedDataset(VideoBaseDataset):
         }
 
     def _find_replies(self, path: Path) -> dict[str, str]:
-        """Replies by index: as the model gave them, where it was asked just now, else as the file has them."""
+        """Replies by index: from memory if the model was just asked, else from the file."""
         if "prediction" in self.data:
             return dict(zip(self.data["index"], self.data["prediction"], strict=True))
         table = read_table(path)
         replies = dict(zip(table["index"].astype(str), table["prediction"].astype(str), strict=True))
         if lacking := len(self.rows.keys() - replies.keys()):
             raise DatasetError(
-                f"{path} has no reply to {lacking:,} of {len(self.rows):,} questions as they are now: they, or what is "
-                "shown with them, were others when it was written. Ask them again"
+                f"{path} has no reply to {lacking:,} of {len(self.rows):,} questions: the questions or their media "
+                "have changed since. Ask them again"
             )
         if cut := find_cut_replies(path, table):
             raise DatasetError(
-                f"a spreadsheet cut off {cut:,} of the replies in {path}, and the answer may have stood at the end. "
+                f"a spreadsheet cut off {cut:,} of the replies in {path}, possibly with the answer. "
                 "Ask again with PRED_FORMAT=tsv"
             )
         return replies
 
-    def _judge(self, replies: dict[str, str], model: str) -> Results:
+    def _collect(self, replies: dict[str, str], model: str) -> Results:
         answered: dict[str, str | None] = {}
         failed = {row.question_id: row.reason for row in self.export.unasked if row.kind == "failed"}
         for index, row in self.rows.items():

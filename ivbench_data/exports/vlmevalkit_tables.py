@@ -1,13 +1,13 @@
-"""VLMEvalKit's result files, read so that replies come back as they were written; pandas reads and writes them.
+"""Exact replies from VLMEvalKit's result files, which pandas reads and writes.
 
-What harms a reply on its way, seen with pandas 3.1, xlsxwriter 3.3 and openpyxl 3.1:
+Changes to replies, seen with pandas 3.1, xlsxwriter 3.3 and openpyxl 3.1:
 
-- read by pandas as it comes, "", "None", "NULL", "NA" and "nan" are nothing at all, and "1e5" among numbers is one;
-- in a spreadsheet a carriage return is `_x000D_`, which makes `B` at a line's end a longer word;
-- its cells end after 32,767 characters, it drops a beginning `mailto:`, and leaves out a text that begins like an
-  address and is longer than 2,079 characters.
+- by default pandas reads "", "None", "NULL", "NA" and "nan" as missing values, and "1e5" as a number;
+- a spreadsheet stores a carriage return as `_x000D_`, which turns `B` at a line's end into a longer word;
+- its cells are cut after 32,767 characters, it drops a leading `mailto:`, and a text of more than 2,079 characters that
+  begins like a URL.
 
-The first two are mended here; the others are why the launcher asks for `.tsv`, which gives every reply back.
+The first two are undone here; because of the others the launcher sets `.tsv`, which stores every reply exactly.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELL_CHARACTERS = 32_767
-"""What a spreadsheet's cell holds; longer texts are cut without a word."""
+"""Maximum length of a spreadsheet cell; longer texts are cut silently."""
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
-    """A result file with its columns `index` and `prediction` as they were written.
+    """The table of a result file, with the columns `index` and `prediction` exactly as written.
 
     Raises:
-        DatasetError: it is no such file.
+        DatasetError: it is not a result file of VLMEvalKit.
     """
     import pandas as pd
 
@@ -44,30 +44,31 @@ def read_table(path: Path | str) -> pd.DataFrame:
     elif suffix == ".json":
         table = pd.DataFrame(json.loads(Path(path).read_text(encoding="utf-8")))
     else:
-        raise DatasetError(f"{path} is no result file of VLMEvalKit: those are .tsv, .xlsx or .json")
+        raise DatasetError(f"{path} is not a result file of VLMEvalKit: those are .tsv, .xlsx or .json")
     if "index" not in table or "prediction" not in table:
-        raise DatasetError(f"{path} is no result file of VLMEvalKit: it has no columns index and prediction")
+        raise DatasetError(f"{path} is not a result file of VLMEvalKit: it lacks the columns index and prediction")
     return table
 
 
 def find_cut_replies(path: Path | str, table: pd.DataFrame) -> int:
-    """How many replies of a result file may have been cut off."""
+    """Number of replies in a result file that may have been cut off."""
     return sum(len(reply) >= CELL_CHARACTERS for reply in table["prediction"]) if Path(path).suffix == ".xlsx" else 0
 
 
 def _unescape(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of a spreadsheet with control characters where it has their numbers."""
+    """The table of a spreadsheet with escaped control characters restored."""
     if "prediction" in table:
-        told = [re.sub(r"_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), text) for text in table["prediction"]]
-        table["prediction"] = told
+        table["prediction"] = [
+            re.sub(r"_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), text) for text in table["prediction"]
+        ]
     return table
 
 
 def keep_replies_exact() -> None:
-    """Let VLMEvalKit read its own result files exactly where it takes replies from them to go on with.
+    """Patch VLMEvalKit to read its own result files exactly when it reuses replies.
 
-    With `--reuse` it reads the replies that it has, and writes them anew beside those that it asks for: "None" and an
-    empty reply would come back as "nan".
+    With `--reuse` it reads the stored replies and writes them again with the new ones: "None" and an empty reply would
+    become "nan".
     """
     for name in ("vlmeval.inference_video", "vlmeval.inference_api"):
         try:

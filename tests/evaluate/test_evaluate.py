@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 
 
 class Oracle:
-    """Answers right, counts what it is asked, and stops after a while when it is told to."""
+    """Answers right, counts what it is asked, and stops after `stop_after` requests."""
 
     def __init__(self, stop_after: int | None = None, revision: str = "1") -> None:
         self.asked: list[Request] = []
@@ -142,7 +142,7 @@ def test_new_frames_or_another_image_are_asked_again(root: Path) -> None:
     assert sorted(request.question_id for request in again.asked) == ["alpha_0", "beta_3", "beta_4", "beta_7"]
 
 
-def test_a_repaired_answer_is_judged_anew_without_asking(root: Path) -> None:
+def test_a_repaired_answer_is_scored_again_without_asking(root: Path) -> None:
     _run(root, Oracle())
     dataset = make_dataset()
     repaired = dataset.questions[2].model_copy(update={"answer_index": 5, "answer": "thing 2-5"})
@@ -301,7 +301,7 @@ def test_a_function_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert {row.answer_index for row in rows} == {0}
 
 
-def test_hidden_answers_are_parsed_and_not_judged(root: Path) -> None:
+def test_hidden_answers_are_parsed_and_not_scored(root: Path) -> None:
     dataset = make_dataset()
     hidden = tuple(
         question.model_copy(update={"answer": None, "answer_index": None, "answers_hidden": True})
@@ -353,10 +353,10 @@ def _evaluate(root: Path, *arguments: str) -> int:
 
 def test_the_verb_evaluates_and_shows_figures(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _evaluate(root, "--model", "baseline:random", "--rotations", "all") == 0
-    told = capsys.readouterr()
-    assert "Overall" in told.out
-    assert "8 of 8 questions evaluated" in told.err
-    assert "right in all of 10 rotations" in told.err
+    output = capsys.readouterr()
+    assert "Overall" in output.out
+    assert "8 of 8 questions evaluated" in output.err
+    assert "right in all of 10 rotations" in output.err
     assert _evaluate(root, "--model", "baseline:random", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["statuses"] == {"ok": 8}
@@ -371,9 +371,9 @@ def test_the_verb_says_how_to_make_what_is_missing(root: Path, capsys: pytest.Ca
     (workspace.videos / "beta.mp4").touch()
     capsys.readouterr()
     assert _evaluate(root, "--model", "baseline:random") == 1
-    told = capsys.readouterr().err
-    assert "ivbench-data cache --dataset tiny --nframes 8 --res 16" in told
-    assert "3 missing" in told
+    output = capsys.readouterr().err
+    assert "ivbench-data cache --dataset tiny --nframes 8 --res 16" in output
+    assert "3 missing" in output
 
 
 def test_the_verb_sweeps_and_draws(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -473,10 +473,10 @@ def test_an_image_too_large_to_decode_is_an_os_error(monkeypatch: pytest.MonkeyP
         ImagePart("huge.png", None, buffer.getvalue(), "0" * 64).open()
 
 
-# --- what a reply is worth ----------------------------------------------------------------------------------------
+# --- scores of replies ------------------------------------------------------------------------------------------
 
 
-def test_a_reply_is_judged_in_stored_order() -> None:
+def test_a_reply_is_scored_in_stored_order() -> None:
     question = Question(
         question_id="v_0", video_id="v", question="?", options=("red", "green", "blue"), answer="green", answer_index=1,
         task="Counting", source="mine",

@@ -50,16 +50,16 @@ def make_results(dataset: Dataset, replies: dict[str, str | None]) -> Results:
     for question in dataset.questions:
         if question.question_id in replies:
             reply = replies[question.question_id]
-            told = score_reply(question, reply)
+            scored = score_reply(question, reply)
             row = EvaluationResult(
                 question_id=question.question_id,
                 status="failed" if reply is None else "ok",
                 reply=reply,
-                answer_index=told.answer_index,
-                value=told.value,
-                correct=told.correct,
+                answer_index=scored.answer_index,
+                value=scored.value,
+                correct=scored.correct,
                 error="out of memory" if reply is None else None,
-                metadata={"rule": told.rule},
+                metadata={"rule": scored.rule},
             )
             rows[question.question_id, 0] = row
     configuration = Configuration(
@@ -263,8 +263,8 @@ def test_every_number_is_read_from_its_digits(number: int) -> None:
 
 @given(WORDS, WORDS)
 def test_two_numbers_are_no_answer_unless_they_are_one(first: str, second: str) -> None:
-    told = parse_number(f"{first} cups, {second} bags")
-    assert (told.value is None) == (first != second)
+    output = parse_number(f"{first} cups, {second} bags")
+    assert (output.value is None) == (first != second)
 
 
 def test_no_reply_names_no_number() -> None:
@@ -318,7 +318,7 @@ def test_the_letter_is_the_one_among_the_options_as_they_stand(dataset: Dataset)
 
 
 class Judge:
-    """A judge that says what it is told to, and remembers what it was asked."""
+    """A judge with given replies, which remembers what it was asked."""
 
     def __init__(self, said: Callable[[str], str | None]) -> None:
         self.said = said
@@ -346,20 +346,22 @@ def test_descriptions_are_averaged_over_both_kinds_of_videos(dataset: Dataset) -
         "pc_vid_ABA_1": "Score: 2",
         "pc_vid_ABA_3": "Score: **1**",
     }
-    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", said)).tasks["PC VID"]
+    one = score_replies(dataset, describe(dataset), judge_replies=JudgeReplies("j", said)).tasks["PC VID"]
     assert one.accuracy is not None
     assert one.accuracy.value == pytest.approx(((1 + 0) / 2 + (2 + 1) / 2 / 2) / 2)
     assert (one.unscored, one.evaluated, one.chance) == (0, 4, None)
-    # one of the AB videos without a verdict: the mean of the two kinds, not of the videos
+    # one of the AB videos without a judge_reply: the mean of the two kinds, not of the videos
     del said["pc_vid_AB_2"]
-    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", said)).tasks["PC VID"]
+    one = score_replies(dataset, describe(dataset), judge_replies=JudgeReplies("j", said)).tasks["PC VID"]
     assert one.accuracy is not None
     assert (one.accuracy.value, one.unscored) == (pytest.approx((1 + 0.75) / 2), 1)
 
 
 @pytest.mark.parametrize("said", ["", "yes", "Score:", "Score: 2", "Score: -1", "1"])
-def test_a_verdict_off_the_scale_is_none(dataset: Dataset, said: str) -> None:
-    one = score_replies(dataset, describe(dataset), verdicts=JudgeReplies("j", {"pc_vid_AB_0": said})).tasks["PC VID"]
+def test_a_judge_score_off_the_scale_is_none(dataset: Dataset, said: str) -> None:
+    one = score_replies(dataset, describe(dataset), judge_replies=JudgeReplies("j", {"pc_vid_AB_0": said})).tasks[
+        "PC VID"
+    ]
     assert (one.accuracy, one.unscored) == (None, 4)
 
 
@@ -412,7 +414,7 @@ def test_overall_is_the_mean_of_the_subtasks_however_many_questions_each_has(dat
     replies = answer_all(dataset)
     replies |= {question.question_id: "(A)" for question in questions_of(dataset, "OC Grp")}
     said = {question.question_id: "Score: 1" for question in questions_of(dataset, "PC VID")}
-    card = score_replies(dataset, {**replies, **describe(dataset)}, verdicts=JudgeReplies("j", said))
+    card = score_replies(dataset, {**replies, **describe(dataset)}, judge_replies=JudgeReplies("j", said))
     assert card.overall.accuracy is not None
     # all right, but for the groups of objects; and for the ABA half of the videos, which earns a half
     assert card.overall.accuracy.value == pytest.approx((7 + 0 + 0.75) / 9)
@@ -504,9 +506,9 @@ def test_score_asks_the_judge_that_is_named_and_nobody_else(
     assert silent["scores"][0]["overall"]["accuracy"] is None
     assert silent["scores"][0]["overall"]["unscored"] == 2
     assert not (tmp_path / "root" / "vlm2bench" / "ledger").exists()
-    told = run_cli("score", *at, "--judge", "python:my_judge:judge")
-    assert told.code == 0
-    assert "judged by python:my_judge:judge" in told.err
+    output = run_cli("score", *at, "--judge", "python:my_judge:judge")
+    assert output.code == 0
+    assert "judged by python:my_judge:judge" in output.err
     judged = json.loads(run_cli("score", *at, "--judge", "python:my_judge:judge", "--json").out)
     assert judged["scores"][0]["tasks"]["PC VID"]["accuracy"]["value"] == pytest.approx((1 + 0.5) / 2)
     assert run_cli("score", *at, "--judge-url", "http://localhost:1/v1").code == 2

@@ -58,8 +58,8 @@ def ask(media: tuple[Path, Dataset], pattern: str = "video_first") -> list[Reque
     return [request for _, request in asker.iterate() if isinstance(request, Request)]
 
 
-def make_model(server: Loopback, api_key: str | None = None, **told: Any) -> OpenAIModel:
-    options = ModelOptions(**{"retries": 2, "timeout_seconds": 5.0, **told})
+def make_model(server: Loopback, api_key: str | None = None, **values: Any) -> OpenAIModel:
+    options = ModelOptions(**{"retries": 2, "timeout_seconds": 5.0, **values})
     return OpenAIModel(MODEL, options, server.base_url, api_key, backoff_seconds=0.01)
 
 
@@ -80,10 +80,10 @@ def test_frames_images_and_times_arrive_as_they_are(server: Loopback, media: tup
         assert request.video is not None
         np.testing.assert_array_equal(seen.videos[0], request.video.read().transpose(0, 2, 3, 1))
         np.testing.assert_array_equal(seen.images[0], np.asarray(request.images[0].open()))
-        told = seen.body["media_io_kwargs"]["video"]
-        times = [index / told["fps"] for index in told["frames_indices"]]
+        output = seen.body["media_io_kwargs"]["video"]
+        times = [index / output["fps"] for index in output["frames_indices"]]
         assert times == pytest.approx(request.video.pts_seconds, abs=0.0005)
-        assert told["total_num_frames"] / told["fps"] == request.video.duration_seconds
+        assert output["total_num_frames"] / output["fps"] == request.video.duration_seconds
         assert "Authorization" not in seen.headers
         assert replies[request.key].text == seen.letter
         assert replies[request.key].metadata["finish_reason"] == "stop"
@@ -121,8 +121,8 @@ def test_chosen_frames_keep_their_own_times(server: Loopback, media: tuple[Path,
     assert not [reply.error for reply in make_model(server, concurrency=1)(requests) if reply.error]
     for request, seen in zip(requests, server.seen, strict=True):
         assert request.video is not None
-        told = seen.body["media_io_kwargs"]["video"]
-        assert [index / 1000 for index in told["frames_indices"]] == list(request.video.pts_seconds)
+        output = seen.body["media_io_kwargs"]["video"]
+        assert [index / 1000 for index in output["frames_indices"]] == list(request.video.pts_seconds)
 
 
 def test_timing_is_the_processors_for_whole_videos_and_the_gap_for_parts(media: tuple[Path, Dataset]) -> None:
@@ -257,7 +257,7 @@ def test_a_refused_request_is_a_failed_reply_with_the_servers_words(
     body = json.dumps({"error": {"message": "maximum context\nlength exceeded"}}).encode()
     server.script.append(Scripted(status, body))
     (reply,) = make_model(server)(ask(media)[:1])
-    assert reply.error == f"the server said {status}: maximum context length exceeded"
+    assert reply.error == f"the server returned status {status}: maximum context length exceeded"
     assert server.attempts == 1
 
 
@@ -281,7 +281,7 @@ def test_a_server_that_is_not_there_is_named(media: tuple[Path, Dataset]) -> Non
 def test_redirects_are_not_followed(server: Loopback, media: tuple[Path, Dataset]) -> None:
     server.script.append(Scripted(307, b"", {"Location": "http://192.0.2.1/"}))
     (reply,) = make_model(server, KEY)(ask(media)[:1])
-    assert reply.error == "the server said 307"
+    assert reply.error == "the server returned status 307"
 
 
 def test_requests_go_out_together_up_to_the_limit(server: Loopback, media: tuple[Path, Dataset]) -> None:
@@ -338,8 +338,8 @@ def test_the_key_comes_from_the_environment_and_stays_out_of_results(
     ("base_url", "match"),
     [
         (None, "no server is named"),
-        ("localhost:8000", "is no address"),
-        ("file:///etc/passwd", "is no address"),
+        ("localhost:8000", "is not the base URL of a server"),
+        ("file:///etc/passwd", "is not the base URL of a server"),
         ("http://user:secret@localhost/v1", "keep secrets out"),
         ("http://localhost/v1?key=secret", "keep secrets out"),
     ],

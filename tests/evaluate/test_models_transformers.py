@@ -84,8 +84,8 @@ def ask(media: tuple[Path, Dataset], pattern: str = "video_first", **options: An
     return [request for _, request in asker.iterate() if isinstance(request, Request)]
 
 
-def make_options(**told: Any) -> ModelOptions:
-    return ModelOptions(**{"dtype": "float32", "device": "cpu", "max_new_tokens": 8, **told})
+def make_options(**values: Any) -> ModelOptions:
+    return ModelOptions(**{"dtype": "float32", "device": "cpu", "max_new_tokens": 8, **values})
 
 
 def open_plain(checkpoint: str, options: ModelOptions) -> Any:
@@ -276,8 +276,8 @@ def test_another_count_of_positions_is_warned_of(checkpoints: dict[str, str], mo
     from ivbench_data.evaluate.models import qwen_vl
 
     model = load_weights(checkpoints["qwen2_5_vl"], make_options())
-    told = describe_positions(model)
-    assert told in ("video 1 4 7, text 2", "video 1 3 5, text 2")
+    output = describe_positions(model)
+    assert output in ("video 1 4 7, text 2", "video 1 3 5, text 2")
     monkeypatch.setitem(qwen_vl.POSITIONS_SINCE_5_23, "qwen2_5_vl", "video 1 4 7, text 8")
     with pytest.warns(UserWarning, match="counts positions otherwise than 5.23"):
         open_model(checkpoints["qwen2_5_vl"], make_options())
@@ -458,7 +458,7 @@ def test_templates_in_the_older_file_are_found(tmp_path: Path, media: tuple[Path
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "match"),
+    ("name", "values", "match"),
     [
         ("./no-such-folder", {}, "cannot load ./no-such-folder"),
         (None, {"dtype": "int3"}, "dtype is 'int3'"),
@@ -469,10 +469,10 @@ def test_templates_in_the_older_file_are_found(tmp_path: Path, media: tuple[Path
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(
-    name: str | None, told: dict[str, Any], match: str, checkpoints: dict[str, str]
+    name: str | None, values: dict[str, Any], match: str, checkpoints: dict[str, str]
 ) -> None:
     with pytest.raises(UsageError, match=match):
-        open_model(name or checkpoints["qwen2_5_vl"], make_options(**told))
+        open_model(name or checkpoints["qwen2_5_vl"], make_options(**values))
 
 
 def test_devices_are_found() -> None:

@@ -1,4 +1,4 @@
-"""Profiles by benchmark: `paper` is each benchmark's own wording and its own parser, wherever a reply is judged."""
+"""Profiles by benchmark: `paper` is each benchmark's own wording and its own parser, wherever a reply is scored."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def test_our_wording_with_evidence_adds_a_line() -> None:
     ],
 )
 def test_videoespressos_scorer_takes_the_first_capital(reply: str | None, index: int | None) -> None:
-    judgement = score_reply(make_question(), reply, "paper")
-    assert judgement.answer_index == index
-    assert judgement.correct == (index == 2)
+    reply_score = score_reply(make_question(), reply, "paper")
+    assert reply_score.answer_index == index
+    assert reply_score.correct == (index == 2)
 
 
 def test_only_its_own_profile_reads_so() -> None:
@@ -133,10 +133,10 @@ def test_without_evidence_a_question_cannot_be_asked_with_it(tmp_path: Path, pro
 
     dataset = Dataset("videoespresso", questions=(make_question(metadata={"evidence_text": " "}), make_question()))
     asker = Asker(dataset, Workspace(tmp_path, "x"), AskOptions(pattern="text_only", profile=profile))
-    bare, told = (asker.ask(question) for question in dataset.questions)
+    bare, output = (asker.ask(question) for question in dataset.questions)
     assert isinstance(bare, Unasked)
     assert (bare.kind, bare.reason) == ("inapplicable", "no text of its evidence is known")
-    assert not isinstance(told, Unasked)
+    assert not isinstance(output, Unasked)
     AskOptions(profile=profile).check(dataset)
 
 

@@ -110,7 +110,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> Non
     other = CONFIGURATION.model_copy(update={"model": "other"})
     path = _write(tmp_path)
     path.rename(tmp_path / f"{other.digest}.jsonl")
-    with pytest.raises(DatasetError, match="another configuration"):
+    with pytest.raises(DatasetError, match="does not hold the configuration"):
         ResultsFile(tmp_path, other, {})
     (tmp_path / f"{CONFIGURATION.digest}.jsonl").write_text("my notes\n")
     with pytest.raises(DatasetError, match="no header"):

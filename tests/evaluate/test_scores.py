@@ -211,8 +211,8 @@ def test_slices_by_what_is_known() -> None:
         _row(dataset.questions[0], metadata={"duration_seconds": 80.0, "evidence_seen": None}),
     ]
     slices = score_results(dataset, _results(rows)).slices
-    told = {kind: {name: (s.correct, s.evaluated) for name, s in parts.items()} for kind, parts in slices.items()}
-    assert told == {
+    output = {kind: {name: (s.correct, s.evaluated) for name, s in parts.items()} for kind, parts in slices.items()}
+    assert output == {
         "duration": {"1 to 3 min": (2, 3), "10 to 30 min": (1, 1)},
         "granularity": {"frame": (2, 2), "clip": (0, 1), "whole": (1, 1)},
         "evidence": {"a frame shows it": (1, 2), "no frame shows it": (1, 1)},
@@ -462,10 +462,10 @@ def _score(root: Path, *arguments: str) -> int:
 
 def test_the_verb_scores_all_results_of_a_dataset(scored_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _score(scored_root, "--diagnose") == 0
-    told = capsys.readouterr()
-    assert "Overall" in told.out
-    assert "worse with the image first" in told.out
-    assert "1. m · video_first · 8x16: 8 of 8 questions evaluated" in told.err
+    output = capsys.readouterr()
+    assert "Overall" in output.out
+    assert "worse with the image first" in output.out
+    assert "1. m · video_first · 8x16: 8 of 8 questions evaluated" in output.err
 
 
 def test_the_verb_compares_two(scored_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Cached frames as pictures and films."""
+"""Cached frames as pictures and videos."""
 
 import json
 import subprocess
@@ -57,13 +57,13 @@ def test_frames_of_another_cache_do_not_stay(cached: Path, tmp_path: Path) -> No
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_a_film_shows_each_frame(cached: Path, tmp_path: Path) -> None:
+def test_a_videos_shows_each_frame(cached: Path, tmp_path: Path) -> None:
     dataset = load(cached / "demo")
     for row in export_frames(dataset, tmp_path, GRID, cached, frame_format="mp4"):
         clip = read_frames("demo", row.video_id, GRID, cached)
         assert row.path is not None
-        with av.open(str(row.path)) as film:
-            shown = [frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in film.decode(video=0)]
+        with av.open(str(row.path)) as video:
+            shown = [frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in video.decode(video=0)]
         assert len(shown) == 5
         for frame, original in zip(shown, clip.frames, strict=True):
             height, width = frame.shape[1:]

@@ -1,4 +1,4 @@
-"""What every harness takes from us: rows, verdicts, figures."""
+"""What every harness takes from us: rows, judge_replies, figures."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def test_questions_without_media_are_rows_that_say_so(tmp_path: Path) -> None:
     damaged = workspace.cache_path(GRID, "-gamma")
     damaged.write_bytes(damaged.read_bytes()[:-1])
     rows = list(find_rows(dataset, workspace, FRAMES, tmp_path / "pictures"))
-    told = {row.question_id: row.kind for row in rows if isinstance(row, UnaskedRow)}
-    assert told == {
+    output = {row.question_id: row.kind for row in rows if isinstance(row, UnaskedRow)}
+    assert output == {
         "alpha_0": "missing", "beta_3": "missing", "beta_4": "missing", "beta_7": "missing",
         "-gamma_5": "failed", "-gamma_6": "failed",
     }  # fmt: skip
-    films = list(find_rows(dataset, workspace, HarnessOptions()))
-    assert all(isinstance(row, UnaskedRow) and "the video" in row.reason for row in films)
-    assert len(films) == len(rows) == 8
+    videos = list(find_rows(dataset, workspace, HarnessOptions()))
+    assert all(isinstance(row, UnaskedRow) and "the video" in row.reason for row in videos)
+    assert len(videos) == len(rows) == 8
 
 
 def test_a_picture_that_breaks_off_is_not_shown_to_a_harness(tmp_path: Path) -> None:
@@ -111,17 +111,17 @@ def test_a_picture_that_breaks_off_is_not_shown_to_a_harness(tmp_path: Path) -> 
     assert "alpha_0.png is damaged" in row.reason
 
 
-def test_a_film_is_named_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_videos_is_named_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = make_dataset()
     make_media(tmp_path, dataset)
-    films = tmp_path / "tiny" / "videos"
-    films.mkdir()
-    (films / "-gamma.mp4").write_bytes(b"a film")
+    videos = tmp_path / "tiny" / "videos"
+    videos.mkdir()
+    (videos / "-gamma.mp4").write_bytes(b"a video")
     monkeypatch.chdir(tmp_path)
     rows = [
         row for row in find_rows(dataset, Workspace(Path(), "tiny"), HarnessOptions()) if isinstance(row, HarnessRow)
     ]
-    assert [row.video for row in rows] == [str(films / "-gamma.mp4")] * 2
+    assert [row.video for row in rows] == [str(videos / "-gamma.mp4")] * 2
     assert all(Path(path).is_absolute() for row in rows for path in row.images)
 
 
@@ -145,11 +145,11 @@ def test_a_hidden_answer_counts_in_no_figure_and_is_never_right() -> None:
 
 def test_what_cannot_be_worded_or_scored_is_refused() -> None:
     dataset, workspace = make_dataset(), Workspace(Path(), "tiny")
-    with pytest.raises(UsageError, match="states how many frames"):
+    with pytest.raises(UsageError, match="states the number of frames"):
         list(find_rows(dataset, workspace, HarnessOptions(profile="paper")))
     with pytest.raises(UsageError, match="no profile named"):
         list(find_rows(dataset, workspace, HarnessOptions(profile="ours")))
-    with pytest.raises(UsageError, match="folder that they were exported to"):
+    with pytest.raises(UsageError, match="folder to which they were exported"):
         list(find_rows(dataset, workspace, FRAMES))
-    with pytest.raises(UsageError, match="no question of tiny"):
+    with pytest.raises(UsageError, match="not a question of tiny"):
         score_replies(dataset, {"nobody": "A"})

@@ -87,8 +87,8 @@ def run_recorded(python: Path, spec: list[dict[str, Any]], home: Path, **environ
     home.mkdir(exist_ok=True)
     (home / "spec.json").write_text(json.dumps(spec))
     run_offline(python, MODEL, home / "spec.json", home / "out.json", home=home, cwd=home, **environment)
-    told: list[dict[str, Any]] = json.loads((home / "out.json").read_text())
-    return told
+    output: list[dict[str, Any]] = json.loads((home / "out.json").read_text())
+    return output
 
 
 @pytest.mark.full
@@ -100,19 +100,19 @@ def test_thirty_recorded_replies_score_the_same_by_the_installed_task(demo: Path
     replies = record_replies(shown)
     arguments = {"dataset": "demo", "frames": str(tmp_path / "pictures" / DEMO_GRID.identity)}
     spec = [{"task": "ivbench_data/ivbench", "task_args": arguments, "replies": [*replies.values()], "limit": SHOWN}]
-    (told,) = run_recorded(python, spec, tmp_path / "home", IVBENCH_ROOT=str(demo))
+    (output,) = run_recorded(python, spec, tmp_path / "home", IVBENCH_ROOT=str(demo))
     options = AskOptions(grid=DEMO_GRID, question_ids=tuple(replies))
     card = score_ourselves(dataset, demo, options, replies)
-    assert (told["scored"], card.overall.evaluated) == (SHOWN, SHOWN)
+    assert (output["scored"], card.overall.evaluated) == (SHOWN, SHOWN)
     assert 8 <= card.overall.correct <= 22
     figures = [Figure("group", key) for key in card.groups] + [Figure("task", key) for key in card.tasks]
-    assert_the_same_figures(told["figures"], card, name_metrics(figures))
-    assert {sample["id"] for sample in told["samples"]} == replies.keys()
-    assert all(sample["kinds"] == ["image"] * 5 + ["text"] for sample in told["samples"])
+    assert_the_same_figures(output["figures"], card, name_metrics(figures))
+    assert {sample["id"] for sample in output["samples"]} == replies.keys()
+    assert all(sample["kinds"] == ["image"] * 5 + ["text"] for sample in output["samples"])
 
 
 @pytest.mark.full
-def test_the_exported_films_run_by_the_command_and_what_cannot_be_shown_says_so(demo: Path, tmp_path: Path) -> None:
+def test_the_exported_videos_run_by_the_command_and_what_cannot_be_shown_says_so(demo: Path, tmp_path: Path) -> None:
     python = find_python("inspect_ai")
     out, dataset = tmp_path / "out", load(demo / "demo")
     list(export_inspect(dataset, out, HarnessOptions(), demo))
@@ -156,11 +156,11 @@ def test_hostile_texts_are_shown_and_scored_as_they_are(tmp_path: Path) -> None:
     list(export_inspect(cues, tmp_path / "cue_task", HarnessOptions(), tmp_path / "cues"))
     ordered = [cue_replies[row.question.question_id] for row in read_harness_folder(tmp_path / "cue_task").rows]
     spec.append({"folder": str(tmp_path / "cue_task"), "task": "ivbench_task.py", "task_args": {}, "replies": ordered})
-    *told, of_cues = run_recorded(python, spec, tmp_path / "home")
+    *output, of_cues = run_recorded(python, spec, tmp_path / "home")
     card = score_ourselves(cues, tmp_path / "cues", AskOptions(), cue_replies)
     assert (card.overall.evaluated, card.overall.missing) == (9, 3)
     assert_the_same_figures(of_cues["figures"], card, name_metrics(read_harness_folder(tmp_path / "cue_task").figures))
-    for run, card, folder in zip(told, cards, folders, strict=True):
+    for run, card, folder in zip(output, cards, folders, strict=True):
         assert_the_same_figures(run["figures"], card, name_metrics(folder.figures))
         assert (run["scored"], run["unscored"]) == (8, 1)  # one has a hidden answer
         texts = {row.question.question_id: row.text for row in folder.rows}

@@ -89,11 +89,11 @@ def test_a_folder_that_was_not_finished_or_was_changed_is_refused(tmp_path: Path
     with pytest.raises(DatasetError, match="7 of 8 questions"):
         read_harness_folder(out)
     (out / "rows.jsonl").write_text("".join(lines).replace("media/images/alpha_0", "../../alpha_0"))
-    with pytest.raises(DatasetError, match="does not lie in the folder"):
+    with pytest.raises(DatasetError, match="is outside of the folder"):
         read_harness_folder(out)
 
 
-def test_what_cannot_be_asked_is_told_in_the_folder_and_by_the_command(
+def test_what_cannot_be_asked_is_listed_in_the_folder_and_by_the_command(
     tmp_path: Path, run_cli: Callable[..., Outcome]
 ) -> None:
     dataset = make_dataset()
@@ -109,13 +109,13 @@ def test_what_cannot_be_asked_is_told_in_the_folder_and_by_the_command(
     outcome = run_cli(*asked, "--dataset", "tiny", "--root", tmp_path)
     assert outcome.code == 1
     assert "4 questions of tiny are in" in outcome.err
-    told = read_harness_folder(tmp_path / "out")
-    assert {row.question_id: row.kind for row in told.unasked} == {
+    output = read_harness_folder(tmp_path / "out")
+    assert {row.question_id: row.kind for row in output.unasked} == {
         "alpha_0": "missing", "alpha_1": "failed", "-gamma_5": "failed", "-gamma_6": "failed"
     }  # fmt: skip
-    assert (len(told.rows), told.scorable) == (4, 8)
+    assert (len(output.rows), output.scorable) == (4, 8)
     readme = (tmp_path / "out" / "README.md").read_text()
-    assert "**4 questions are not among them**: the media of 1 were not here, those of 3 are damaged" in readme
+    assert "**4 questions are left out**: the media of 1 are missing, those of 3 are damaged" in readme
     as_json = run_cli(*asked, "--dataset", "tiny", "--root", tmp_path, "--json")
     assert len(json.loads(as_json.out)["unasked"]) == 4
     nothing = run_cli("export", "lmms-eval", tmp_path / "none", "--dataset", "tiny", "--root", tmp_path)
@@ -125,14 +125,14 @@ def test_what_cannot_be_asked_is_told_in_the_folder_and_by_the_command(
 def test_the_command_says_what_it_cannot_do(tmp_path: Path, run_cli: Callable[..., Outcome]) -> None:
     make_media(tmp_path, make_dataset())
     where = ("--dataset", "tiny", "--root", tmp_path)
-    assert "say --print-path" in run_cli("export", "lmms-eval", *where).err
-    for wrong, told in (
+    assert "use --print-path" in run_cli("export", "lmms-eval", *where).err
+    for wrong, output in (
         (("--profile", "ours"), "no profile named"),
         (("--profile", "paper"), "show frames"),
         (("--grid", "32"), "not a grid"),
     ):
         outcome = run_cli("export", "lmms-eval", tmp_path / "out", *where, *wrong)
-        assert (outcome.code, told in outcome.err) == (2, True)
+        assert (outcome.code, output in outcome.err) == (2, True)
     assert not (tmp_path / "out").exists()
 
 
@@ -174,8 +174,8 @@ def assert_the_same_figures(figures: dict[str, Any], card: Scorecard, metrics: d
     scores |= {Figure("group", key): score for key, score in card.groups.items()}
     scores |= {Figure("task", key): score for key, score in card.tasks.items()}
     for figure, score in scores.items():
-        told = figures.get(f"{metrics.get(figure)},none")
-        assert told == (score.accuracy.value if score.accuracy else None), figure
+        output = figures.get(f"{metrics.get(figure)},none")
+        assert output == (score.accuracy.value if score.accuracy else None), figure
     assert card.overall.accuracy is not None
     assert figures["overall interval from,none"] == card.overall.accuracy.low
     assert figures["overall interval to,none"] == card.overall.accuracy.high
@@ -188,8 +188,8 @@ def run_recorded(python: Path, spec: list[dict[str, Any]], home: Path) -> list[d
     home.mkdir(exist_ok=True)
     (home / "spec.json").write_text(json.dumps(spec))
     run_offline(python, MODEL, home / "spec.json", home / "out.json", home=home, cwd=home)
-    told: list[dict[str, Any]] = json.loads((home / "out.json").read_text())
-    return told
+    output: list[dict[str, Any]] = json.loads((home / "out.json").read_text())
+    return output
 
 
 @pytest.mark.full
@@ -264,12 +264,12 @@ def test_chat_and_simple_models_see_the_same_and_score_the_same(tmp_path: Path) 
     list(export_lmms_eval(cues, tmp_path / "cue_task", HarnessOptions(), tmp_path / "cues"))
     where = {"include_path": str(tmp_path / "cue_task" / "tasks"), "task": name_task("vlm2bench")}
     spec.append({**where, "replies": cue_replies, "chat": False})
-    *told, of_cues = run_recorded(python, spec, tmp_path / "home")
+    *output, of_cues = run_recorded(python, spec, tmp_path / "home")
     card = score_ourselves(cues, tmp_path / "cues", AskOptions(), cue_replies)
     assert (card.overall.evaluated, card.overall.missing) == (9, 3)
     assert_the_same_figures(of_cues["figures"], card, name_metrics(read_harness_folder(tmp_path / "cue_task").figures))
     metrics = name_metrics(folders[0].figures)
-    for number, run in enumerate(told):
+    for number, run in enumerate(output):
         card, folder = cards[number // 2], folders[number // 2]
         assert_the_same_figures(run["figures"], card, metrics)
         rows = {row.question.question_id: row for row in folder.rows}

@@ -65,12 +65,12 @@ def export_tiny(tiny: tuple[Dataset, Path], out: Path, options: HarnessOptions =
     return read_harness_folder(out)
 
 
-def make_films(tiny: tuple[Dataset, Path], suffix: str = ".mp4") -> None:
+def make_videos(tiny: tuple[Dataset, Path], suffix: str = ".mp4") -> None:
     dataset, root = tiny
     for video in dataset.videos:
         path = Workspace(root, dataset.name).videos / f"{video.video_id}{suffix}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"a film")
+        path.write_bytes(b"a video")
 
 
 # --- the folder -------------------------------------------------------------------------------------------------
@@ -79,32 +79,32 @@ def make_films(tiny: tuple[Dataset, Path], suffix: str = ".mp4") -> None:
 def test_a_model_is_shown_frames_then_images_then_the_words(tiny: tuple[Dataset, Path], tmp_path: Path) -> None:
     rows = export_tiny(tiny, tmp_path / "out")
     for row in rows.rows:
-        *visuals, text = write_message(row, tmp_path / "out", takes_films=True)
+        *visuals, text = write_message(row, tmp_path / "out", takes_videos=True)
         assert [part["type"] for part in visuals] == ["image"] * 9
         assert [part["value"] for part in visuals] == [*row.frames, *row.images]
         assert all(Path(part["value"]).is_file() for part in visuals)
         assert text == {"type": "text", "value": row.text}
 
 
-def test_a_film_is_shown_to_models_that_take_films_alone(tiny: tuple[Dataset, Path], tmp_path: Path) -> None:
-    make_films(tiny)
+def test_a_videos_is_shown_to_models_that_take_videos_alone(tiny: tuple[Dataset, Path], tmp_path: Path) -> None:
+    make_videos(tiny)
     rows = export_tiny(tiny, tmp_path / "out", HarnessOptions())
-    film, image, text = write_message(rows.rows[0], tmp_path / "out", takes_films=True)
-    assert (film["type"], image["type"], text["type"]) == ("video", "image", "text")
-    assert Path(film["value"]).read_bytes() == b"a film"
+    video, image, text = write_message(rows.rows[0], tmp_path / "out", takes_videos=True)
+    assert (video["type"], image["type"], text["type"]) == ("video", "image", "text")
+    assert Path(video["value"]).read_bytes() == b"a video"
     with pytest.raises(UsageError, match="--as frames"):
-        write_message(rows.rows[0], tmp_path / "out", takes_films=False)
+        write_message(rows.rows[0], tmp_path / "out", takes_videos=False)
 
 
-def test_films_that_vlmevalkit_does_not_know_are_named_and_not_asked(
+def test_videos_that_vlmevalkit_does_not_know_are_named_and_not_asked(
     tiny: tuple[Dataset, Path], tmp_path: Path
 ) -> None:
-    make_films(tiny, ".mkv")
+    make_videos(tiny, ".mkv")
     rows = export_tiny(tiny, tmp_path / "out", HarnessOptions())
     of_videos = [question for question in tiny[0].questions if question.video_id is not None]
     assert {row.question_id for row in rows.unasked} == {question.question_id for question in of_videos}
     assert {row.kind for row in rows.unasked} == {"missing"}
-    assert any("alpha.mkv is no film of a kind that it takes" in row.reason for row in rows.unasked)
+    assert any("alpha.mkv has a suffix that the harness does not support" in row.reason for row in rows.unasked)
 
 
 def test_pictures_are_seen_upright_and_in_rgb_by_whoever_opens_them(tiny: tuple[Dataset, Path], tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_pictures_are_seen_upright_and_in_rgb_by_whoever_opens_them(tiny: tuple[
     rows = export_tiny(tiny, tmp_path / "out")
     seen: dict[str, Image.Image] = {}
     for row in rows.rows:
-        *_, part, _ = write_message(row, tmp_path / "out", takes_films=False)
+        *_, part, _ = write_message(row, tmp_path / "out", takes_videos=False)
         with Image.open(part["value"]) as image:
             assert (image.format, image.mode) == ("PNG", "RGB")
             seen[row.question.question_id] = image.copy()
@@ -137,9 +137,9 @@ def test_words_are_never_taken_for_files_or_addresses(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b").write_bytes(b"")
     question = Question(question_id="q", question=text, question_type="open", answer="x", task="t", source="test")
-    (part,) = write_message(HarnessRow(question=question, text=text), tmp_path, takes_films=False)
+    (part,) = write_message(HarnessRow(question=question, text=text), tmp_path, takes_videos=False)
     assert part == {"type": "text", "value": f"\n{text}"}
-    (part,) = write_message(HarnessRow(question=question, text="Which is it?"), tmp_path, takes_films=False)
+    (part,) = write_message(HarnessRow(question=question, text="Which is it?"), tmp_path, takes_videos=False)
     assert part == {"type": "text", "value": "Which is it?"}
 
 
@@ -177,16 +177,16 @@ def test_the_command_line_writes_the_folder_and_counts_what_is_not_in_it(
     readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert f"python {LAUNCHER} --model" in readme
     assert "8 questions" in readme
-    assert "not among them" not in readme
+    assert "left out" not in readme
     Workspace(root, dataset.name).cache_path(GRID, "beta").unlink()
-    told = run_cli("export", "vlmevalkit", tmp_path / "out", *at, "--json")
-    assert (told.code, told.err) == (0, "")
-    document = json.loads(told.out)
+    output = run_cli("export", "vlmevalkit", tmp_path / "out", *at, "--json")
+    assert (output.code, output.err) == (0, "")
+    document = json.loads(output.out)
     assert document["asked"] == 5
     assert {(row["question_id"], row["kind"]) for row in document["unasked"]} == {
         ("beta_3", "missing"), ("beta_4", "missing"), ("beta_7", "missing")
     }  # fmt: skip
-    assert "3 questions are not among them" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "3 questions are left out" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 # --- result files -----------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_what_is_no_result_file_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     for name, text in (("a.csv", ""), ("a.tsv", "question\tanswer\n1\t2\n")):
         (tmp_path / name).write_text(text)
-        with pytest.raises(DatasetError, match="no result file of VLMEvalKit"):
+        with pytest.raises(DatasetError, match="not a result file of VLMEvalKit"):
             read_table(tmp_path / name)
 
 
@@ -266,22 +266,22 @@ def test_the_launcher_asks_and_scores_as_the_evaluator_does(
     at = ("--vlmevalkit", standin, "--model", "m", "--replies", tmp_path / "replies.json", "--out", tmp_path / "m_r")
     done = launch(out, *at, home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    told = json.loads((tmp_path / "m_r.json").read_text())
+    output = json.loads((tmp_path / "m_r.json").read_text())
     (name,) = list_names(rows)
     assert name == "ivbench_data_tiny_8x16"
-    assert told["argv"][-2:] == ["--data", name]
-    assert (told["nframe"], told["fps"], told["type"]) == (8, -1, "Video-MCQ")
-    assert sorted(told["kept"]) == sorted(replies.values())
-    assert told["LMUData"] == str(out / "LMUData")
+    assert output["argv"][-2:] == ["--data", name]
+    assert (output["nframe"], output["fps"], output["type"]) == (8, -1, "Video-MCQ")
+    assert sorted(output["kept"]) == sorted(replies.values())
+    assert output["LMUData"] == str(out / "LMUData")
     assert not list((tmp_path / "home").iterdir())
-    for shown, row in zip(told["shown"], rows.rows, strict=True):
-        assert shown == write_message(row, out, takes_films=False)
-    assert told["figures"]["failed"] == 1
-    assert told["figures"]["evaluated"] == 8
+    for shown, row in zip(output["shown"], rows.rows, strict=True):
+        assert shown == write_message(row, out, takes_videos=False)
+    assert output["figures"]["failed"] == 1
+    assert output["figures"]["evaluated"] == 8
 
     ours = score_ourselves(tiny, replies)
     assert ours.overall.correct == 3
-    assert told["figures"] == name_figures(ours)
+    assert output["figures"] == name_figures(ours)
     assert score_results(dataset, read_results(tmp_path / "m_r_ivbench-data.jsonl")).overall == ours.overall
 
 
@@ -300,7 +300,7 @@ def score_ourselves(tiny: tuple[Dataset, Path], replies: dict[str, str]) -> Scor
 
 
 def name_figures(card: Scorecard) -> dict[str, Any]:
-    """A scorecard as VLMEvalKit is told it."""
+    """A scorecard as VLMEvalKit is output it."""
     scores = {"overall": card.overall}
     scores |= {f"group {key}": score for key, score in card.groups.items() if score.evaluated}
     scores |= {f"task {key}": score for key, score in card.tasks.items() if score.evaluated}
@@ -340,11 +340,11 @@ def test_questions_without_media_are_counted_and_not_forgotten(
     assert "5 questions" in (out / "README.md").read_text(encoding="utf-8")
 
 
-def test_films_have_a_name_for_each_way_to_take_frames(
+def test_videos_have_a_name_for_each_way_to_take_frames(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:
     pytest.importorskip("pandas")
-    make_films(tiny)
+    make_videos(tiny)
     out = tmp_path / "out"
     names = list_names(export_tiny(tiny, out, HarnessOptions()))
     assert next(iter(names)) == "ivbench_data_tiny_videos_32frame"
@@ -352,11 +352,11 @@ def test_films_have_a_name_for_each_way_to_take_frames(
     at = ("--vlmevalkit", standin, "--replies", tmp_path / "replies.json", "--out", tmp_path / "m_r")
     for name in ("ivbench_data_tiny_videos", "ivbench_data_tiny_videos_1fps"):
         sampling = names[name]
-        done = launch(out, *at, "--data", name, "--takes-films", "yes", home=tmp_path / "home")
+        done = launch(out, *at, "--data", name, "--takes-videos", "yes", home=tmp_path / "home")
         assert done.returncode == 0, done.stderr
-        told = json.loads((tmp_path / "m_r.json").read_text())
-        assert (told["nframe"], told["fps"]) == (sampling.nframe, sampling.fps)
-        assert told["shown"][0][0]["type"] == "video"
+        output = json.loads((tmp_path / "m_r.json").read_text())
+        assert (output["nframe"], output["fps"]) == (sampling.nframe, sampling.fps)
+        assert output["shown"][0][0]["type"] == "video"
 
 
 def test_vlmevalkit_s_own_folder_is_made_wherever_it_is_said_to_be(
@@ -383,13 +383,13 @@ def test_the_launcher_says_what_is_wrong_before_anything_is_run(
     done = launch(tmp_path / "out", "--model", "m", home=home)
     assert (done.returncode, "VLMEvalKit is not installed" in done.stderr) == (3, True), done.stderr
     done = launch(tmp_path / "out", "--vlmevalkit", home, home=home)
-    assert (done.returncode, "no checkout of VLMEvalKit" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "not a checkout of VLMEvalKit" in done.stderr) == (2, True), done.stderr
     (standin / "vlmeval" / "dataset" / "__init__.py").write_text("import nothing_of_that_name")
     done = launch(tmp_path / "out", "--vlmevalkit", standin, home=home)
     assert (done.returncode, "cannot be imported: No module named" in done.stderr) == (3, True), done.stderr
     Path(rows.rows[0].frames[3]).unlink()
     done = launch(tmp_path / "out", "--vlmevalkit", standin, home=home)
-    assert (done.returncode, "000003.png is not there any more" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "000003.png of alpha_0 is missing" in done.stderr) == (1, True), done.stderr
 
 
 def test_an_installed_vlmevalkit_needs_no_name(tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path) -> None:
@@ -411,10 +411,10 @@ def test_an_installed_vlmevalkit_needs_no_name(tiny: tuple[Dataset, Path], tmp_p
 
 def find_vlmevalkit() -> tuple[Path, Path]:
     """A checkout of VLMEvalKit and a Python that has what it needs; else the test is skipped."""
-    told = [os.environ.get(f"IVBENCH_TEST_VLMEVALKIT{ending}") for ending in ("", "_PYTHON")]
-    if not all(told):
+    output = [os.environ.get(f"IVBENCH_TEST_VLMEVALKIT{ending}") for ending in ("", "_PYTHON")]
+    if not all(output):
         pytest.skip("$IVBENCH_TEST_VLMEVALKIT names no checkout, or $IVBENCH_TEST_VLMEVALKIT_PYTHON no Python for it")
-    checkout, python = (Path(place or "").absolute() for place in told)
+    checkout, python = (Path(place or "").absolute() for place in output)
     return checkout, python
 
 

@@ -31,14 +31,14 @@ import vlmeval.dataset, vlmeval.inference_video
 from vlmeval.dataset.video_dataset_config import supported_video_datasets
 
 parser = argparse.ArgumentParser()
-for option in ("--data", "--model", "--replies", "--out", "--takes-films"):
+for option in ("--data", "--model", "--replies", "--out", "--takes-videos"):
     parser.add_argument(option)
 args = parser.parse_args()
 (kind,) = vlmeval.dataset.VIDEO_DATASET
 assert args.data in kind.supported_datasets() and args.data in vlmeval.dataset.SUPPORTED_DATASETS
 assert os.path.isdir(os.environ["LMUData"])
 asked = supported_video_datasets[args.data]()
-shown = [asked.build_prompt(number, video_llm=bool(args.takes_films)) for number in range(len(asked.data))]
+shown = [asked.build_prompt(number, video_llm=bool(args.takes_videos)) for number in range(len(asked.data))]
 table = asked.data.copy()
 replies = json.load(open(args.replies))
 table["prediction"] = [replies[line["question_id"]] for _, line in table.iterrows()]

@@ -1,7 +1,7 @@
-"""The metrics: a benchmark's manifest names one for each task, and a line here lists it.
+"""Metrics by name: a benchmark's manifest names one for each task.
 
-A metric says what a reply earns, which questions count together, and what the benchmark's own code would make of the
-same replies. Without a name in the manifest, or without a manifest, it is accuracy over options.
+A metric scores a reply, says which questions count together, and computes the figure of the benchmark's own code for
+the same replies. Without a name in the manifest, or without a manifest, the metric is accuracy over options.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ METRICS: dict[str, Metric] = {
     "grouping": vlm2bench_metrics.GROUPING,
     "identity_description": vlm2bench_metrics.IDENTITY_DESCRIPTION,
 }
-"""Every metric, by the name that a manifest's task gives it."""
+"""Every metric, by the name that manifests use."""
 
 
 def find_metric(question: Question) -> Metric:
     """The metric of the question's task, as the manifest of its source names it.
 
     Raises:
-        DatasetError: the manifest names one that does not exist.
+        DatasetError: the manifest names an unknown metric.
     """
     return _find_metric(question.source, question.task)
 

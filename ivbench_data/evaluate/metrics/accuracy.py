@@ -1,4 +1,4 @@
-"""Right or wrong: over options, which is how every question is scored whose task names no metric; and over numbers."""
+"""Accuracy over options, the default metric, and over numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ivbench_data.schema import Question
 
 
 def read_number(question: Question) -> float | None:
-    """The right number; None where the answer is none."""
+    """The right number; None if the answer is not a number."""
     try:
         number = float(question.answer or "")
     except ValueError:
@@ -18,22 +18,22 @@ def read_number(question: Question) -> float | None:
 
 
 def has_options(question: Question) -> bool:
-    """Whether an option can be right."""
+    """Whether the question has options."""
     return bool(question.options)
 
 
-def earn_for_option(question: Question, answer: Answer) -> float:
+def score_option(question: Question, answer: Answer) -> float:
     """1 for a right option, else 0."""
     return float(answer.index in question.correct_indices)
 
 
-def guess_option(question: Question) -> float:
-    """The share of right options."""
+def find_option_chance(question: Question) -> float:
+    """Chance level: the share of right options."""
     return len(question.correct_indices) / len(question.options)
 
 
 OPTIONS = Metric(
-    "questions whose reply names a right option", has_options, earn_for_option, guess_option, count_each_question
+    "questions whose reply names a right option", has_options, score_option, find_option_chance, count_each_question
 )
 
 NUMBER = Metric(

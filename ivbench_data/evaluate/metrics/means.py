@@ -1,4 +1,4 @@
-"""From units to one figure: over questions alike or tasks alike, with its interval, and as the benchmark makes it."""
+"""Figures from units: means over questions or over tasks, their intervals, and the benchmark's own figure."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.statistics import Estimate, estimate_mean_of_strata, estimate_share
 
 MeanOf = Literal["questions", "tasks"]
-"""What a figure over several tasks is the mean of: all questions alike, or the tasks' figures alike."""
+"""Whether a figure over several tasks is a mean over questions, or over the tasks' figures."""
 
 Units = Sequence[tuple[str, Unit]]
-"""Units, each with the task that it belongs to."""
+"""Units with their tasks."""
 
 
-def combine(judged: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
-    """The units that the metrics make of the questions, each with its task, in the order of their first questions."""
+def combine(scored_rows: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
+    """The units of the rows with their tasks, as the metrics group them, in the order of their first questions."""
     of_task: dict[str, list[ScoredRow]] = {}
-    for item in judged:
+    for item in scored_rows:
         of_task.setdefault(item.question.task, []).append(item)
-    place = {item.question.question_id: at for at, item in enumerate(judged)}
+    place = {item.question.question_id: at for at, item in enumerate(scored_rows)}
     units = [(task, unit) for task, items in of_task.items() for unit in items[0].metric.combine(items)]
     return sorted(units, key=lambda pair: place[pair[1].questions[0].question.question_id])
 
 
 def _weigh_strata(units: Units, mean_of: MeanOf) -> dict[Hashable, float]:
-    """How much each task's strata weigh: tasks by their units or all alike, the strata of a task always alike."""
+    """Weight of each stratum: tasks by their number of units or equally, the strata of a task equally."""
     strata: dict[str, dict[str, int]] = {}
     for task, unit in units:
         counts = strata.setdefault(task, {})
@@ -45,7 +45,7 @@ def _is_plain_mean(units: Units, mean_of: MeanOf) -> bool:
 
 
 def average(units: Units, values: Sequence[float], mean_of: MeanOf) -> float | None:
-    """The mean of the units' values, as the accuracy is one of their points."""
+    """The mean of the units' values, weighted like the accuracy; None without units."""
     if not units:
         return None
     if _is_plain_mean(units, mean_of):
@@ -59,7 +59,7 @@ def average(units: Units, values: Sequence[float], mean_of: MeanOf) -> float | N
 
 
 def estimate(units: Units, mean_of: MeanOf) -> Estimate | None:
-    """The accuracy: the mean of the units' points, with an interval clustered by their first questions' videos."""
+    """Accuracy: the mean of the units' points, with an interval clustered by the videos of their first questions."""
     if not units:
         return None
     points = [unit.points or 0.0 for _, unit in units]
@@ -70,27 +70,28 @@ def estimate(units: Units, mean_of: MeanOf) -> Estimate | None:
     return estimate_mean_of_strata(points, strata, _weigh_strata(units, mean_of), clusters)
 
 
-def score_like_benchmark(judged: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
-    """What the benchmark's own code makes of the replies; None where its rules are ours in all these tasks."""
+def score_like_benchmark(scored_rows: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
+    """Figure of the benchmark's own code for the replies; None where its rules are ours in all these tasks."""
     of_task: dict[str, list[ScoredRow]] = {}
-    for item in judged:
+    for item in scored_rows:
         of_task.setdefault(item.question.task, []).append(item)
     theirs = {task: items[0].metric.score_like_benchmark(items) for task, items in of_task.items()}
     if all(figure is None for figure in theirs.values()) or (len(theirs) > 1 and mean_of == "questions"):
         return None
     for task, figure in theirs.items():
         if figure is None:
-            ours = average(units := _find_scored(of_task[task]), [unit.points or 0.0 for _, unit in units], "tasks")
-            theirs[task] = ours
+            theirs[task] = average(
+                units := _find_scored(of_task[task]), [unit.points or 0.0 for _, unit in units], "tasks"
+            )
     figures = [figure for figure in theirs.values() if figure is not None]
     return sum(figures) / len(figures) if figures else None
 
 
-def _find_scored(judged: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
-    return [(task, unit) for task, unit in combine(judged) if unit.points is not None]
+def _find_scored(scored_rows: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
+    return [(task, unit) for task, unit in combine(scored_rows) if unit.points is not None]
 
 
-def score_with_missing_as_wrong(judged: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
-    """The accuracy with 0 for everything that applies and was not asked, or only in part."""
-    applicable = [(task, unit) for task, unit in combine(judged) if unit.points is not None or unit.is_awaited]
+def score_with_missing_as_wrong(scored_rows: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
+    """The accuracy with 0 points for applicable units that were not asked, or only in part."""
+    applicable = [(task, unit) for task, unit in combine(scored_rows) if unit.points is not None or unit.is_awaited]
     return average(applicable, [unit.points or 0.0 for _, unit in applicable], mean_of)

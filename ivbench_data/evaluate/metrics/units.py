@@ -1,4 +1,4 @@
-"""What a figure is the mean of: questions with their rows, and the units that a metric makes of them."""
+"""Questions with their rows, the units that a metric averages over, and the metric itself."""
 
 from __future__ import annotations
 
@@ -10,77 +10,77 @@ from ivbench_data.schema import EvaluationResult, Question
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of one reply, by whatever names the answer."""
+    """The parsed answer of one reply."""
 
     index: int | None = None
     """The option that it names, in stored order."""
     value: float | None = None
     """The number that it names."""
-    verdict: str | None = None
-    """What the judge said of it; None where none was asked."""
+    judge_reply: str | None = None
+    """The LLM judge's reply about it; None without one."""
 
 
 @dataclass(frozen=True)
 class JudgeReplies:
-    """What one judge said of the replies in one results file."""
+    """The replies of one LLM judge about one results file."""
 
     judge: str
-    """The judge, as it was asked for."""
+    """The judge, as named by the user."""
     replies: Mapping[str, str]
-    """What it said, by question."""
+    """The judge's texts, by question id."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One thing that a figure is the mean of: a question, or several that count together."""
+    """One element of a mean: a question, or several that count together."""
 
     questions: tuple[ScoredRow, ...]
-    """What it is made of."""
+    """Its questions."""
     points: float | None
-    """What it earned, 0 to 1; None where it cannot be scored."""
+    """Points, 0 to 1; None if it cannot be scored."""
     chance: float | None = None
-    """What guessing earns; None where nobody can say."""
+    """Chance level, 0 to 1; None if unknown."""
     is_whole: bool = True
-    """Whether all that it takes is in the dataset; half a pair can never be scored."""
+    """Whether all its questions are in the dataset; half a pair can never be scored."""
     stratum: str = ""
-    """Part of the task that is averaged for itself first; the figure is the mean of the parts."""
+    """Part of the task that is averaged first; the task's figure is the mean over its parts."""
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it has no points since a question of it was not asked, though it applies."""
+        """Whether it has no points because one of its questions was not asked."""
         rows = [item.row for item in self.questions]
         return self.points is None and self.is_whole and any(row is None or row.status == "missing" for row in rows)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How the replies to a task's questions become its figure."""
+    """How the replies to a task's questions are scored."""
 
     description: str
-    """What is counted, in a sentence."""
+    """What is counted, in one phrase."""
     can_score: Callable[[Question], bool]
-    """Whether the question, its answer known, can be scored at all."""
-    earn: Callable[[Question, Answer], float | None]
-    """What one reply earns, 0 to 1; None where the reply alone does not say."""
-    guess: Callable[[Question], float | None]
-    """What guessing earns; None where nobody can say."""
+    """Whether the question can be scored, given its answer."""
+    score_answer: Callable[[Question, Answer], float | None]
+    """Points of one answer, 0 to 1; None where an LLM judge's reply is needed and missing."""
+    find_chance: Callable[[Question], float | None]
+    """Chance level of the question, 0 to 1; None if unknown."""
     combine: Callable[[Sequence[ScoredRow]], Iterator[Unit]]
     """The units of the questions of one task."""
-    score_like_benchmark: Callable[[Sequence[ScoredRow]], float | None] = lambda judged: None
-    """The task's figure, 0 to 1, as the benchmark's own code makes it of these replies; None where ours is the same."""
+    score_like_benchmark: Callable[[Sequence[ScoredRow]], float | None] = lambda rows: None
+    """The task's figure, 0 to 1, by the rules of the benchmark's own code; None where they are ours."""
     write_judge_prompt: Callable[[Question, str], str] | None = None
-    """What a judge is asked about a reply; None where no judge is needed."""
+    """The LLM judge's prompt about a reply; None where no judge is needed."""
 
 
 @dataclass(frozen=True)
 class ScoredRow:
-    """A question beside its row, judged by the answer that the dataset has today."""
+    """A question with its row, scored by the dataset's current answer."""
 
     question: Question
     row: EvaluationResult | None
     metric: Metric = field(repr=False)
-    verdict: str | None = None
-    """What a judge said of the reply, where one was asked."""
+    judge_reply: str | None = None
+    """The LLM judge's reply; None without one."""
 
     @property
     def is_evaluated(self) -> bool:
@@ -89,21 +89,21 @@ class ScoredRow:
 
     @property
     def points(self) -> float | None:
-        """What the reply earned, 0 to 1; None where it was not asked, or where the reply alone does not say."""
+        """Points of the reply, 0 to 1; None if it was not asked, or needs a judge's reply."""
         if self.row is None or not self.is_evaluated:
             return None
         if self.row.status == "failed":
             return 0.0
-        return self.metric.earn(self.question, Answer(self.row.answer_index, self.row.value, self.verdict))
+        return self.metric.score_answer(self.question, Answer(self.row.answer_index, self.row.value, self.judge_reply))
 
     @property
     def is_correct(self) -> bool:
-        """Whether the reply earned everything: for a question with options, whether it names a right one."""
+        """Whether the reply has all points: for a question with options, whether it names a right one."""
         return self.points == 1.0
 
     @property
     def is_parsed(self) -> bool:
-        """Whether the reply itself names an option or a number; free text is what it is."""
+        """Whether the reply names an option or a number; always True for free text."""
         row = self.row
         if row is None or row.metadata.get("rule") == "drawn":
             return False
@@ -111,11 +111,11 @@ class ScoredRow:
 
     @property
     def chance(self) -> float | None:
-        """What guessing earns."""
-        return self.metric.guess(self.question)
+        """Chance level of the question, 0 to 1; None if unknown."""
+        return self.metric.find_chance(self.question)
 
 
-def count_each_question(judged: Sequence[ScoredRow]) -> Iterator[Unit]:
+def count_each_question(scored_rows: Sequence[ScoredRow]) -> Iterator[Unit]:
     """A unit for each question."""
-    for item in judged:
+    for item in scored_rows:
         yield Unit((item,), item.points, item.chance)

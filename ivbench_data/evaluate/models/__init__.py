@@ -1,7 +1,7 @@
-"""The models: one file a backend, each with a callable `open_model` that gives a `Model`; one line here lists it.
+"""Model backends: one file per backend, each with a function `open_model` that returns a `Model`.
 
-What is asked for is written `backend:name`; a name without a known backend is a model on the Hub or in a folder, and
-goes to `transformers`.
+A model is named `backend:name`; a name without a known backend is a model on the Hub or in a folder, and is opened by
+`transformers`.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from ivbench_data.schema import Record
 
 
 class ModelOptions(Record):
-    """How a model is loaded and asked. A backend passes over what does not concern it."""
+    """How a model is loaded and asked. A backend ignores options that do not apply to it."""
 
     mode: Literal["generate", "likelihood"] = "generate"
-    """Let it write, as the paper does; or compare the likelihoods of the options' letters in one forward pass."""
+    """Generate text, as the paper does; or compare the likelihoods of the option letters in one forward pass."""
     max_new_tokens: PositiveInt = 1024
-    """Most tokens of a reply; the paper's number."""
+    """Maximum tokens of a reply; the paper uses 1024."""
     revision: str | None = None
     """Commit, tag or branch of the model's repository."""
     dtype: str = "auto"
-    """Number type of its weights: `auto`, `bfloat16`, `float16` or `float32`."""
+    """Data type of the weights: `auto`, `bfloat16`, `float16` or `float32`."""
     attn: str | None = None
     """Attention implementation, such as `sdpa` or `flash_attention_2`."""
     device: str = "auto"
-    """`auto`, `cpu`, `cuda:1`; several, separated by commas, share a model that is larger than one."""
+    """`auto`, `cpu`, `cuda:1`; a model is split over several devices separated by commas."""
     batch_size: NonNegativeInt = 0
-    """Questions of a video that are answered together; 0 for as many as fit."""
+    """Questions of a video per batch; 0 for as many as fit."""
     base_url: str | None = None
-    """Address of an OpenAI-compatible server, up to `/v1`."""
+    """Base URL of an OpenAI-compatible server, up to `/v1`."""
     video_as: Literal["video", "images"] = "video"
-    """How frames are sent to a server: as a video with its times, or, where it takes none, as so many images."""
+    """How frames are sent to a server: as a video with times, or as single images."""
     concurrency: PositiveInt = 8
-    """Requests under way at once."""
+    """Concurrent requests."""
     timeout_seconds: float = Field(default=600.0, gt=0)
-    """Patience with one request."""
+    """Timeout of one request."""
     retries: NonNegativeInt = 5
-    """How often a request is sent again that failed in passing."""
+    """Retries of a request after a transient failure."""
 
     def describe_answering(self) -> dict[str, JsonValue]:
-        """The options that change what a model answers, defaults left out; the others only change how fast."""
+        """The options that change a model's answers, without defaults; the others only affect speed."""
         return self.model_dump(mode="json", include=ANSWERING, exclude_defaults=True)
 
 
@@ -56,7 +56,7 @@ DEFAULT_MODEL_OPTIONS = ModelOptions()
 ANSWERING = {"mode", "max_new_tokens", "revision", "dtype", "attn"}
 
 OpenModel = Callable[[str, ModelOptions, Dataset | None], Model]
-"""Name after the colon, options, and the dataset, for models that learn from it."""
+"""Takes the name after the colon, the options, and the dataset (for models that learn from it)."""
 
 MODELS: dict[str, OpenModel] = {
     "baseline": lambda name, options, dataset: baselines.open_model(name, dataset),

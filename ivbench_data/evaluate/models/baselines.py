@@ -1,4 +1,4 @@
-"""Baselines: what is reached without looking."""
+"""Baselines that answer without seeing video or image."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ivbench_data.schema import Question
 
 
 def open_random(dataset: Dataset | None) -> Model:
-    """An answer to every question, drawn by the SHA-256 of `question_id NUL random`: the same everywhere, in any order.
+    """A model that draws every answer by the SHA-256 of `question_id NUL random`: the same on every machine.
 
-    A letter where options stand by letters, an option's text where they do not (true and false), and for a number one
-    from 1 to the number of images; there is nothing to draw from for free text, nor for a number without two images.
-    The word after the NUL keeps this draw apart from every other that rests on the question's id.
+    It draws a letter if options are shown with letters, else an option's text (true and false); for a number, from 1 to
+    the number of images. Free text, and a number without two images, give a failed reply. The word after the NUL
+    separates this draw from other uses of the question's id.
     """
     known = {question.question_id: question for question in dataset.questions} if dataset is not None else {}
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
             digest = hashlib.sha256(f"{request.question_id}\0random".encode()).digest()
-            lots = request.letters or _list_answers(known.get(request.question_id))
-            text = lots[int.from_bytes(digest) % len(lots)] if lots else None
-            yield Reply(request.key, text=text, error=None if lots else "it has nothing to draw from: no options")
+            choices = request.letters or _list_answers(known.get(request.question_id))
+            text = choices[int.from_bytes(digest) % len(choices)] if choices else None
+            yield Reply(request.key, text=text, error=None if choices else "no options to draw from")
 
     return answer
 
 
 def _list_answers(question: Question | None) -> tuple[str, ...]:
-    """What can be drawn for a question whose options, if any, do not stand by letters."""
+    """The answers to draw from for a question without option letters."""
     if question is None:
         return ()
     if question.question_type == "numeric" and len(question.image_ids) > 1:
@@ -40,10 +40,10 @@ def _list_answers(question: Question | None) -> tuple[str, ...]:
 
 
 def open_text(dataset: Dataset | None) -> Model:
-    """The option that the validation probe holds likeliest, from question and options alone.
+    """A model that picks the option which the validation probe finds most likely, from question and options alone.
 
-    The probe answers each question with models that were trained on the answers to questions on other videos: a bound
-    on what the texts give away, not a model that was never shown the benchmark (see `validate.probe`).
+    The probe answers each question with models trained on the answers to questions on other videos. This is an upper
+    bound on what the texts reveal, not a model that has never seen the benchmark (see `validate.probe`).
 
     Raises:
         UsageError: the dataset is not given, or has too few videos to hold any out.
@@ -58,7 +58,7 @@ def open_text(dataset: Dataset | None) -> Model:
         for request in requests:
             index, letters = picked.get(request.question_id), request.letters
             if index is None:
-                yield Reply(request.key, error="the probe passes over questions without options or with hidden answers")
+                yield Reply(request.key, error="the probe skips questions without options or with hidden answers")
             elif letters:
                 yield Reply(request.key, text=letters[(index - request.rotation) % len(letters)])
             else:
@@ -68,7 +68,7 @@ def open_text(dataset: Dataset | None) -> Model:
 
 
 def _pick_by_probe(dataset: Dataset) -> dict[str, int]:
-    """The position of the likeliest option, in stored order, by question; the mean over the probe's choosing models."""
+    """The position of the most likely option, in stored order, by question id; by the mean of the probe's models."""
     from ivbench_data.validate.probe.holdout import Probing, Steps, average, find_picks, hold_out
     from ivbench_data.validate.probe.option_table import tabulate_options
     from ivbench_data.validate.probe.probe_report import ProbeOptions

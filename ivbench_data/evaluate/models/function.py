@@ -1,4 +1,4 @@
-"""A Python function as a model: `python:module:function`, from one request to the text of a reply."""
+"""A Python function of one request as a model: `python:module:function`."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ from ivbench_data.evaluate.prompts.requests import Model, Reply, Request
 Answer = Callable[[Request], str | Reply | None]
 
 PASSING_ERRORS = (CacheError, ArithmeticError, LookupError, OSError, RuntimeError, ValueError)
-"""What a function may raise over one request; the others are mistakes in the function itself, and end the run."""
+"""Errors that fail one request; any other exception is a bug in the function, and ends the run."""
 
 
 def answer_one_by_one(answer: Answer) -> Model:
-    """The model that asks the function one request after another; what it raises over one becomes a failed reply."""
+    """A model that calls the function for each request; one of `PASSING_ERRORS` becomes a failed reply."""
 
     def answer_all(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
             started = time.perf_counter()
             try:
-                told = answer(request)
+                reply = answer(request)
             except PASSING_ERRORS as error:
                 yield Reply(request.key, error=f"{type(error).__name__}: {error}")
                 continue
             seconds = time.perf_counter() - started
-            yield (
-                replace(told, key=request.key)
-                if isinstance(told, Reply)
-                else Reply(request.key, text=told, seconds=seconds)
-            )
+            if isinstance(reply, Reply):
+                yield replace(reply, key=request.key)
+            else:
+                yield Reply(request.key, text=reply, seconds=seconds)
 
     return answer_all
 
 
 def open_model(name: str) -> Model:
-    """The model that `module:function` names; the module is looked for in the current folder, too.
+    """The model of a name `module:function`; the module is searched in the current folder, too.
 
     Raises:
         UsageError: there is no such module or function.

@@ -1,11 +1,11 @@
-"""Models behind an OpenAI-compatible server: vLLM first, and any other that takes images.
+"""Models behind an OpenAI-compatible server: vLLM, and any other that takes images.
 
-To vLLM a video goes as the cached frames themselves, losslessly: `video_url` with `data:video/jpeg;base64,f1,f2,…`,
-each a PNG, and `media_io_kwargs` that say when each was shown and that none is to be left out. Servers that take no
-list of frames get them as so many images (`video_as="images"`), and are not told the times.
+vLLM receives a video as the cached frames, losslessly: `video_url` with `data:video/jpeg;base64,f1,f2,…`, each a PNG,
+and `media_io_kwargs` with the time of each frame, set so that none is dropped. Servers that take no list of frames
+receive single images without times (`video_as="images"`).
 
-The standard library speaks HTTP here: a thread a request, no redirects (they could take the key elsewhere), a limit on
-what is read and on how long. The key comes from `OPENAI_API_KEY` alone, and is in no message, result or log.
+HTTP is the standard library's: a thread per request, no redirects (they could leak the key), limits on the size and
+duration of a reply. The key is read from `OPENAI_API_KEY` only, and never appears in a message, result or log.
 """
 
 from __future__ import annotations
@@ -43,34 +43,34 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.models import ModelOptions
 
 TOP_LOGPROBS = 20
-"""As many as servers give; ten options need ten at least."""
+"""The most that servers return; ten options need at least ten."""
 
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses after which the same request may succeed."""
+TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Transient HTTP statuses: the same request may succeed later."""
 
 FATAL = frozenset({401, 403, 404, 405})
-"""Statuses that every other request would meet, too."""
+"""HTTP statuses that every other request would get, too."""
 
 MAX_REPLY_BYTES = 32 << 20
 MAX_WAIT_SECONDS = 300.0
-"""Longest time between two attempts, whatever the server asks for."""
+"""Longest wait between two attempts, whatever the server's Retry-After."""
 
 
-class _PassingError(Exception):
-    """An attempt failed that may succeed later."""
+class _TransientError(Exception):
+    """A transient failure."""
 
     def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
         super().__init__(reason)
         self.wait_seconds = wait_seconds
 
 
-class _LastingError(Exception):
-    """An attempt failed, and so would the next."""
+class _PermanentError(Exception):
+    """A permanent failure of one request."""
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request on its way."""
+    """A request with its encoded body."""
 
     request: Request
     body: bytes
@@ -80,11 +80,11 @@ class OpenAIModel:
     """A model over requests.
 
     Args:
-        name: what the server calls it.
-        options: mode, tokens, how videos are sent, patience and how many at once.
-        base_url: up to `/v1`.
-        api_key: sent as a bearer token; None for servers that want none.
-        backoff_seconds: first wait before another attempt; each further one doubles it.
+        name: the model's name on the server.
+        options: mode, tokens, how videos are sent, timeout, retries and concurrency.
+        base_url: base URL up to `/v1`.
+        api_key: sent as a bearer token; None for servers without keys.
+        backoff_seconds: wait before the first retry; doubled for each further one.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class OpenAIModel:
         self.identity: dict[str, JsonValue] = {"video_as": options.video_as}
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Reply]:
-        """A reply to every request, as they come; `concurrency` of them under way at once, in the order of the videos.
+        """A reply to every request, in the order of arrival; `concurrency` requests run at once, in the given order.
 
         Raises:
             EnvironmentProblemError: the server refuses the key, does not know the model, or cannot be reached.
@@ -125,12 +125,12 @@ class OpenAIModel:
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
             finally:
-                # also when the caller stops, or a reply was fatal: no one waits for the next attempt any more
+                # also when the caller stops, or a reply was fatal: end the waits for retries
                 self._stopping.set()
                 for future in under_way:
                     future.cancel()
 
-    # --- what is sent -------------------------------------------------------------------------------------------
+    # --- request bodies -----------------------------------------------------------------------------------------
 
     def _write_body(self, request: Request) -> bytes:
         content: list[dict[str, Any]] = []
@@ -151,43 +151,43 @@ class OpenAIModel:
                 frames = ",".join(self._encode_frames(part))
                 content.append({"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}})
                 timing = describe_timing(part)
-                told = {
-                    "num_frames": -1,  # else vLLM takes 32 of them
+                video = {
+                    "num_frames": -1,  # else vLLM samples 32 of them
                     "fps": timing.fps,
                     "total_num_frames": timing.total_num_frames,
                     "frames_indices": list(timing.frames_indices),
                 }
-                body["media_io_kwargs"] = {"video": told}
+                body["media_io_kwargs"] = {"video": video}
         return json.dumps(body).encode()
 
     def _encode_frames(self, video: VideoPart) -> list[str]:
-        """The frames as PNG in base64; those of the last video are kept, since its questions stand together."""
+        """The frames as PNG in base64; those of the last video are cached, as its questions follow one another."""
         if self._encoded is None or self._encoded[0] != video:
             frames = video.read(check=True)
             self._encoded = video, [_encode_png(frame.transpose(1, 2, 0)) for frame in frames]
         return self._encoded[1]
 
-    # --- what comes back ----------------------------------------------------------------------------------------
+    # --- replies ------------------------------------------------------------------------------------------------
 
     def _ask(self, asked: _Asked) -> Reply:
-        """The reply, after as many attempts as it takes and is allowed."""
+        """The reply, after as many retries as needed and allowed."""
         began = time.perf_counter()
         attempt = 0
         while True:
             try:
                 reply = self._read(asked.request, self._send(asked.body))
                 break
-            except _LastingError as error:
+            except _PermanentError as error:
                 reply = Reply(asked.request.key, error=str(error))
                 break
-            except _PassingError as error:
+            except _TransientError as error:
                 if attempt >= self._options.retries:
                     if not self._was_reached:
-                        # never yet: another request would only wait as long for nothing
+                        # the server never answered: other requests would wait in vain, too
                         raise EnvironmentProblemError(f"cannot reach the server: {error}") from None
                     reply = Reply(asked.request.key, error=f"{error} ({attempt + 1} attempts)")
                     break
-                # by chance a little sooner or later, so that requests that failed together do not return together
+                # random jitter, so that requests that failed together are not retried together
                 pause = self._backoff_seconds * 2**attempt * random.uniform(0.75, 1.25)
                 pause = min(max(pause, error.wait_seconds or 0.0), MAX_WAIT_SECONDS)
             attempt += 1
@@ -202,9 +202,9 @@ class OpenAIModel:
         """The parsed JSON of one attempt.
 
         Raises:
-            _PassingError: it may succeed later.
-            _LastingError: it will not.
-            EnvironmentProblemError: nor will any other.
+            _TransientError: a retry may succeed.
+            _PermanentError: a retry would fail, too.
+            EnvironmentProblemError: every other request would fail, too.
         """
         headers = {"Content-Type": "application/json", "User-Agent": "ivbench-data"}
         if self._api_key:
@@ -221,22 +221,22 @@ class OpenAIModel:
                 self._refuse(error.code, error.headers, _read_message(error, deadline))
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise _PassingError(
+            raise _TransientError(
                 self._conceal(f"{self._url} did not answer: {reason or type(error).__name__}")
             ) from None
         try:
             return parse_json(content)
         except ValueError as error:
-            raise _LastingError(f"the server's reply is not JSON: {error}") from None
+            raise _PermanentError(f"the server's reply is not JSON: {error}") from None
 
     def _refuse(self, status: int, headers: Message, message: str) -> None:
-        told = self._conceal(f"the server said {status}" + (f": {message}" if message else ""))
+        reason = self._conceal(f"the server returned status {status}" + (f": {message}" if message else ""))
         if status in FATAL:
             advice = " (is OPENAI_API_KEY set?)" if status in (401, 403) else " (is --base-url right, and the model?)"
-            raise EnvironmentProblemError(f"{self._url}, asked for {self._name}: {told}{advice}")
-        if status in PASSING:
-            raise _PassingError(told, _read_retry_after(headers.get("Retry-After")))
-        raise _LastingError(told)
+            raise EnvironmentProblemError(f"{self._url}, asked for {self._name}: {reason}{advice}")
+        if status in TRANSIENT:
+            raise _TransientError(reason, _read_retry_after(headers.get("Retry-After")))
+        raise _PermanentError(reason)
 
     def _conceal(self, text: str) -> str:
         return text.replace(self._api_key, "…") if self._api_key else text
@@ -254,29 +254,31 @@ class OpenAIModel:
                 return _read_logprobs(request, choice["logprobs"]["content"][0]["top_logprobs"], facts)
             text = choice["message"]["content"]
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-            raise _LastingError("the server's reply is no chat completion, or lacks what was asked for") from None
+            raise _PermanentError(
+                "the server's reply is not a chat completion, or lacks the requested fields"
+            ) from None
         if not isinstance(text, str):
-            raise _LastingError("the server's reply holds no text")
+            raise _PermanentError("the server's reply has no text")
         return Reply(request.key, text=text, metadata=facts)
 
 
 def open_model(name: str, options: ModelOptions) -> OpenAIModel:
-    """The model of that name on the server of `base_url`, or of `OPENAI_BASE_URL`; nothing is sent yet.
+    """The model of that name on the server of `base_url`, or of `OPENAI_BASE_URL`; sends no request.
 
     Raises:
-        UsageError: no server is named, or not by an address.
+        UsageError: the base URL is missing or invalid, or the key has invalid characters.
     """
     base_url = options.base_url or os.environ.get("OPENAI_BASE_URL")
     if not base_url:
-        raise UsageError("no server is named: say --base-url http://localhost:8000/v1, or set OPENAI_BASE_URL")
-    told = urllib.parse.urlsplit(base_url)
-    if told.scheme not in ("http", "https") or not told.hostname:
-        raise UsageError(f"{base_url!r} is no address of a server, such as http://localhost:8000/v1")
-    if told.username or told.password or told.query:
+        raise UsageError("no server is named: use --base-url http://localhost:8000/v1, or set OPENAI_BASE_URL")
+    address = urllib.parse.urlsplit(base_url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise UsageError(f"{base_url!r} is not the base URL of a server, such as http://localhost:8000/v1")
+    if address.username or address.password or address.query:
         raise UsageError("keep secrets out of --base-url: a key belongs in OPENAI_API_KEY")
     api_key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not (api_key.isascii() and api_key.isprintable()):
-        raise UsageError("OPENAI_API_KEY holds characters that no key has")
+        raise UsageError("OPENAI_API_KEY has characters that are invalid in a key")
     return OpenAIModel(name, options, base_url, api_key or None)
 
 
@@ -292,7 +294,7 @@ def _encode_png(pixels: NDArray[np.uint8]) -> str:
     from PIL import Image
 
     buffer = io.BytesIO()
-    # little compression: bytes travel faster than they are squeezed
+    # low compression: sending is faster than compressing
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1)
     return base64.b64encode(buffer.getvalue()).decode()
 
@@ -302,11 +304,11 @@ def _show_image(png: str) -> dict[str, Any]:
 
 
 def _read_until(response: IO[bytes], deadline: float) -> bytes:
-    """The whole body; a server that drips or floods is cut off.
+    """The whole body, limited in size and time.
 
     Raises:
         TimeoutError: the deadline has passed.
-        _LastingError: there is too much of it.
+        _PermanentError: the body is larger than `MAX_REPLY_BYTES`.
     """
     blocks: list[bytes] = []
     size = 0
@@ -315,30 +317,30 @@ def _read_until(response: IO[bytes], deadline: float) -> bytes:
         blocks.append(block)
         size += len(block)
         if size > MAX_REPLY_BYTES:
-            raise _LastingError(f"the server's reply is larger than {MAX_REPLY_BYTES >> 20} MiB")
+            raise _PermanentError(f"the server's reply is larger than {MAX_REPLY_BYTES >> 20} MiB")
         if time.monotonic() > deadline:
             raise TimeoutError("timed out")
     return b"".join(blocks)
 
 
 def _read_message(error: urllib.error.HTTPError, deadline: float) -> str:
-    """What the server says of the error, in a line."""
+    """The server's error message, in one line."""
     try:
         content = _read_until(error, deadline)
-    except (OSError, HTTPException, _LastingError):
+    except (OSError, HTTPException, _PermanentError):
         return ""
     text = content.decode(errors="replace")
     try:
-        told = parse_json(content)
+        document = parse_json(content)
     except ValueError:
-        told = text  # not JSON: the text itself says it
-    inner = told.get("error", told) if isinstance(told, dict) else told
+        document = text  # not JSON: use the text as the message
+    inner = document.get("error", document) if isinstance(document, dict) else document
     text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
     return " ".join(text.split())[:300]
 
 
 def _read_retry_after(value: str | None) -> float | None:
-    """Seconds to wait, from either form of the header; None where there is none, or none that can be read."""
+    """Seconds to wait, from either form of the header; None if it is missing or invalid."""
     if value is None:
         return None
     try:
@@ -352,10 +354,10 @@ def _read_retry_after(value: str | None) -> float | None:
 
 
 def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> Reply:
-    """The letters' log-probabilities, as far as they are among the likeliest tokens.
+    """The log-probabilities of the letters among the most likely tokens.
 
-    A letter may stand as a token with a space before it; the likelier of the two counts. One that is not among them is
-    less likely than they all are, and is given a value just below theirs; the reply says which.
+    A letter may also be a token with a leading space; the more likely of the two counts. A letter that is not listed is
+    less likely than all listed tokens and gets a value just below theirs; the reply's metadata names it.
     """
     found: dict[str, float] = {}
     for entry in top:
@@ -363,7 +365,7 @@ def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> R
         found[letter] = max(logprob, found.get(letter, -math.inf))
     beyond = [letter for letter in request.letters if letter not in found]
     if not found or len(beyond) == len(request.letters):
-        raise _LastingError(f"no option's letter is among the {len(top)} likeliest tokens")
+        raise _PermanentError(f"no option's letter is among the {len(top)} most likely tokens")
     floor = math.nextafter(min(found.values()), -math.inf)
     if beyond:
         facts = {**facts, "letters_beyond_top": [*beyond]}

@@ -1,7 +1,7 @@
-"""Any image-text-to-text model of transformers, through its own processor and its own `generate`, a question at a time.
+"""Any image-text-to-text model of transformers, with its own processor and `generate`, one question at a time.
 
-The plain way, for InternVL, LLaVA-OneVision and whatever else the library knows. Frames go in as a video where the
-processor takes videos, with their times, and are not sampled again; else as so many images. The processor resizes.
+The general path, for InternVL, LLaVA-OneVision and every other model of the library. Frames are passed as a video with
+times if the processor takes videos, without resampling; else as single images. The processor resizes them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class ProcessorVL:
         model: in evaluation mode.
         processor: the checkpoint's, with a chat template.
         likelihood: compare the likelihoods of the options' letters instead of generating.
-        max_new_tokens: most tokens of a reply.
-        identity: what decides the answers beside the name.
+        max_new_tokens: maximum tokens of a reply.
+        identity: what determines the answers besides the name.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class ProcessorVL:
         from transformers.generation.configuration_utils import GenerationConfig
 
         inputs = self._encode(request)
-        told: dict[str, JsonValue] = {"prompt_tokens": inputs["input_ids"].shape[1]}
+        metadata: dict[str, JsonValue] = {"prompt_tokens": inputs["input_ids"].shape[1]}
         tokens = self._count_visual_tokens(inputs)
         if self._likelihood:
             ids = find_letter_ids(self._tokenizer, request.letters)
             logprobs = torch.log_softmax(self._forward(inputs).float(), dim=-1)[ids]
-            return Reply(request.key, option_logprobs=tuple(logprobs.tolist()), visual_tokens=tokens, metadata=told)
+            return Reply(request.key, option_logprobs=tuple(logprobs.tolist()), visual_tokens=tokens, metadata=metadata)
         stop = self._model.generation_config.eos_token_id
         stop = self._tokenizer.eos_token_id if stop is None else stop
-        # the checkpoint's own settings would sample, or punish repetition: plain greedy is what can be compared
+        # the checkpoint's own settings may sample or penalise repetition; greedy decoding is comparable
         settings: Any = GenerationConfig  # untyped in the library
         settings = settings(
             max_new_tokens=self._max_new_tokens,
@@ -94,12 +94,12 @@ class ProcessorVL:
             eos_token_id=stop,
             pad_token_id=self._tokenizer.pad_token_id,
         )
-        written = self._model.generate(**inputs, generation_config=settings)[0, inputs["input_ids"].shape[1] :]
+        generated = self._model.generate(**inputs, generation_config=settings)[0, inputs["input_ids"].shape[1] :]
         stops = stop if isinstance(stop, list) else [stop]
-        told["finish_reason"] = "stop" if len(written) and int(written[-1]) in stops else "length"
-        told["new_tokens"] = len(written)
-        text = self._tokenizer.decode(written, skip_special_tokens=True)
-        return Reply(request.key, text=text, visual_tokens=tokens, metadata=told)
+        metadata["finish_reason"] = "stop" if len(generated) and int(generated[-1]) in stops else "length"
+        metadata["new_tokens"] = len(generated)
+        text = self._tokenizer.decode(generated, skip_special_tokens=True)
+        return Reply(request.key, text=text, visual_tokens=tokens, metadata=metadata)
 
     def _forward(self, inputs: Any) -> torch.Tensor:
         with torch.inference_mode():
@@ -109,7 +109,7 @@ class ProcessorVL:
     def _encode(self, request: Request) -> Any:
         content: list[dict[str, str]] = []
         images: list[Any] = []
-        given: dict[str, Any] = {}
+        visuals: dict[str, Any] = {}
         for part in request.parts:
             if isinstance(part, TextPart):
                 content.append({"type": "text", "text": part.text})
@@ -124,8 +124,8 @@ class ProcessorVL:
                     "frames_indices": list(timing.frames_indices),
                 }
                 content.append({"type": "video"})
-                given["videos"] = [torch.from_numpy(part.read().copy())]
-                given["videos_kwargs"] = {"video_metadata": [metadata], "do_sample_frames": False}
+                visuals["videos"] = [torch.from_numpy(part.read().copy())]
+                visuals["videos_kwargs"] = {"video_metadata": [metadata], "do_sample_frames": False}
             else:
                 frames = part.read()
                 content += [{"type": "image"}] * len(frames)
@@ -134,10 +134,10 @@ class ProcessorVL:
             [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
         )
         if images:
-            given["images"] = images
-        inputs = self._processor(text=[text], return_tensors="pt", **given)
+            visuals["images"] = images
+        inputs = self._processor(text=[text], return_tensors="pt", **visuals)
         for name, value in inputs.items():
-            # times stay exact; only pixels take the weights' number type
+            # times stay exact; only pixels are cast to the weights' data type
             if name.startswith("pixel_values"):
                 inputs[name] = value.to(self._model.dtype)
         return inputs.to(self._model.device)

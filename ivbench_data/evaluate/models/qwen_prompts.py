@@ -1,8 +1,8 @@
-"""Requests to the token ids, position ids and image patches that Qwen2.5-VL and Qwen3-VL take.
+"""Token ids, position ids and image patches of requests, for Qwen2.5-VL and Qwen3-VL.
 
-The ids are those that the models' own processors make: the chat template's one marker a visual becomes as many as the
-visual has tokens; Qwen3-VL is told the time of every two frames in words, each two between markers of their own,
-inside those that the template writes (so the processors of 5.17–5.23; older ones left the template's out).
+The ids equal those of the models' own processors: the chat template's single marker per visual is repeated once per
+visual token. Qwen3-VL gets the time of every two frames as text, each pair between its own markers, inside those of the
+template (as the processors of 5.17–5.23; older ones left out the template's).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ivbench_data.evaluate.prompts.requests import ImagePart, Request, TextPart,
 
 @dataclass(frozen=True)
 class Prompt:
-    """A request as numbers; all tensors are on the CPU."""
+    """An encoded request; all tensors are on the CPU."""
 
     request: Request
-    """What is asked."""
+    """The request."""
     ids: torch.Tensor
     """int64 `[L]`."""
     position_ids: torch.Tensor
     """int64 `[3, L]`: time, height, width."""
     shared_tokens: int
-    """First tokens that do not depend on the question: up to the video's last one; 0 with an image before."""
+    """Number of leading tokens up to the video's last one, which all its questions share; 0 if an image comes first."""
     video_grid: tuple[int, int, int] | None
     """Patches of the video along time, height and width."""
     image_values: torch.Tensor | None
@@ -41,21 +41,21 @@ class Prompt:
     visual_tokens: int
     """Tokens of video and images."""
     resized_to: str | None
-    """`{width}x{height}` of the frames, where the cache is not at the model's own size."""
+    """`{width}x{height}` to which the model resizes the frames; None if the cache is at the model's size."""
 
 
 class PromptEncoder:
-    """Makes prompts of requests, for one checkpoint.
+    """Encodes requests as prompts, for one checkpoint.
 
     Args:
-        model: gives the position ids, which depend on the release of transformers.
+        model: computes the position ids, which depend on the release of transformers.
         tokenizer: the checkpoint's.
         image_processor: the checkpoint's.
         template: the checkpoint's chat template.
-        preprocessing: of its frames.
+        preprocessing: the checkpoint's preprocessing of frames.
 
     Raises:
-        UsageError: the template has no place for a video.
+        UsageError: the template does not render a video and an image.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class PromptEncoder:
             for token in (model.config.vision_start_token_id, model.config.vision_end_token_id)
         )
         if self._find_kinds(self._render([{"type": "video"}, {"type": "image"}])) != ["video", "image"]:
-            raise UsageError("the model's chat template has no place for a video and an image")
+            raise UsageError("the model's chat template does not render a video and an image")
 
     @property
     def pad_id(self) -> int:
-        """What fills rows up."""
+        """The padding token."""
         pad: int = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         return pad
 
@@ -88,14 +88,14 @@ class PromptEncoder:
         """The request's prompt.
 
         Raises:
-            ValueError: a text holds one of the model's control tokens, or frames or images have no size that fits.
+            ValueError: a text contains one of the model's control tokens, or no size fits the frames or images.
             OSError: an image cannot be read.
-            CacheError: the cache file is gone.
+            CacheError: the cache file does not exist.
         """
         preprocessing, video = self.preprocessing, request.video
         for part in request.parts:
-            if isinstance(part, TextPart) and (held := [t for t in self._control_tokens if t in part.text]):
-                raise ValueError(f"the text holds {held[0]}, one of the model's control tokens")
+            if isinstance(part, TextPart) and (found := [t for t in self._control_tokens if t in part.text]):
+                raise ValueError(f"the text contains {found[0]}, one of the model's control tokens")
         video_grid: tuple[int, int, int] | None = None
         seconds: torch.Tensor | None = None
         expansions: list[tuple[str, str]] = []
@@ -146,7 +146,7 @@ class PromptEncoder:
         return [str(match.lastgroup) for match in self._markers.finditer(text)]
 
     def _expand(self, text: str, expansions: list[tuple[str, str]]) -> str:
-        """The text with each marker as many times as its visual has tokens."""
+        """The text with each marker repeated once per visual token."""
         if self._find_kinds(text) != [kind for kind, _ in expansions]:
             raise ValueError("the chat template does not show videos and images once each, in their order")
         waiting = iter(expansions)
@@ -174,10 +174,10 @@ class PromptEncoder:
 
 
 def find_letter_ids(tokenizer: Any, letters: Sequence[str]) -> list[int]:
-    """The token of each letter.
+    """The token id of each letter.
 
     Raises:
-        ValueError: there are no letters, or one is more than a token.
+        ValueError: there are no letters, or one is more than one token.
     """
     if not letters:
         raise ValueError("likelihoods need options with letters, and this prompt shows none")
@@ -194,7 +194,7 @@ def _describe_part(part: VideoPart | ImagePart | TextPart) -> dict[str, str]:
 
 
 def _count_shared(types: torch.Tensor) -> int:
-    """Tokens up to the video's last one; 0 where there is no video, or an image stands before its end."""
+    """Number of tokens up to the video's last one; 0 without a video, or if an image comes before its end."""
     videos, images = torch.nonzero(types == 2), torch.nonzero(types == 1)
     if not len(videos) or (len(images) and images[0] < videos[-1]):
         return 0

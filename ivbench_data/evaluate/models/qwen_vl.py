@@ -1,11 +1,11 @@
-"""Qwen2.5-VL and Qwen3-VL, fast: frames from the cache to the device as bytes, a video computed once for all questions.
+"""Fast path for Qwen2.5-VL and Qwen3-VL: cached bytes to the device, and one pass over a video for all its questions.
 
-- The model's video processor is not used, nor the torchvision that it needs: patches are made on the device.
+- The model's video processor, and the torchvision that it needs, are not used: patches are computed on the device.
 - While a video is answered, the next one is read, checked and staged, and its prompts are encoded.
-- The keys and values of everything up to the video's last token are computed once, and serve all questions that begin
-  so (`video_first`, `video_only` and their controls); the questions' remainders are answered as one batch. Position ids
-  are those of the whole prompt. With the image first nothing is shared.
-- Greedy: the likeliest token at every step, whatever the checkpoint's generation settings say of penalties.
+- The keys and values up to the video's last token are computed once, for all questions with that prefix
+  (`video_first`, `video_only` and their controls); the questions' suffixes are answered as one batch. Position ids are
+  those of the whole prompt. With the image first, no prefix is shared.
+- Decoding is greedy, without the penalties of the checkpoint's generation settings.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from ivbench_data.evaluate.prompts.requests import Reply, Request, VideoPart
 from ivbench_data.frames.reader import FrameStager
 
 DEFAULT_BATCH_SIZE = 16
-"""Most questions that are answered together, unless asked otherwise: beyond it there is little to gain."""
+"""Default maximum of questions per batch; larger batches gain little."""
 
 POSITIONS_SINCE_5_23 = {"qwen2_5_vl": "video 1 4 7, text 2", "qwen3_vl": "video 1 3 5, text 6"}
-"""What `describe_positions` says with transformers 5.23."""
+"""Results of `describe_positions` with transformers 5.23."""
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """One video and its questions, ready for the device."""
+    """One video's staged frames and its encoded questions."""
 
     frames: torch.Tensor | None
     """uint8 `[T, 3, H, W]` on the device."""
     prompts: list[Prompt]
-    """What can be asked."""
+    """The encoded prompts."""
     failed: list[Reply]
-    """What cannot."""
+    """Replies to requests that could not be encoded."""
 
 
 class QwenVL:
@@ -52,12 +52,12 @@ class QwenVL:
 
     Args:
         model: a Qwen2.5-VL or Qwen3-VL `…ForConditionalGeneration` in evaluation mode.
-        encoder: makes prompts of requests.
+        encoder: encodes requests as prompts.
         likelihood: compare the likelihoods of the options' letters instead of generating.
-        max_new_tokens: most tokens of a reply.
-        batch_size: most questions answered together; 0 for as many as fit, up to 16.
-        share_prefix: compute a video once for all its questions.
-        identity: what else decides the answers.
+        max_new_tokens: maximum tokens of a reply.
+        batch_size: maximum of questions per batch; 0 for as many as fit, up to 16.
+        share_prefix: compute a video's prefix once for all its questions.
+        identity: what else determines the answers.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class QwenVL:
 
             warnings.warn(
                 f"transformers {__version__} counts positions otherwise than 5.23 does ({positions}; there {usual}): "
-                "answers may differ from those of other releases, and are kept apart from them",
+                "answers may differ from those of other releases, and are stored in a separate results file",
                 stacklevel=2,
             )
 
@@ -123,7 +123,7 @@ class QwenVL:
     # --- one video ----------------------------------------------------------------------------------------------
 
     def _prepare(self, requests: list[Request]) -> _Prepared:
-        """Runs in a thread of its own."""
+        """The video's frames and prompts; runs in the preparing thread."""
         video = requests[0].video
         try:
             frames = self._stage(video) if video is not None else None
@@ -139,17 +139,17 @@ class QwenVL:
         return _Prepared(frames, prompts, failed)
 
     def _stage(self, video: VideoPart) -> torch.Tensor:
-        """The video's frames on the device, each byte checked on the way."""
+        """The video's frames on the device, with digests verified."""
         frames = video.read(check=True)
         return self._stager.stage(frames.shape, lambda out: np.copyto(out.reshape(frames.shape), frames))
 
     def _split(self, prepared: _Prepared) -> Iterator[list[Prompt]]:
-        """Batches of prompts that can be run together, as the batch limit stands when each is taken."""
+        """Batches of prompts with a common prefix, of at most the current batch limit."""
         kinds: dict[bytes, list[Prompt]] = {}
         for prompt in prepared.prompts:
             kinds.setdefault(prompt.ids[: self._cut(prompt)].numpy().tobytes(), []).append(prompt)
         for prompts in kinds.values():
-            # a video that is not shared is long: two of them together are no faster than one after the other
+            # without a shared prefix prompts are long: batching them is no faster
             alone = prepared.frames is not None and not self._cut(prompts[0])
             waiting = list(prompts)
             while waiting:
@@ -169,14 +169,14 @@ class QwenVL:
                 began = time.perf_counter()
                 try:
                     if prefix is None or not prefix.serves(prompts[0], self._cut(prompts[0])):
-                        prefix = None  # the old one's memory is needed for the new one
+                        prefix = None  # free the old one's memory first
                         prefix = self._compute_prefix(prepared, prompts[0])
                     replies = self._answer_batch(prompts, prefix, prepared)
                 except (torch.OutOfMemoryError, RuntimeError) as error:
                     if not _is_out_of_memory(error):
                         raise
                     replies = None
-                # outside of the handler: the exception held on to the tensors
+                # outside the handler: the exception keeps the tensors alive
                 if replies is None:
                     if torch.cuda.is_available():
                         torch.cuda.empty_cache()
@@ -199,8 +199,8 @@ class QwenVL:
         for prompt, ids in zip(prompts, self._generate(started), strict=True):
             finished = ids[-1] in self._stop_ids
             text = self._encoder.tokenizer.decode(ids[:-1] if finished else ids, skip_special_tokens=True)
-            told: dict[str, JsonValue] = {"finish_reason": "stop" if finished else "length", "new_tokens": len(ids)}
-            replies.append(Reply(prompt.request.key, text=text, metadata=told))
+            metadata: dict[str, JsonValue] = {"finish_reason": "stop" if finished else "length", "new_tokens": len(ids)}
+            replies.append(Reply(prompt.request.key, text=text, metadata=metadata))
         return replies
 
     def _compare(self, prompt: Prompt, logits: torch.Tensor) -> Reply:
@@ -215,7 +215,7 @@ class QwenVL:
     # --- passes -------------------------------------------------------------------------------------------------
 
     def _compute_prefix(self, prepared: _Prepared, prompt: Prompt) -> _Prefix | None:
-        """The keys and values of what the prompt shares with others; None where that is nothing."""
+        """The keys and values of the prompt's shared prefix; None without one."""
         from transformers import DynamicCache
 
         cut = self._cut(prompt)
@@ -232,7 +232,7 @@ class QwenVL:
         return _Prefix(prompt.ids[:cut], cache)
 
     def _begin(self, prompts: list[Prompt], prefix: _Prefix | None, prepared: _Prepared) -> _Started:
-        """The pass over what is the prompts' own, as one batch, filled up on the right."""
+        """The first pass over the prompts' suffixes, as one right-padded batch."""
         from transformers import DynamicCache
 
         device = self._model.device
@@ -265,12 +265,12 @@ class QwenVL:
             **visuals,
         )
         logits = output.logits[range(count), [last.index(length - 1) for length in lengths]]
-        # as `generate` counts: on from the last token, also where a moment of the video has a higher number than it
+        # as `generate` counts: from the last token on, even if the video has higher positions
         following = torch.stack([prompt.position_ids[:, -1] + 1 for prompt in prompts], dim=1)
         return _Started(logits, cache, mask, following.to(device))
 
     def _generate(self, started: _Started) -> list[list[int]]:
-        """The likeliest tokens one after another, each row up to its first stop token, and with it."""
+        """Greedily decoded token ids of each row, up to and including its first stop token."""
         logits, mask = started.logits, started.mask
         count = len(logits)
         written: list[list[int]] = [[] for _ in range(count)]
@@ -295,9 +295,9 @@ class QwenVL:
             logits = output.logits[:, -1]
         return written
 
-    def _run(self, **given: Any) -> Any:
+    def _run(self, **inputs: Any) -> Any:
         with torch.inference_mode():
-            return self._model(use_cache=True, **given)
+            return self._model(use_cache=True, **inputs)
 
     def _show_video(self, prepared: _Prepared, prompt: Prompt) -> dict[str, torch.Tensor]:
         if prepared.frames is None:
@@ -309,7 +309,7 @@ class QwenVL:
 
 @dataclass(frozen=True)
 class _Prefix:
-    """What several prompts begin with, computed."""
+    """The computed keys and values of a shared prefix."""
 
     ids: torch.Tensor
     cache: Any
@@ -318,7 +318,7 @@ class _Prefix:
         return cut == len(self.ids) and torch.equal(prompt.ids[:cut], self.ids)
 
     def copy_into(self, cache: Any, count: int) -> None:
-        """Lay the keys and values down, for so many rows, in a cache that is still empty."""
+        """Copy the keys and values for `count` rows into an empty cache."""
         for at, layer in enumerate(self.cache.layers):
             cache.update(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), at)
 
@@ -331,16 +331,16 @@ class _Started:
     """`[rows, vocabulary]`, of the first token of the replies."""
     cache: Any
     mask: torch.Tensor
-    """`[rows, tokens]`: 0 where a row was filled up."""
+    """`[rows, tokens]`: 0 for padding."""
     next_positions: torch.Tensor
     """`[3, rows]`, of the first token of the replies."""
 
 
 def describe_positions(model: Any) -> str:
-    """Where the model's `get_rope_index` places a video of three moments, 1.5 s apart, and the text that follows.
+    """The model's `get_rope_index` positions of a video of three frames, 1.5 s apart, and of the next text token.
 
-    Releases differ for Qwen2.5-VL: 5.17 rounds the seconds between moments down (1 3 5), 5.23 does not (1 4 7), both
-    let the text go on beside the video (2), and some earlier ones after its last moment.
+    Releases differ for Qwen2.5-VL: 5.17 rounds the seconds between frames down (1 3 5), 5.23 does not (1 4 7). Both
+    number the text right after the video's first position (2), and some earlier releases after its last.
     """
     config = model.config
     separator, shown = config.vision_start_token_id, config.video_token_id
@@ -374,8 +374,8 @@ def _shown_frames(request: Request) -> tuple[str, str] | None:
 
 
 def _read_stop_ids(generation_config: Any, tokenizer: Any) -> frozenset[int]:
-    told = generation_config.eos_token_id
-    ids: Iterable[int | None] = told if isinstance(told, list) else [told]
+    stop = generation_config.eos_token_id
+    ids: Iterable[int | None] = stop if isinstance(stop, list) else [stop]
     return frozenset(known for known in (*ids, tokenizer.eos_token_id) if known is not None)
 
 

@@ -1,7 +1,7 @@
-"""When frames were shown, as processors and servers want to be told: frames a second, and each frame's number.
+"""Frame times in the form that processors and servers take: frames per second, and the number of each frame.
 
-Numbers over a rate cannot say when the frames of a variable frame rate were shown. So every clip is told as one of
-1,000 frames a second, of which frame 1,250 is the one shown after 1.25 s: exact to half a millisecond for any source.
+A frame number and a constant rate cannot express a variable frame rate. So every clip is described as 1,000 frames per
+second, where frame 1,250 is shown at 1.25 s: exact to half a millisecond for any source.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ TICKS_PER_SECOND = 1000
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of the shown frames, in milliseconds."""
+    """Times of the shown frames, in ticks of 1 ms."""
 
     fps: int
-    """Ticks a second."""
+    """Ticks per second."""
     total_num_frames: int
-    """Ticks that the shown frames stand for: those of the whole video, or, of a part of it, those between two frames
-    times the frames that are shown."""
+    """Ticks that the shown frames cover: the whole video, or, for a part of it, the mean distance of two frames times
+    the number of frames."""
     frames_indices: tuple[int, ...]
     """Tick at which each frame is shown."""
 
     @property
     def sampled_fps(self) -> float:
-        """Frames a second that are shown, as `VideoMetadata.sampled_fps` of transformers computes it."""
+        """Shown frames per second, as `VideoMetadata.sampled_fps` of transformers computes it."""
         return len(self.frames_indices) / self.total_num_frames * self.fps
 
     def average_seconds(self, size: int) -> list[float]:
-        """Of every `size` frames, the middle between the first and the last, in seconds; the last frame fills up.
+        """For every `size` frames, the middle between the first and the last, in seconds; padded with the last frame.
 
         As `Qwen3VLProcessor._calculate_timestamps` of transformers does.
         """
@@ -45,11 +45,11 @@ class Timing:
 def describe_timing(video: VideoPart) -> Timing:
     """The times of a video's frames.
 
-    Frames of the whole video stand for its whole length, as the processors take it; chosen ones (those that show the
-    evidence, those of a span) for what lies between them.
+    All frames together cover the whole duration, as the processors assume; selected ones (those of the evidence or of a
+    span) cover the time between them.
 
     Raises:
-        CacheError: the cache file is gone or damaged.
+        CacheError: the cache file is missing or damaged.
     """
     ticks = tuple(round(pts * TICKS_PER_SECOND) for pts in video.pts_seconds)
     if _shows_whole_video(video):

@@ -1,7 +1,7 @@
-"""Models that transformers runs, from the Hub or a folder; nothing here is imported before one is opened.
+"""Models of transformers, from the Hub or a folder; torch is imported only when one is opened.
 
 Qwen2.5-VL and Qwen3-VL take the fast path (`qwen_vl`); all others go through their own processor (`processor_vl`).
-Code from a repository is never run.
+Code from a model repository is never run.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def open_model(name: str, options: ModelOptions) -> Model:
     """The model of that repository or folder, loaded, ready to answer.
 
     Raises:
-        UsageError: there is no such model, it has no chat template, or an option cannot be meant.
-        EnvironmentProblemError: torch, transformers or what the model needs beside them is not installed.
+        UsageError: there is no such model, it has no chat template, or an option is invalid.
+        EnvironmentProblemError: torch, transformers or another library that the model needs is not installed.
     """
     transformers = import_transformers()
     with _explain(name):
@@ -49,7 +49,9 @@ def open_model(name: str, options: ModelOptions) -> Model:
         try:
             processor = transformers.AutoProcessor.from_pretrained(name, revision=options.revision)
         except ImportError as error:
-            raise EnvironmentProblemError(f"the processor of {name} needs more than is installed: {error}") from error
+            raise EnvironmentProblemError(
+                f"the processor of {name} needs a library that is not installed: {error}"
+            ) from error
     if not getattr(processor, "chat_template", None):
         raise UsageError(_explain_missing_template(name))
     model = load_weights(name, options)
@@ -98,7 +100,7 @@ def load_weights(name: str, options: ModelOptions) -> Any:
     """The model in evaluation mode, on the device or devices that the options name.
 
     Raises:
-        UsageError: there is no such model, number type or device.
+        UsageError: there is no such model, data type or device.
         MissingDependencyError: several devices are named, and accelerate is not installed.
     """
     torch, transformers = import_torch(), import_transformers()
@@ -160,20 +162,20 @@ def import_transformers() -> Any:
     return transformers
 
 
-# --- what a checkpoint's files say ------------------------------------------------------------------------------
+# --- checkpoint files -------------------------------------------------------------------------------------------
 
 
 def find_chat_template(name: str, revision: str | None, tokenizer: Any) -> str | None:
-    """The template of the checkpoint's processor, or else of its tokenizer; None where it has none."""
-    held = _read_json(name, revision, "chat_template.json")
-    template = held.get("chat_template") or tokenizer.chat_template
+    """The chat template of the checkpoint's processor, else of its tokenizer; None without one."""
+    stored = _read_json(name, revision, "chat_template.json")
+    template = stored.get("chat_template") or tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
     return str(template) if template else None
 
 
 def describe_checkpoint(name: str, model: Any, processor: Any) -> dict[str, JsonValue]:
-    """What decides the answers beside the name: revision or content, releases, number type, attention, processor."""
+    """What determines the answers besides the name: revision or content, version, data type, attention, processor."""
     from transformers import __version__
 
     identity: dict[str, JsonValue] = {
@@ -190,9 +192,9 @@ def describe_checkpoint(name: str, model: Any, processor: Any) -> dict[str, Json
 
 
 def digest_checkpoint(folder: Path) -> str:
-    """16 hexadecimal digits that tell checkpoints apart: of all small files, and of samples of the large ones.
+    """Digest of a checkpoint's files, 16 hexadecimal digits.
 
-    Weights are too large to be read through at every start: their sizes, first and last 64 KiB stand for them.
+    Weights are too large to read in full at every start: of a large file, the size and the first and last 64 KiB count.
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
@@ -209,12 +211,12 @@ def digest_checkpoint(folder: Path) -> str:
 
 
 def _load_image_processor(name: str, revision: str | None) -> Any:
-    """The checkpoint's image processor: torchvision's where it is installed, else PIL's."""
+    """The checkpoint's image processor: the torchvision one if installed, else the PIL one."""
     transformers = import_transformers()
     try:
         return transformers.AutoImageProcessor.from_pretrained(name, revision=revision)
     except ImportError:
-        # some releases look for PIL's by themselves, 5.17 does not
+        # some releases fall back to PIL by themselves, 5.17 does not
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
         processor: Any = Qwen2VLImageProcessorPil
@@ -222,7 +224,7 @@ def _load_image_processor(name: str, revision: str | None) -> Any:
 
 
 def _read_video_config(name: str, revision: str | None) -> dict[str, Any]:
-    """What the checkpoint says of frames, from the first of the files that transformers looks at, in its order."""
+    """The checkpoint's video processor settings, from the first file in the search order of transformers."""
     nested = _read_json(name, revision, "processor_config.json").get("video_processor")
     if isinstance(nested, dict):
         return nested
@@ -232,7 +234,7 @@ def _read_video_config(name: str, revision: str | None) -> dict[str, Any]:
 
 
 def _read_json(name: str, revision: str | None, file_name: str) -> dict[str, Any]:
-    """The file's content; nothing where the checkpoint has no such file."""
+    """The file's content; empty if the checkpoint has no such file."""
     from transformers.utils.hub import cached_file
 
     path = cached_file(
@@ -250,7 +252,7 @@ def _read_json(name: str, revision: str | None, file_name: str) -> dict[str, Any
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise UsageError(f"{path} holds no JSON object")
+        raise UsageError(f"{path} is not a JSON object")
     return content
 
 
@@ -263,7 +265,7 @@ def _explain_missing_template(name: str) -> str:
 
 @contextmanager
 def _explain(name: str) -> Iterator[None]:
-    """Turn what transformers says of a checkpoint that it cannot load into an error that names it."""
+    """Turn errors of transformers about a checkpoint into our errors, which name it."""
     try:
         yield
     except RuntimeError as error:

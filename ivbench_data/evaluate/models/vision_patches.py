@@ -1,8 +1,8 @@
-"""Cached uint8 frames to what Qwen's vision towers take, made on the device that the frames are on.
+"""Patches for Qwen's vision towers from cached uint8 frames, computed on the frames' device.
 
-The result is that of the models' own video processors, without their cost on the CPU and without torchvision, which
-they need. Normalising is elementwise in float32, `(x - 255·mean) / (255·std)`, so equality is to the bit. Resizing runs
-only where the cache is not at the model's own size; then it is torch's antialiased filter, as the processors call it.
+The result equals that of the models' own video processors, without their CPU cost and without torchvision. Normalising
+is elementwise in float32, `(x - 255·mean) / (255·std)`, so equality is bitwise. Resizing runs only if the cache is not
+at the model's size, with torch's antialiased filter, as in the processors.
 
 Sources: `Qwen2VLVideoProcessor` and `Qwen3VLVideoProcessor` of transformers 5.17–5.23, `resize_image` of torchvision
 0.28.
@@ -20,72 +20,74 @@ import torch  # noqa: TID253  (this module is about tensors; it is reached only 
 from ivbench_data.errors import UsageError
 
 FILTERS = {2: "bilinear", 3: "bicubic"}
-"""Names of PIL's numbers for filters, as far as they are in use here."""
+"""Filter names by PIL's filter number."""
 
 MAX_ASPECT = 200
 
 
 @dataclass(frozen=True)
 class VideoPreprocessing:
-    """What a checkpoint's files say of how its frames are prepared."""
+    """A checkpoint's preprocessing of frames."""
 
     patch_size: int
     """Side of a patch in pixels."""
     temporal_patch_size: int
-    """Frames a patch holds."""
+    """Frames per patch."""
     merge_size: int
-    """Patches that become one token, along each side."""
+    """Patches merged into one token, along each side."""
     mean: tuple[float, ...]
-    """Of each channel, in 0–1."""
+    """Mean of each channel, 0 to 1."""
     std: tuple[float, ...]
-    """Of each channel, in 0–1."""
+    """Standard deviation of each channel, 0 to 1."""
     min_pixels: int
-    """Fewest pixels of a frame, or of the whole clip; see `budget`."""
+    """Minimum pixels of a frame, or of the whole clip; see `budget`."""
     max_pixels: int
-    """Most pixels of a frame, or of the whole clip."""
+    """Maximum pixels of a frame, or of the whole clip."""
     budget: Literal["frame", "clip"]
-    """What the pixel bounds are about: each frame (Qwen2.5-VL) or all of them together (Qwen3-VL)."""
+    """Whether the pixel bounds apply to each frame (Qwen2.5-VL) or to the clip (Qwen3-VL)."""
     resample: int = 3
-    """PIL's number of the filter."""
+    """PIL's filter number."""
     rescale_factor: float = 1 / 255
-    """What a byte is multiplied by."""
+    """Factor from a byte to 0–1."""
 
     @property
     def multiple(self) -> int:
-        """What the sides of a frame are multiples of: 28 for Qwen2.5-VL, 32 for Qwen3-VL."""
+        """Frame sides are multiples of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL."""
         return self.patch_size * self.merge_size
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], family: str) -> VideoPreprocessing:
-        """The preprocessing that a `video_preprocessor_config.json` asks for; the class's defaults for the rest.
+        """The preprocessing of a `video_preprocessor_config.json`, with the processor class's defaults for the rest.
 
         Raises:
-            UsageError: it asks for something that is not done here.
+            UsageError: it needs something that is not supported.
         """
-        told = {**_DEFAULTS[family], **{key: value for key, value in config.items() if value is not None}}
-        size = {**_DEFAULTS[family]["size"], **dict(told["size"])}
-        if told.get("cap_pixels_per_frame"):
+        settings = {**_DEFAULTS[family], **{key: value for key, value in config.items() if value is not None}}
+        size = {**_DEFAULTS[family]["size"], **dict(settings["size"])}
+        if settings.get("cap_pixels_per_frame"):
             raise UsageError("the checkpoint asks for cap_pixels_per_frame, which is not supported yet")
-        if not (told.get("do_resize", True) and told.get("do_rescale", True) and told.get("do_normalize", True)):
+        if not (
+            settings.get("do_resize", True) and settings.get("do_rescale", True) and settings.get("do_normalize", True)
+        ):
             raise UsageError("the checkpoint's preprocessing leaves out resizing, rescaling or normalising")
-        if int(told["resample"]) not in FILTERS:
-            raise UsageError(f"the checkpoint resizes with PIL's filter {told['resample']}, not one of {FILTERS}")
+        if int(settings["resample"]) not in FILTERS:
+            raise UsageError(f"the checkpoint resizes with PIL's filter {settings['resample']}, not one of {FILTERS}")
         return cls(
-            patch_size=int(told["patch_size"]),
-            temporal_patch_size=int(told["temporal_patch_size"]),
-            merge_size=int(told["merge_size"]),
-            mean=tuple(map(float, told["image_mean"])),
-            std=tuple(map(float, told["image_std"])),
-            # older files write the bounds beside `size`, and there they win
-            min_pixels=int(told.get("min_pixels", size["shortest_edge"])),
-            max_pixels=int(told.get("max_pixels", size["longest_edge"])),
+            patch_size=int(settings["patch_size"]),
+            temporal_patch_size=int(settings["temporal_patch_size"]),
+            merge_size=int(settings["merge_size"]),
+            mean=tuple(map(float, settings["image_mean"])),
+            std=tuple(map(float, settings["image_std"])),
+            # older files have the bounds beside `size`, which take precedence
+            min_pixels=int(settings.get("min_pixels", size["shortest_edge"])),
+            max_pixels=int(settings.get("max_pixels", size["longest_edge"])),
             budget="clip" if family == "qwen3_vl" else "frame",
-            resample=int(told["resample"]),
-            rescale_factor=float(told["rescale_factor"]),
+            resample=int(settings["resample"]),
+            rescale_factor=float(settings["rescale_factor"]),
         )
 
     def fit_size(self, nframes: int, height: int, width: int) -> tuple[int, int]:
-        """Height and width that the model's processor would resize such frames to.
+        """Height and width to which the model's processor would resize such frames.
 
         Raises:
             ValueError: no size fits: the aspect is beyond 200.
@@ -94,7 +96,9 @@ class VideoPreprocessing:
             raise ValueError(f"frames of {width}×{height} are beyond the aspect of {MAX_ASPECT} that the model takes")
         multiple, frames, counted = self.multiple, 1, 1
         if self.budget == "clip":
-            nframes = max(nframes, self.temporal_patch_size)  # the processor refuses fewer; here they are repeated
+            nframes = max(
+                nframes, self.temporal_patch_size
+            )  # the processor refuses fewer; here the last one is repeated
             if min(height, width) < multiple:
                 scale = max(multiple / height, multiple / width)
                 height, width = int(height * scale), int(width * scale)
@@ -113,12 +117,12 @@ class VideoPreprocessing:
         return fitted
 
     def grid_of(self, nframes: int, height: int, width: int) -> tuple[int, int, int]:
-        """Patches along time, height and width of frames of that size, before merging; what is left over is padded."""
+        """Number of patches along time, height and width, before merging; time is padded to a whole patch."""
         height, width = self.fit_size(nframes, height, width)
         return -(-nframes // self.temporal_patch_size), height // self.patch_size, width // self.patch_size
 
     def count_tokens(self, grid: tuple[int, int, int]) -> int:
-        """Tokens that a grid of patches becomes."""
+        """Number of tokens of a grid of patches."""
         return math.prod(grid) // self.merge_size**2
 
 
@@ -136,33 +140,40 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def make_patches(frames: torch.Tensor, preprocessing: VideoPreprocessing) -> tuple[torch.Tensor, tuple[int, int, int]]:
-    """What the model's processor calls `pixel_values_videos`, and the grid of patches (time, height, width).
+    """The patches (`pixel_values_videos` of the model's processor), and their grid (time, height, width).
 
     Args:
         frames: uint8 `[T, 3, H, W]`, on any device.
         preprocessing: the checkpoint's.
 
     Returns:
-        float32 `[t·h·w, 3·temporal_patch_size·patch_size²]` on the same device, patches that merge standing together.
+        float32 `[t·h·w, 3·temporal_patch_size·patch_size²]` on the same device, with merged patches adjacent.
 
     Raises:
         ValueError: no size fits the frames.
     """
-    told = preprocessing
-    size = told.fit_size(frames.shape[0], frames.shape[2], frames.shape[3])
+    size = preprocessing.fit_size(frames.shape[0], frames.shape[2], frames.shape[3])
     if size != tuple(frames.shape[2:]):
-        frames = _resize(frames, size, FILTERS[told.resample])
-    if missing := -len(frames) % told.temporal_patch_size:
+        frames = _resize(frames, size, FILTERS[preprocessing.resample])
+    if missing := -len(frames) % preprocessing.temporal_patch_size:
         frames = torch.cat((frames, frames[-1:].expand(missing, -1, -1, -1)))
-    patch, merge, channels = told.patch_size, told.merge_size, frames.shape[1]
-    grid = len(frames) // told.temporal_patch_size, size[0] // patch, size[1] // patch
+    patch, merge, channels = preprocessing.patch_size, preprocessing.merge_size, frames.shape[1]
+    grid = len(frames) // preprocessing.temporal_patch_size, size[0] // patch, size[1] // patch
     split = frames.view(
-        grid[0], told.temporal_patch_size, channels, grid[1] // merge, merge, patch, grid[2] // merge, merge, patch
+        grid[0],
+        preprocessing.temporal_patch_size,
+        channels,
+        grid[1] // merge,
+        merge,
+        patch,
+        grid[2] // merge,
+        merge,
+        patch,
     )
-    # bytes are moved about before they become floats: a quarter of the memory traffic
+    # permuted as bytes, before the conversion to float32: a quarter of the memory traffic
     flat = split.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(math.prod(grid), channels, -1)
-    mean = torch.tensor(told.mean, device=frames.device) * (1.0 / told.rescale_factor)
-    std = torch.tensor(told.std, device=frames.device) * (1.0 / told.rescale_factor)
+    mean = torch.tensor(preprocessing.mean, device=frames.device) * (1.0 / preprocessing.rescale_factor)
+    std = torch.tensor(preprocessing.std, device=frames.device) * (1.0 / preprocessing.rescale_factor)
     patches = flat.to(torch.float32).sub_(mean[:, None]).div_(std[:, None])
     return patches.reshape(math.prod(grid), -1), grid
 

@@ -1,4 +1,4 @@
-"""From questions to requests: who is asked what, with which frames and which image, and what cannot be asked."""
+"""Requests from questions: the selected questions, their frames and images, and the questions that cannot be asked."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class AskOptions(Record):
     """How the questions of a dataset are asked."""
 
     grid: FrameGrid = FrameGrid(nframes=32, res=240)
-    """The frame cache to show videos from."""
+    """The grid of the frame cache."""
     pattern: str = "video_first"
-    """Which visuals, in which order; a name in `PATTERNS`."""
+    """Which visuals are shown, in which order; a name in `PATTERNS`."""
     profile: str = "default"
-    """How it is worded and read; a name in `PROFILES`, or `paper` for the benchmark's own."""
+    """Wording and reply parser; a name in `PROFILES`, or `paper` for the benchmark's own."""
     rotations: int = Field(default=1, ge=0, le=MAX_ROTATIONS)
-    """Under how many rotations of its options each question is asked; 0 for all of them."""
+    """Number of option rotations under which each question is asked; 0 for all."""
     tasks: tuple[str, ...] = ()
     """Only questions of these tasks; empty for all."""
     question_ids: tuple[str, ...] = ()
     """Only these questions; empty for all."""
 
     def check(self, dataset: Dataset) -> None:
-        """Refuse names that do not exist.
+        """Raise if a name does not exist.
 
         Raises:
             UsageError: there is no such pattern, profile, task or question.
@@ -82,18 +82,18 @@ DEFAULT_ASK_OPTIONS = AskOptions()
 
 @dataclass(frozen=True)
 class Unasked:
-    """A question that could not be asked, and why."""
+    """A question that cannot be asked, with the reason."""
 
     key: Key
     """The question and its rotation."""
     kind: Literal["missing", "inapplicable", "error"]
-    """Its media are not here; the pattern makes no sense for it; or its media are damaged, which counts as wrong."""
+    """Media missing; pattern not applicable; or media damaged, which counts as wrong."""
     reason: str
-    """Why."""
+    """The reason."""
 
 
 class Asker:
-    """Makes the requests of one dataset, each video opened once for all its questions."""
+    """Builds the requests of one dataset; each video is opened once for all its questions."""
 
     def __init__(self, dataset: Dataset, workspace: Workspace, options: AskOptions) -> None:
         self.dataset = dataset
@@ -105,7 +105,7 @@ class Asker:
         self._digest_of: dict[Path, str] = {}
 
     def select_questions(self) -> list[Question]:
-        """The questions to ask, those of one video together, videos in order of their first question."""
+        """The selected questions, grouped by video, videos in the order of their first question."""
         wanted = [
             question
             for question in self.dataset.questions
@@ -118,21 +118,21 @@ class Asker:
         return sorted(wanted, key=lambda question: rank[question.video_id])
 
     def count_rotations(self, question: Question) -> int:
-        """Under how many rotations the question is asked."""
+        """Number of rotations under which the question is asked."""
         return max(1, min(len(question.options), self.options.rotations or MAX_ROTATIONS))
 
     def count_requests(self) -> int:
-        """How many rows there will be: every selected question under each of its rotations."""
+        """Number of rows: every selected question under each of its rotations."""
         return sum(self.count_rotations(question) for question in self.select_questions())
 
     def iterate(self) -> Iterator[tuple[Question, Request | Unasked]]:
-        """Every question under every rotation: the request, or why there is none."""
+        """Every selected question under every rotation, with its request or the reason why there is none."""
         for question in self.select_questions():
             for rotation in range(self.count_rotations(question)):
                 yield question, self.ask(question, rotation)
 
     def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
-        """The request for a question under a rotation, or why there is none."""
+        """The request for a question under a rotation, or the reason why there is none."""
         key, pattern = (question.question_id, rotation), self.pattern
         profile = PROFILES[resolve_profile(self.options.profile, question.source)]
         if reason := _find_mismatch(question, pattern, profile):
@@ -159,11 +159,11 @@ class Asker:
         )
 
     def _show_video(self, question: Question, video_id: str) -> tuple[VideoPart, dict[str, JsonValue]]:
-        """The video as the pattern shows it, and what is known of the showing."""
+        """The video as the pattern shows it, and the facts for the result row."""
         grid = self.options.grid
         takes_core_frames = grid.sampler == "core_frames"
         if takes_core_frames and not moments_of(question):
-            raise InapplicableError("it does not say when its core frames are shown")
+            raise InapplicableError("the question has no times of core frames")
         path = self.workspace.cache_path(grid, video_id)
         if self._clip is None or self._clip.path != path:
             self._clip, self._parts = read_frame_file(path), {}
@@ -177,7 +177,7 @@ class Asker:
         else:
             positions = choose_frames(self.pattern.frames, pts, question.evidence, video_id)
         if positions not in self._parts:
-            # one and the same part for all questions that show the same frames
+            # one part for all questions that show the same frames
             self._parts[positions] = _make_part(self._clip, positions, video_id, self.options.grid)
         part = self._parts[positions]
         shown = range(len(pts)) if positions is None else positions
@@ -191,7 +191,7 @@ class Asker:
 
     @cached_property
     def _moments(self) -> dict[str, tuple[float, ...]]:
-        """When the core frames of each video's questions are shown."""
+        """Times in seconds of the core frames of each video's questions."""
         return find_moments(self.dataset.questions)
 
     def _explain_missing_cache(self, question: Question) -> str:
@@ -199,15 +199,15 @@ class Asker:
         if question.video_id is not None and self.workspace.find_video(question.video_id) is None:
             return f"the video {question.video_id} is not in {self.workspace.videos}"
         command = f"ivbench-data cache --dataset {self.dataset.name} {write_grid_options(grid)}"
-        held = "is not in the cache"
+        lacks = "is not in the cache"
         if grid.sampler == "core_frames":
-            held = "is not, or with other core frames, in the cache"
-        return f"the video {question.video_id} {held} {grid.identity}; make it with: {command}"
+            lacks = "is not, or only with other core frames, in the cache"
+        return f"the video {question.video_id} {lacks} {grid.identity}; create it with: {command}"
 
     def _show_image(self, question: Question, at: int) -> ImagePart:
         image_id = question.image_ids[at]
         if self.pattern.image == "swapped":
-            image_id = self._find_stranger(question, at)
+            image_id = self._find_other_image(question, at)
         path = self.workspace.image_path(image_id)
         if self.pattern.image == "blank":
             content = _paint_blank(path)
@@ -220,15 +220,15 @@ class Asker:
 
     @cached_property
     def _clusters_of_images(self) -> dict[str, set[str]]:
-        """Every query image in the order of their ids' digests, and the videos (or pairs) whose questions show it."""
+        """The query images, ordered by digest of their ids, with the videos (or pairs) whose questions show them."""
         clusters_of: dict[str, set[str]] = {}
         for question in self.dataset.questions:
             for image_id in question.image_ids:
                 clusters_of.setdefault(image_id, set()).add(cluster_of(question))
         return dict(sorted(clusters_of.items(), key=lambda item: hashlib.sha256(item[0].encode()).digest()))
 
-    def _find_stranger(self, question: Question, at: int) -> str:
-        """An image that no question on this video, or of this pair, shows, chosen by the question's digest."""
+    def _find_other_image(self, question: Question, at: int) -> str:
+        """An image that no question on this video, or of this pair, shows; chosen by a digest of the question's id."""
         images = list(self._clusters_of_images)
         first = int.from_bytes(hashlib.sha256(f"{question.question_id}\0{at}".encode()).digest())
         for step in range(len(images)):
@@ -239,7 +239,7 @@ class Asker:
 
 
 def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> str | None:
-    """Why the pattern or the profile makes no sense for the question, or None."""
+    """Why the pattern or the profile does not apply to the question; None if it does."""
     of_video = pattern.visuals == ("video",) or pattern.frames != "all"
     of_image = pattern.visuals == ("image",) or pattern.image != "own"
     if of_video and question.video_id is None:
@@ -252,9 +252,9 @@ def _find_mismatch(question: Question, pattern: Pattern, profile: Profile) -> st
 
 
 def write_grid_options(grid: FrameGrid) -> str:
-    """The options of `ivbench-data cache` that make this grid."""
-    written = f"--nframes {grid.nframes} --res {grid.res}"
-    return written if grid.identity == f"{grid.nframes}x{grid.res}" else f"--grid {grid.identity}"
+    """The options of `ivbench-data cache` for this grid."""
+    plain = f"--nframes {grid.nframes} --res {grid.res}"
+    return plain if grid.identity == f"{grid.nframes}x{grid.res}" else f"--grid {grid.identity}"
 
 
 def _make_part(clip: Clip, positions: tuple[int, ...] | None, video_id: str, grid: FrameGrid) -> VideoPart:

@@ -1,7 +1,7 @@
-"""Words and order of what a model is shown: profiles, the parts of a prompt, its digest, and which frames.
+"""Prompts: profiles, the parts of a prompt in order, its digest, and the choice of frames.
 
-A *pattern* (see `patterns`) says which visuals are shown in which order; a *profile*, how the question is worded and
-read.
+A *pattern* (see `patterns`) sets which visuals are shown, in which order. A *profile* sets the wording of the question
+and the parser of the reply.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Evidence, Question
 
 PROMPT_VERSION = 1
-"""Raised whenever a wording changes, so that old answers are not taken for new ones."""
+"""Incremented when a wording changes, so that old answers are not reused."""
 
 
 # --- profiles --------------------------------------------------------------------------------------------------
@@ -38,20 +38,20 @@ PROMPT_VERSION = 1
 
 @dataclass(frozen=True)
 class Profile:
-    """How questions are worded, and whose rules read the replies."""
+    """Wording of questions and parser of replies."""
 
     word: Wording
     """Writes the text."""
     letters: str
     """The options' letters."""
     description: str
-    """What it is for."""
+    """Description in one phrase."""
     names_truths: bool = False
-    """Whether true and false stand in the prompt by their own names, without letters."""
+    """Whether true and false are shown by name, without letters."""
     states_frames: bool = False
-    """Whether it says how many frames are shown."""
+    """Whether the text states the number of frames."""
     shows_evidence: bool = False
-    """Whether it tells the text of the evidence; a question without one cannot be asked."""
+    """Whether the text holds the evidence; a question without evidence text cannot be asked."""
 
 
 PROFILES: dict[str, Profile] = {
@@ -80,20 +80,20 @@ PROFILES: dict[str, Profile] = {
         word_like_vlm2bench, LETTERS, "VLM2-Bench's wording, and its parser of options", names_truths=True
     ),
 }
-"""Every profile, by name; its parser has the same name in `answers.PARSERS`."""
+"""Every profile, by name; its parser has the same name in `replies.parse.PARSERS`."""
 
 OWN_WORDINGS = ("paper", "paper_evidence")
-"""What `--profile` calls a benchmark's own wording, whichever it is; its manifest says which."""
+"""Names for a benchmark's own wording; its manifest says which profile that is."""
 
 
 @cache
 def resolve_profile(word: str, source: str) -> str:
-    """The name in `PROFILES` of what a word means for the questions of a source: `paper` is each benchmark's own.
+    """The name in `PROFILES` that a word stands for, for questions of a source: `paper` is each benchmark's own.
 
-    Questions of a source without a manifest have no wording of their own, and `paper` is IV-Bench's.
+    For a source without a manifest, `paper` is IV-Bench's profile.
 
     Raises:
-        UsageError: there is no such profile, or the benchmark has none of its own.
+        UsageError: there is no such profile, or the benchmark has no profile of its own.
     """
     manifest = load_manifest(source) if source in manifest_names() else None
     own = manifest.profiles if manifest else {}
@@ -107,7 +107,7 @@ def resolve_profile(word: str, source: str) -> str:
 
 
 def rotate(options: Sequence[str], rotation: int) -> tuple[str, ...]:
-    """The options moved `rotation` places to the left: what is shown at `p` is stored at `(p + rotation) % n`."""
+    """The options rotated `rotation` places to the left: the option shown at `p` is stored at `(p + rotation) % n`."""
     at = rotation % len(options) if options else 0
     return (*options[at:], *options[:at])
 
@@ -120,7 +120,7 @@ def compose(
     video: VideoPart | None = None,
     images: Sequence[ImagePart] = (),
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The parts of the prompt in order, and the letters that stand in it."""
+    """The parts of the prompt in order, and the option letters shown in it."""
     options = rotate(question.options, rotation)
     parts: list[Part] = []
     for visual in pattern.visuals:
@@ -134,14 +134,14 @@ def compose(
 
 
 def shows_letters(question: Question, profile: Profile) -> bool:
-    """Whether the options stand in the prompt by letters; ours has true and false by their own names."""
+    """Whether the options are shown with letters; our profiles show true and false by name."""
     return question.question_type != "tf" or not profile.names_truths
 
 
 def digest_prompt(parts: Sequence[Part]) -> str:
-    """SHA-256 of the prompt's canonical form: texts, digests of images, and for a video which of its frames are shown.
+    """SHA-256 of the prompt's canonical form: texts, image digests, and the positions of the shown video frames.
 
-    The frames' content is not in it, but in the result's `frames_digest`.
+    The content of the frames is digested in the result's `frames_digest`.
     """
     canonical: list[list[object]] = []
     for part in parts:
@@ -159,14 +159,14 @@ def digest_prompt(parts: Sequence[Part]) -> str:
 
 
 class InapplicableError(IvbenchError):
-    """A pattern makes no sense for a question; it never leaves the evaluator, where it becomes a row."""
+    """A pattern does not apply to a question; the evaluator turns it into a row."""
 
 
 def find_evidence_frames(pts_seconds: Sequence[float], evidence: Sequence[Evidence]) -> list[int] | None:
-    """Positions of the frames that show the evidence; None where the evidence is the whole video, or none is known.
+    """Positions of the frames that show the evidence; None if the evidence is the whole video, or unknown.
 
-    Times are written in whole seconds: a moment lasts the second that it names, and a range ends with its last second.
-    A range that is written backwards is read forwards.
+    Times are in whole seconds: a moment lasts one second, and a range includes its last second. The two ends of a range
+    may be in either order.
     """
     if not evidence or any(item.kind == "whole" for item in evidence):
         return None
@@ -186,7 +186,8 @@ def _window(evidence: Evidence) -> tuple[float, float]:
 def find_core_frames(pts_seconds: Sequence[float], moments: Sequence[float]) -> list[int]:
     """Positions of the frames on screen at these moments, among the cached frames of all moments of the video.
 
-    Each is the last cached frame that has begun: the one on screen at the moment is among them, and none is between.
+    Each is the last cached frame that starts at or before the moment. The cache holds the frame on screen at every
+    moment, so this is that frame.
     """
     return sorted({max(0, bisect_right(pts_seconds, moment) - 1) for moment in moments})
 
@@ -196,11 +197,11 @@ def choose_frames(
 ) -> tuple[int, ...] | None:
     """Positions of the cached frames to show, in order; None for all of them as they are.
 
-    `evidence` takes the frames that show it or, where the grid has none, the one nearest to the middle of each piece.
-    `shuffled` sorts by SHA-256 of `video_id NUL position`, and is never the order that it came in.
+    `evidence` selects the frames that show it or, if the grid has none, the frame nearest to the middle of each piece.
+    `shuffled` sorts by SHA-256 of `video_id NUL position`, and is never the original order.
 
     Raises:
-        InapplicableError: the choice makes no sense for this question, and why.
+        InapplicableError: the choice does not apply to this question.
     """
     count = len(pts_seconds)
     if choice == "middle":
@@ -224,10 +225,10 @@ def choose_frames(
 
 
 def choose_core_frames(choice: FrameChoice, core_frames: Sequence[int], video_id: str) -> tuple[int, ...]:
-    """Positions of a question's own core frames to show, in order: these are its evidence.
+    """Positions of a question's own core frames to show, in order; they are its evidence.
 
     Raises:
-        InapplicableError: the choice makes no sense for them, and why.
+        InapplicableError: the choice does not apply to core frames.
     """
     if choice == "no_evidence":
         raise InapplicableError("every frame shows the evidence")

@@ -1,4 +1,4 @@
-"""Every way to ask: which visuals a model is shown, in which order, and which of their frames."""
+"""Patterns: which visuals a model is shown, in which order, and which of their frames."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Pattern:
     """Which visuals are shown before the text, in order."""
 
     visuals: tuple[Literal["video", "image"], ...]
-    """The order."""
+    """Kinds of visuals, in order."""
     description: str
-    """What it is for."""
+    """Description in one phrase."""
     frames: FrameChoice = "all"
-    """Which of the cached frames."""
+    """Choice of the cached frames."""
     image: ImageChoice = "own"
-    """Which image."""
+    """Choice of the image."""
 
 
 PATTERNS: dict[str, Pattern] = {
@@ -36,4 +36,4 @@ PATTERNS: dict[str, Pattern] = {
     "evidence_only": Pattern(("video", "image"), "the cached frames that show the evidence", frames="evidence"),
     "evidence_removed": Pattern(("video", "image"), "the cached frames that do not", frames="no_evidence"),
 }
-"""Every way to ask, by name; the last six are controls, worded as `video_first`."""
+"""Every pattern, by name; the last six are controls, worded as `video_first`."""

@@ -1,14 +1,14 @@
-"""What a model is asked, and what it says: the two records between the evaluator and every backend.
+"""Requests and replies: the records between the evaluator and the model backends.
 
 A model is a callable: it takes a sequence of requests and yields a reply for each, in any order, as they are ready::
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]: ...
 
-Requests of one video stand together, and those that share frames share one `VideoPart`, so that a backend can compute
-a video once, reuse it for all its questions, and stage the next video meanwhile. Frames are read when `VideoPart.read`
-is called, not before. What a backend cannot answer comes back as a reply with an `error`; what it raises ends the run.
+Requests are grouped by video, and those that show the same frames share one `VideoPart`, so that a backend can encode a
+video once, reuse it for all its questions, and stage the next video meanwhile. Frames are read when `VideoPart.read` is
+called. A request that a backend cannot answer is returned as a reply with an `error`; an exception ends the run.
 
-A model may have an attribute `identity`: a dict of what decides its answers and is known only once it is open (the
+A model may have an attribute `identity`: a dict of what determines its answers and is known only after opening (the
 resolved revision, a library's version). It becomes part of the configuration, so that answers never mix.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Key = tuple[str, int]
-"""A question's id, and by how many places its options were rotated."""
+"""A question's id, and the rotation of its options."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ class VideoPart:
     pts_seconds: tuple[float, ...]
     """When each slot is shown, in seconds, ascending; for shuffled frames the times stay where they were."""
     positions: tuple[int, ...] | None
-    """Which frames of the file are shown, in order; None for all of them as they are."""
+    """Positions in the file of the shown frames, in order; None for all frames in their order."""
     frames_digest: str
-    """Digest of what is shown: the file's own, or one of it and the positions."""
+    """Digest of the shown frames: the file's own, or one of it and the positions."""
     duration_seconds: float
-    """Length of the whole video."""
+    """Duration of the whole video in seconds."""
 
     def read(self, check: bool = True) -> NDArray[np.uint8]:
-        """The frames, uint8 `[T, 3, H, W]` RGB: memory-mapped and read-only where all are shown, else a copy.
+        """The frames, uint8 `[T, 3, H, W]` RGB: memory-mapped and read-only if all are shown, else a copy.
 
-        With `check`, every byte of the file is compared with its digests first (about 5 ms for 10 MB).
+        With `check`, the file's digests are verified first (about 5 ms for 10 MB).
 
         Raises:
-            CacheNotFoundError: the file is gone.
+            CacheNotFoundError: the file does not exist.
             CacheCorruptError: the file is damaged.
         """
         frames = read_frame_file(self.path, check).frames
@@ -72,11 +72,11 @@ class ImagePart:
     """One query image, by its file or by its bytes."""
 
     image_id: str
-    """Which image; for a stand-in, the one that it stands in for."""
+    """The image; for a substitute, the image that it replaces."""
     path: Path | None
-    """The file; None when there are only bytes."""
+    """The file; None if the image is given as bytes."""
     content: bytes | None
-    """An encoded image, when it is not a file's."""
+    """The encoded image; None if it is a file."""
     sha256: str
     """Digest of the file's or the encoded bytes."""
 
@@ -88,7 +88,7 @@ class ImagePart:
         """The image, in RGB, upright.
 
         Raises:
-            OSError: it cannot be read, is no image, or is too large to be decoded.
+            OSError: it cannot be read, is not an image, or is too large to decode.
         """
         from PIL import ImageOps
 
@@ -117,26 +117,26 @@ class Request:
     question_id: str
     """The question."""
     rotation: int
-    """By how many places its options were rotated to the left."""
+    """Number of places by which its options were rotated to the left."""
     pattern: str
-    """How it is asked."""
+    """Name of the pattern."""
     parts: tuple[Part, ...]
-    """What is shown, in order."""
+    """The prompt's parts, in order."""
     letters: tuple[str, ...]
-    """The options' letters as they stand in the prompt; empty where none are shown."""
+    """The option letters shown in the prompt; empty if none are."""
     prompt_digest: str
-    """Digest of texts, placeholders and images."""
+    """Digest of texts, frame positions and images."""
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
-    """What is known of the showing and belongs in the result: whether the evidence was seen, how many frames."""
+    """Facts for the result row: number of frames, duration, whether a shown frame holds the evidence."""
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells this request from every other of the run."""
+        """Unique key of the request in the run."""
         return self.question_id, self.rotation
 
     @property
     def video(self) -> VideoPart | None:
-        """The video, when one is shown."""
+        """The video, or None."""
         return next((part for part in self.parts if isinstance(part, VideoPart)), None)
 
     @property
@@ -152,28 +152,28 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to one request."""
+    """A model's reply to one request."""
 
     key: Key
     """The request's key."""
     text: str | None = None
-    """The reply; None when there is none."""
+    """The text; None if there is none."""
     error: str | None = None
-    """Why there is none."""
+    """Why there is no text."""
     option_logprobs: tuple[float, ...] | None = None
-    """Log-probability of each option's letter, in the order of `Request.letters`; decides when there is no text."""
+    """Log-probability of each option's letter, in the order of `Request.letters`; used if there is no text."""
     visual_tokens: int | None = None
-    """Tokens that frames and images cost."""
+    """Number of tokens of frames and images."""
     seconds: float | None = None
-    """Time it took; an equal share where several were answered together."""
+    """Time in seconds; an equal share of the batch's time."""
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Revision, versions, finish reason and whatever else a backend reports."""
+    """Finish reason, token counts and other facts that the backend reports."""
 
 
 Model = Callable[[Sequence[Request]], Iterator[Reply]]
 
 
 def read_identity(model: Model) -> dict[str, JsonValue]:
-    """The model's `identity`, or nothing where it has none."""
+    """The model's `identity`; empty if it has none."""
     identity: Any = getattr(model, "identity", {})
     return dict(identity)

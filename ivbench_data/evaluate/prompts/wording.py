@@ -1,4 +1,4 @@
-"""How questions are worded: ours, and those of the benchmarks' reference implementations."""
+"""Wordings of questions: our own, and those of the benchmarks' reference implementations."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
 
 Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
-"""The text of a question, with its options as they are shown."""
+"""Writes the text of a question from the question, the options in shown order, the pattern, and the video."""
 
 
 def word_by_default(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
-    """Question, options by capital letters, and how to answer; the visuals need no words."""
+    """Our wording: question, options with capital letters, and an answer instruction."""
     lines = [question.question.strip()]
     if question.question_type == "tf" and options:
         lines.append(f"Answer with one of: {', '.join(options)}.")
@@ -29,10 +29,10 @@ def word_by_default(question: Question, options: Sequence[str], pattern: Pattern
 
 
 def word_like_paper(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
-    """The reference implementation's wording: a preamble run on to the question, a full-width mark, small letters.
+    """IV-Bench's reference wording: a preamble directly before the question, a full-width mark, small letters.
 
-    Without the image it says what it says with it, since that is what the reference does; without a video, which the
-    reference never asks, there is no preamble.
+    The preamble is the same without the image, as in the reference. Without a video, which the reference does not
+    support, there is no preamble.
     """
     preamble = ""
     if video is not None:
@@ -63,9 +63,9 @@ def word_with_evidence(question: Question, options: Sequence[str], pattern: Patt
 def word_like_videoespresso(
     question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None
 ) -> str:
-    """VideoEspresso's wording: the task as the release labels it, the question, the options by letters in brackets.
+    """VideoEspresso's wording: the task as the release labels it, the question, the options with letters in brackets.
 
-    Spaces, line ends and the lone full stop are the reference's (eval/close_ended.py of github.com/hshjerry/
+    Spaces, line ends and the single full stop are the reference's (eval/close_ended.py of github.com/hshjerry/
     VideoEspresso at c865570f).
     """
     return _word_like_videoespresso(question, options, "")
@@ -74,7 +74,7 @@ def word_like_videoespresso(
 def word_like_videoespresso_with_evidence(
     question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None
 ) -> str:
-    """VideoEspresso's wording with its evidence: what the reference's `--with_evidence` makes."""
+    """VideoEspresso's wording with its evidence, as the reference's `--with_evidence`."""
     return _word_like_videoespresso(question, options, f" Your inference evidence is {find_evidence_text(question)}.")
 
 
@@ -88,10 +88,10 @@ def _word_like_videoespresso(question: Question, options: Sequence[str], evidenc
 
 
 def word_like_vlm2bench(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
-    """VLM2-Bench's wording: a line end and the question as it is released, which says itself how to answer.
+    """VLM2-Bench's wording: a line end and the released question, which includes the answer instruction.
 
-    Options stand in the question's own text; where they are shown in another order than they are stored in, or the
-    released text is not there, they are written below it (code/*/test of github.com/vlm2-bench/VLM2-Bench at 7624b777).
+    Options are part of the released text. If they are shown in another order than stored, or the released text is
+    unknown, they are written below the question (code/*/test of github.com/vlm2-bench/VLM2-Bench at 7624b777).
     """
     released = question.raw.get("question") if question.raw is not None else None
     if question.question_type != "mcq":
@@ -103,7 +103,7 @@ def word_like_vlm2bench(question: Question, options: Sequence[str], pattern: Pat
 
 
 def _holds_in_order(text: str, options: Sequence[str]) -> bool:
-    """Whether the options stand in the text, one after another."""
+    """Whether the text contains the options, one after another."""
     at = 0
     for option in options:
         found = text.find(option, at)
@@ -114,6 +114,6 @@ def _holds_in_order(text: str, options: Sequence[str]) -> bool:
 
 
 def find_evidence_text(question: Question) -> str | None:
-    """The text that leads to the question's answer, where its benchmark gives one."""
+    """The text of the question's evidence; None if its benchmark has none."""
     text = question.metadata.get("evidence_text")
     return text if isinstance(text, str) and text.strip() else None
