@@ -32,7 +32,7 @@ MIN_DENO: Final = (2, 3)
 MAX_YT_DLP_AGE_DAYS: Final = 90
 """YouTube changes every few weeks; a yt-dlp older than this fails on more and more videos."""
 
-_CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pillow", "pydantic", "rich", "safetensors")
+_CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pillow", "pydantic", "rich")
 _COMMAND_SECONDS = 20
 _USUAL_ASPECT = 16 / 9
 _DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)

@@ -116,10 +116,10 @@ def test_ffmpeg_absent(patient: DoctorContext, monkeypatch: pytest.MonkeyPatch) 
 def test_a_missing_package_is_a_fault(
     patient: DoctorContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretend_versions(monkeypatch, safetensors=None)
+    pretend_versions(monkeypatch, imagehash=None)
     found = doctor.check_packages(patient)
     assert found.status == "fault"
-    assert "safetensors" in found.message
+    assert "imagehash" in found.message
     assert cli.run(["doctor", "--json", "--root", str(tmp_path)]) == 3
     told = json.loads(capsys.readouterr().out)
     assert told["faults"] == 1

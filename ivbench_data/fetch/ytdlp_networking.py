@@ -1,7 +1,7 @@
-"""yt-dlp with connections of our own: only http(s), only addresses that the guard allows, at every redirect.
+"""yt-dlp with guarded connections: only http(s), only addresses that the guard allows, at every redirect.
 
-Nothing is patched: one instance of yt-dlp gets one request handler, made from its own. Pages are bounded, and the
-watchdog knows each connection, to cut it.
+Nothing is patched: one instance of yt-dlp gets one request handler, a subclass of its own. Pages are bounded, and each
+connection is registered with the watchdog, to be cut. This is the only module that imports yt-dlp's private names.
 """
 
 from __future__ import annotations
@@ -14,15 +14,23 @@ from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-# This module is only about yt-dlp, and is imported only when a video is to be fetched with it.
-from yt_dlp import YoutubeDL  # noqa: TID253
-from yt_dlp.networking import RequestDirector  # noqa: TID253
-from yt_dlp.networking._helper import _socket_connect, create_connection  # noqa: TID253
-from yt_dlp.networking._urllib import HTTPHandler, ProxyHandler, RedirectHandler, UrllibRH  # noqa: TID253
-from yt_dlp.networking.exceptions import HTTPError  # noqa: TID253
-
+from ivbench_data.errors import EnvironmentProblemError
 from ivbench_data.fetch.allowed_addresses import AddressGuard, AddressRefusedError
 from ivbench_data.fetch.download_limits import Watchdog
+
+# Imported only when yt-dlp downloads a video. Modules whose names begin with an underscore may change in any release:
+# pyproject.toml therefore bounds yt-dlp above.
+try:
+    from yt_dlp import YoutubeDL
+    from yt_dlp.networking import RequestDirector
+    from yt_dlp.networking._helper import _socket_connect, create_connection
+    from yt_dlp.networking._urllib import HTTPHandler, ProxyHandler, RedirectHandler, UrllibRH
+    from yt_dlp.networking.exceptions import HTTPError
+except ImportError as error:
+    raise EnvironmentProblemError(
+        f"the yt-dlp installed here is not one that downloads can be guarded with ({error}). Install one that is: "
+        "pip install --upgrade 'ivbench-data[fetch]'"
+    ) from error
 
 MAX_PAGE_BYTES = 64 * 2**20
 """A page, playlist or fragment that is read whole may have this many bytes; video files are read in blocks."""
@@ -50,7 +58,7 @@ class BoundedResponse(http.client.HTTPResponse):
 
 
 class GuardedHTTPHandler(HTTPHandler):  # type: ignore[misc]  # yt-dlp has no types
-    """Opens connections that the guard allows, and gives them to the watchdog. Each redirect comes through here."""
+    """Opens connections that the guard allows, and registers them with the watchdog; used for each redirect, too."""
 
     def __init__(self, guard: AddressGuard, watchdog: Watchdog, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -98,7 +106,7 @@ class GuardedHTTPHandler(HTTPHandler):  # type: ignore[misc]  # yt-dlp has no ty
 
 
 class GuardedRedirectHandler(RedirectHandler):  # type: ignore[misc]  # yt-dlp has no types
-    """Says which redirect it does not follow; where http leads, the HTTP handler looks at the address."""
+    """Refuses redirects to other schemes than http and https; the HTTP handler checks the address."""
 
     def http_error_302(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any) -> Any:
         """Follow a redirect to http or https."""
@@ -111,7 +119,7 @@ class GuardedRedirectHandler(RedirectHandler):  # type: ignore[misc]  # yt-dlp h
 
 
 class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
-    """yt-dlp's own request handler, less ftp, files and data, with the guarded connections."""
+    """yt-dlp's own request handler with guarded connections, without ftp, files and data URLs."""
 
     _SUPPORTED_URL_SCHEMES = ("http", "https")
 
@@ -124,7 +132,7 @@ class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
         try:
             return super()._send(request)
         except HTTPError as error:
-            # yt-dlp's downloader forgets the answer when it reports the error
+            # yt-dlp's downloader drops the response when it reports the error
             self._watchdog.retry_after = error.response.headers.get("Retry-After")
             raise
 
@@ -150,7 +158,7 @@ class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
 
 
 class GuardedYoutubeDL(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
-    """yt-dlp with one request handler, ours, and of the captions those that a person or the video's own speech made."""
+    """yt-dlp with our request handler alone; of captions it keeps manual ones and those of the spoken language."""
 
     def __init__(self, params: dict[str, Any], guard: AddressGuard, watchdog: Watchdog, auto_init: bool) -> None:
         self._guard = guard
@@ -162,7 +170,7 @@ class GuardedYoutubeDL(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return self.build_request_director([partial(GuardedUrllibRH, self._guard, self._watchdog)])
 
     def process_subtitles(self, video_id: str, normal_subtitles: Any, automatic_captions: Any) -> Any:
-        """The captions to fetch: the sites offer each in a hundred machine translations, which are left out."""
+        """The captions to download, without the machine translations that sites offer."""
         manual = {tag: tracks for tag, tracks in (normal_subtitles or {}).items() if tag != "live_chat"}
         spoken = {tag: tracks for tag, tracks in (automatic_captions or {}).items() if tag.endswith("-orig")}
         return super().process_subtitles(video_id, manual, spoken)
