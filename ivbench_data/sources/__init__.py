@@ -1,6 +1,6 @@
 """One file a benchmark: the raw release in, our `Dataset` out.
 
-A source is `read(raw_dir) -> Dataset`, where `raw_dir` holds the release's files as they came.
+A source is `read(raw_dir) -> Dataset`, where `raw_dir` holds the release's files as released.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ RELEASED_READERS: dict[str, Callable[[Question], Released | None]] = {
 
 
 def read_released(question: Question) -> Released:
-    """What the release says of the question, in its own spelling."""
+    """The question's fields in the release's own spelling."""
     reader = RELEASED_READERS.get(question.source)
     released = reader(question) if reader is not None else None
     return read_fields(question) if released is None else released
@@ -69,7 +69,7 @@ def import_dataset(
     name: str | None = None,
     restores_withdrawn: bool = False,
 ) -> Dataset:
-    """Bring a local release in: keep its files untouched in `raw/`, and write the dataset beside them.
+    """Import a local release: copy its files unchanged into `raw/`, and write the dataset beside them.
 
     `path` is the release's file, or the folder that holds its files. `name` is the dataset's folder; by default a
     benchmark's own name, and the name that a native dataset gives itself. Videos that were withdrawn from the dataset
@@ -77,7 +77,7 @@ def import_dataset(
 
     Raises:
         UsageError: no such source, or nothing to import at `path`.
-        DatasetError: the dataset that is there cannot be read, so that nobody knows what was withdrawn from it.
+        DatasetError: the existing dataset cannot be read, so its withdrawals are not known.
         StorageError: the root cannot be written.
     """
     path = Path(path)
@@ -100,7 +100,7 @@ def import_dataset(
 
 
 def _keep_withdrawn(dataset: Dataset, workspace: Workspace) -> Dataset:
-    """The dataset without what was withdrawn from the one that is there, which stays on record."""
+    """The dataset without the videos withdrawn from the existing one; the withdrawals stay recorded."""
     marker = workspace.folder / "dataset.json"
     try:
         header = parse_json(marker.read_bytes()) if marker.is_file() else {}
@@ -110,7 +110,7 @@ def _keep_withdrawn(dataset: Dataset, workspace: Workspace) -> Dataset:
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{marker} cannot be read ({error}), so it is not known which videos were withdrawn. Mend it, or import "
-            "with --restore-withdrawn to bring all of them in"
+            "with --restore-withdrawn to import all of them"
         ) from error
     withdrawals = {one.video_id: one for one in (*dataset.withdrawals, *read_withdrawals(there))}
     if not withdrawals:

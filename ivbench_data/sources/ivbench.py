@@ -17,10 +17,10 @@ from typing import cast
 from pydantic import JsonValue, ValidationError
 
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import UsageError
 from ivbench_data.manifests import Manifest, load_manifest
 from ivbench_data.questions.option_order import order_options
 from ivbench_data.schema import BadLine, QueryImage, Question, Video
+from ivbench_data.sources.release_files import empty_release_error
 from ivbench_data.sources.released_fields import Released
 from ivbench_data.strict_json import explain, iterate_jsonl
 from ivbench_data.timecodes import parse_location
@@ -78,8 +78,7 @@ def read_release(path: Path, manifest: Manifest) -> Dataset:
                 images.setdefault(image_id, QueryImage(image_id=image_id))
         questions.extend(made)
     if not questions:
-        told = f"; the first trouble is {bad[0]}" if bad else ""
-        raise UsageError(f"{path} holds no {manifest.title} question{told}")
+        raise empty_release_error(path, f"{manifest.title} question", bad)
     rebuilt = rebuild_release(questions)
     content = path.read_bytes()
     provenance: dict[str, JsonValue] = {

@@ -1,7 +1,7 @@
 """One JSON list of records, read record by record: a broken one is named by its line, and the others stay usable.
 
 `json.load` gives all or nothing, and holds the whole file as text and as objects at once. Here the file is mapped, its
-elements are told apart by their brackets, and each is parsed by itself; memory grows with the largest record alone.
+elements are separated by their brackets, and each is parsed by itself; memory grows with the largest record alone.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def iterate_json_list(path: Path, name: str | None = None) -> Iterator[tuple[int
     content = _map_file(path)
     opening = re.match(rb"[ \t\r\n]*+\[", content)
     if opening is None:
-        told = "; it begins with a byte-order mark: save it as plain UTF-8" if content[:3] == b"\xef\xbb\xbf" else ""
-        raise UsageError(f"{path} is not a JSON list of records{told}")
+        advice = "; it begins with a byte-order mark: save it as plain UTF-8" if content[:3] == b"\xef\xbb\xbf" else ""
+        raise UsageError(f"{path} is not a JSON list of records{advice}")
     yield from _iterate(content, opening.end(), name or path.name)
 
 
@@ -76,7 +76,7 @@ def _iterate(content: mmap.mmap | bytes, at: int, name: str) -> Iterator[tuple[i
             case 0x2C if depth == 1:
                 yield from _read_element(content, start, at, start_line, name)
                 start, start_line = token.end(), line
-            # a string; a comma inside a record; a bracket too many, which spoils the record it stands in
+            # a string; a comma inside a record; a surplus bracket, which spoils its record
     if not _is_blank(content, start, len(content)):
         yield from _read_element(content, start, len(content), start_line, name)
     yield line, BadLine(file=name, line=line, reason="the file ends before its list does")
@@ -118,7 +118,7 @@ def _skip_space(content: mmap.mmap | bytes, start: int, end: int) -> int:
 
 
 class ListForm(Record):
-    """How a JSON list was written: what of its bytes its values do not tell."""
+    """Formatting of a JSON list: what its values do not determine of its bytes."""
 
     indent: int | Literal["\t"] | None = None
     """Spaces a level, a tab, or None for a single line."""
@@ -134,7 +134,7 @@ _HEAD_BYTES: Final = 1 << 16
 
 
 def detect_form(path: Path) -> ListForm:
-    """How the list in a file was written, as far as its first bytes and its last one tell."""
+    """Formatting of the list in a file, from its first bytes and its last one."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         is_ascii = head.isascii()

@@ -1,4 +1,4 @@
-"""How a released JSONL file writes its lines, where JSON leaves it open: kept, so that its bytes can be made again."""
+"""Formatting of a released JSONL file, where JSON allows several: kept, so that its bytes can be rebuilt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivbench_data.schema import Record
 
 
 class JsonlStyle(Record):
-    """The writing of one file."""
+    """Formatting of one file."""
 
     ascii: bool = False
     """Whether other characters are written as `\\u…`."""
@@ -32,7 +32,7 @@ class JsonlStyle(Record):
 
 
 def find_style(content: bytes, records: Iterable[Mapping[str, JsonValue]]) -> JsonlStyle | None:
-    """The style that makes a file's bytes of its records again; None where none does."""
+    """The style in which the records give the file's bytes; None where there is none."""
     kept = list(records)
     newline: Literal["\n", "\r\n"] = "\r\n" if b"\r\n" in content else "\n"
     for is_ascii, is_compact in product((False, True), repeat=2):

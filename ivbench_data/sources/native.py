@@ -1,7 +1,7 @@
 """Our own JSONL: `questions.jsonl`, and `videos.jsonl`, `images.jsonl` beside it where there are any.
 
-The way in for a curator's new benchmark. Videos and images that only questions name are added; what a folder's
-`dataset.json` records as withdrawn stays on record, so that `import_dataset` leaves it out.
+For a curator's new benchmark. Videos and images that only questions name are added; withdrawals recorded in a folder's
+`dataset.json` are kept, so that `import_dataset` leaves those videos out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import QueryImage, Question, Video, check_safe_name
+from ivbench_data.sources.release_files import empty_release_error
 from ivbench_data.strict_json import parse_json, read_jsonl
 from ivbench_data.withdrawals import read_withdrawals, record_withdrawals
 
@@ -39,8 +40,7 @@ def read(raw_dir: Path) -> Dataset:
         images, bad_images = read_jsonl(folder / "images.jsonl", QueryImage, "image_id")
         bad += bad_images
     if not questions:
-        told = f"; the first trouble is {bad[0]}" if bad else ""
-        raise UsageError(f"{file} holds no question{told}")
+        raise empty_release_error(file, "question", bad)
     header = _read_header(folder)
     of_folder = header.get("provenance") if raw_dir.is_dir() else None
     provenance: dict[str, JsonValue] = {"source": "native", "file": file.name, "sha256": digest_file(file)}

@@ -1,4 +1,4 @@
-"""A release's files: where they lie in what a person points at, and what they are called in `raw/`."""
+"""Find a release's files in a path that the user names, and their names in `raw/`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ivbench_data.errors import UsageError
+from ivbench_data.schema import BadLine
 
 MAX_LISTED = 4
 
@@ -17,7 +18,7 @@ def find_release_files(names: Sequence[str], path: Path) -> dict[str, Path]:
     the name that ends as it is called, and else for the first name.
 
     Raises:
-        UsageError: there is nothing there, or none of these files.
+        UsageError: the path does not exist, or holds none of these files.
     """
     if path.is_file():
         try:
@@ -33,6 +34,12 @@ def find_release_files(names: Sequence[str], path: Path) -> dict[str, Path]:
             return found
     listed = " or ".join(names) if len(names) <= MAX_LISTED else f"{', '.join(names[:MAX_LISTED])}, …"
     raise UsageError(f"{path} holds no {listed}")
+
+
+def empty_release_error(path: Path, item: str, bad: Sequence[BadLine]) -> UsageError:
+    """The error for a release without a usable question; names the first bad line."""
+    first = f"; the first bad line is {bad[0]}" if bad else ""
+    return UsageError(f"{path} holds no {item}{first}")
 
 
 def _list_bases(path: Path, depth: int) -> Iterator[tuple[Path, str]]:

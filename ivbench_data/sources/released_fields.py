@@ -1,4 +1,4 @@
-"""What a benchmark's release says of a question, in its own spelling, for the checks that look at the release itself.
+"""A question's fields in the release's own spelling, for checks of the release itself.
 
 Import cleans a little (blank distractors leave the options, labels become the paper's names); a curator wants to know
 what was cleaned. Each source that keeps a raw record has a reader of it; the others are read from our own fields.
@@ -21,7 +21,7 @@ class Released:
     distractors: tuple[str, ...] = ()
     """The wrong options, blank and repeated ones included, in the release's order."""
     location: str | None = None
-    """Where in the video the answer is to be seen, as the annotator wrote it."""
+    """Where in the video the answer is shown, as the annotator wrote it."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Field and spelling of each category label."""
     index: int | None = None

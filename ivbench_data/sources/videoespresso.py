@@ -30,6 +30,7 @@ from ivbench_data.errors import UsageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import BadLine, Evidence, EvidenceBox, Question, Video, check_safe_name
 from ivbench_data.sources.json_list import ListForm, detect_form, iterate_json_list, write_json_list
+from ivbench_data.sources.release_files import empty_release_error
 from ivbench_data.sources.released_fields import Released
 from ivbench_data.strict_json import explain, parse_json
 from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
@@ -82,8 +83,7 @@ def read(raw_dir: Path) -> Dataset:
         if question.task not in task_of_label.values():
             other_tasks[question.task] += 1
     if not questions:
-        told = f"; the first trouble is {bad[0]}" if bad else ""
-        raise UsageError(f"{path} holds no {manifest.title} question{told}")
+        raise empty_release_error(path, f"{manifest.title} question", bad)
     form, digest = detect_form(path), digest_file(path)
     provenance: dict[str, JsonValue] = {
         "source": manifest.name,
@@ -125,7 +125,7 @@ def read_released(question: Question) -> Released | None:
 def name_video(path: str) -> str:
     """The id of the video at a path of the release: the path with `~` for `/`, without its suffix, where that can be.
 
-    A name that this would not tell apart from another's, or that cannot be a file's, ends in a digest of the path.
+    A name that could be another path's, or cannot be a file name, ends in a digest of the path.
 
     Raises:
         ValueError: the path leads out of its folder, or is none.

@@ -199,7 +199,7 @@ def test_all_malformed_lines_are_named_in_one_run(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_single_question_is_a_bad_call(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no IV-Bench question; the first trouble is release\.jsonl:1: not JSON"):
+    with pytest.raises(UsageError, match=r"no IV-Bench question; the first bad line is release\.jsonl:1: not JSON"):
         read(write_release(tmp_path / "release.jsonl", b"<html>"))
     with pytest.raises(UsageError, match=r"no IV-Bench question$"):
         read(write_release(tmp_path / "release.jsonl"))

@@ -72,7 +72,7 @@ def test_bad_lines_of_every_file_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("", "holds no question"), ("[]\n", "the first trouble is questions.jsonl:1"), ("{\n", "not JSON")],
+    [("", "holds no question"), ("[]\n", "the first bad line is questions.jsonl:1"), ("{\n", "not JSON")],
 )
 def test_a_file_without_a_question_is_a_bad_call(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "questions.jsonl").write_text(content)
@@ -137,14 +137,14 @@ def test_an_import_says_where_its_media_go(run_cli: Callable[..., Outcome], tmp_
     folder = tmp_path / "mine"
     write_lines(folder / "questions.jsonl", make_question(1), make_question(2))
     told = run_cli("import", "native", folder, "--root", tmp_path / "root")
-    assert "Not here yet: 2 images and 2 videos." in told.err
+    assert "Not on disk yet: 2 images and 2 videos." in told.err
     assert f"in {tmp_path / 'root' / 'mine' / 'images'}" in told.err
     for path in ("images/i1.png", "images/i2.png", "videos/v1.mp4", "videos/v2.mkv"):
         target = tmp_path / "root" / "mine" / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(b"a file")
     again = run_cli("import", "native", folder, "--root", tmp_path / "root")
-    assert "Not here yet" not in again.err
+    assert "Not on disk yet" not in again.err
 
 
 def test_an_empty_plan_says_so_below_a_title_in_one_line(run_cli: Callable[..., Outcome], tmp_path: Path) -> None:

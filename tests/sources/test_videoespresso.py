@@ -161,7 +161,7 @@ def test_broken_json_is_named_by_the_line_where_its_record_begins(tmp_path: Path
 
 
 def test_a_file_without_a_question_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"holds no VideoEspresso question; the first trouble is r\.json:2"):
+    with pytest.raises(UsageError, match=r"holds no VideoEspresso question; the first bad line is r\.json:2"):
         read(write_release(tmp_path / "r.json", {"question": "x"}))
     with pytest.raises(UsageError, match=r"holds no bench_hard\.json or"):
         read(tmp_path / "..")

@@ -23,7 +23,8 @@ from ivbench_data.schema import Question, check_safe_name
 from ivbench_data.sources import read_released
 from ivbench_data.sources.image_names import check_release_path, name_images
 from ivbench_data.sources.jsonl_style import JsonlStyle, find_style
-from ivbench_data.sources.vlm2bench import find_option, read, rebuild_release, split_options
+from ivbench_data.sources.vlm2bench import read, rebuild_release
+from ivbench_data.sources.vlm2bench_records import find_option, split_options
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_a_folder_without_the_release_is_a_bad_call(tmp_path: Path) -> None:
         read(tmp_path / "other.jsonl")
     (tmp_path / "gc_mat.jsonl").write_text("[]\n{\n")
     with pytest.raises(
-        UsageError, match=r"holds no VLM2-Bench question; the first trouble is .*gc_mat\.jsonl:1: not an"
+        UsageError, match=r"holds no VLM2-Bench question; the first bad line is .*gc_mat\.jsonl:1: not an"
     ):
         read(tmp_path / "gc_mat.jsonl")
 

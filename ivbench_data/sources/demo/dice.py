@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class Dice:
-    """Draws that rest on a key alone: SHA-256 of the key and a counter.
+    """Draws that depend on a key alone: SHA-256 of the key and a counter.
 
     Not numpy's generators: their streams may change with numpy's version.
     """

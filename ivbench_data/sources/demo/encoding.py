@@ -1,4 +1,4 @@
-"""Demo videos as bytes: drawn frame by frame, encoded by one thread, so that the bytes hang on no machine's cores."""
+"""Encode demo videos: drawn frame by frame, by one thread, so that the bytes are the same on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens in each demo video: the one script that both the pictures and the answers follow.
+"""Script of each demo video, which both the pictures and the answers follow.
 
 A video has ten scenes of three seconds. Each scene has a *host* at the side (ten pictured things, each in one scene)
 and an *act* with three *guests* (geometric shapes), of which the act tells something each: the word on its banner, how
