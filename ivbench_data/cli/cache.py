@@ -43,7 +43,7 @@ Examples:
 @click.option("--workers", type=click.IntRange(0), help="Worker processes.  [default: the cores there are]")
 @click.option("--timeout", type=NumberRange(0, min_open=True), default=3600.0, show_default=True, metavar="SECONDS")
 @click.option("--shard", metavar="I/N", help="Take part I of N, counted from 1: for job arrays.")
-@click.option("--plan", is_flag=True, help="Say what it will cost, and build nothing.")
+@click.option("--plan", is_flag=True, help="Estimate the cost, and build nothing.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --plan: list the grids of that many visual tokens.")
 @click.option("--model", help="With --token-budget: qwen2.5-vl, qwen3-vl or internvl2.5.")
 @click.option("--aspect", default="16:9", show_default=True, help="With --token-budget: the videos' aspect.")
@@ -73,7 +73,7 @@ def command(
 ) -> int:
     """Extract frames once, for every model: exact frames of every video present, in one decoding pass for all grids.
 
-    Without a grid, 32 frames at 240 pixels. What is there already is not made again. Exit code 1 when a video failed.
+    Without a grid, 32 frames at 240 pixels. Existing files are not built again. Exit code 1 when a video failed.
     """
     if token_budget is not None or model is not None:
         return _list_grids_of_budget(token_budget, model, aspect, plan, as_json)
@@ -141,8 +141,8 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     started = time.monotonic()
     total = sum(options.takes(position) for position in range(len(dataset.videos))) * len(grids)
     rows: list[CacheResult] = []
-    tell_rates = _rates_teller(started)
-    for row in track(cache_frames(dataset, root, grids, options), "Caching", total, as_json, tell_rates):
+    describe_rates = _rates_describer(started)
+    for row in track(cache_frames(dataset, root, grids, options), "Caching", total, as_json, describe_rates):
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id} {row.grid}: {row.reason}", style="red")
@@ -154,23 +154,23 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
     return 1 if any(row.status == "failed" for row in rows) else 0
 
 
-def _rates_teller(started: float) -> Callable[[CacheResult], str]:
-    """What stands behind the bar: videos and decoded frames a second so far, and failures."""
+def _rates_describer(started: float) -> Callable[[CacheResult], str]:
+    """Text behind the progress bar: videos and decoded frames a second so far, and failures."""
     import time
 
     decoded: dict[str, int] = {}
     failed: set[str] = set()
 
-    def tell(row: CacheResult) -> str:
+    def describe(row: CacheResult) -> str:
         if row.status == "done":
             decoded[row.video_id] = row.frames_decoded
         elif row.status == "failed":
             failed.add(row.video_id)
         seconds = max(time.monotonic() - started, 1e-9)
-        told = f"{len(decoded) / seconds:.2f} videos/s, {sum(decoded.values()) / seconds:,.0f} frames/s"
-        return f"{told}, {len(failed)} failed" if failed else told
+        rates = f"{len(decoded) / seconds:.2f} videos/s, {sum(decoded.values()) / seconds:,.0f} frames/s"
+        return f"{rates}, {len(failed)} failed" if failed else rates
 
-    return tell
+    return describe
 
 
 def _show_result(dataset: Dataset, root: Path, rows: list[CacheResult], seconds: float) -> None:
@@ -187,15 +187,15 @@ def _show_result(dataset: Dataset, root: Path, rows: list[CacheResult], seconds:
         table.append((grid, *(count[status] for status in ("done", "skipped", "missing", "failed")), upscaled, size))
     print_table(
         f"Frame caches of {dataset.name} in {root / dataset.name / 'cache'}",
-        ("grid", "made", "there already", "video missing", "failed", "scaled up", "size"),
+        ("grid", "built", "there already", "video missing", "failed", "scaled up", "size"),
         table,
     )
     fed = {row.video_id: row.frames_decoded for row in rows if row.status == "done"}
     peak = max((row.peak_memory_bytes for row in rows), default=0)
-    told = f"{len(fed)} videos in {seconds:.1f} s"
+    summary = f"{len(fed)} videos in {seconds:.1f} s"
     if fed:
-        told += f", {sum(fed.values()):,} frames decoded, at most {format_bytes(peak)} of memory a worker"
-    say(told + ".")
+        summary += f", {sum(fed.values()):,} frames decoded, at most {format_bytes(peak)} of memory a worker"
+    say(summary + ".")
     missing = len({row.video_id for row in rows if row.status == "missing"})
     if missing:
         say(

@@ -1,4 +1,4 @@
-"""How the command line draws: tables on stdout, progress and messages on stderr, one JSON document with `--json`.
+"""Output of the command line: tables on stdout, progress and messages on stderr, one JSON document with `--json`.
 
 Text that comes from outside (ids, titles, messages) is never read as markup, and its control characters are written
 out, not sent to the terminal.
@@ -49,7 +49,7 @@ def stderr() -> Console:
 
 
 def say_without_videos(dataset: Dataset, work: str, quiet: bool = False) -> bool:
-    """Whether no question of the dataset has a video; if so, say that there is nothing to do for this work."""
+    """Whether no question of the dataset has a video; if so, print that there is nothing to do."""
     if dataset.videos:
         return False
     if not quiet:
@@ -118,7 +118,7 @@ def track(
 ) -> Iterator[RowT]:
     """The rows as they come, with a bar on stderr: the one progress bar. Without a terminal, or when quiet, no bar.
 
-    `note` is asked after each row for what stands behind the bar: rates, failures.
+    `note` is called after each row for the text behind the bar: rates, failures.
     """
     console = stderr()
     with Progress(

@@ -21,7 +21,7 @@ Example:
 )
 @root_option
 def command(root: Path) -> int:
-    """Make a small benchmark of our own, offline, and run the whole journey on it, a step at a time.
+    """Make a small benchmark, offline, and run every step from import to publication on it.
 
     Eight videos, a query image and ten options for each question, all 13 tasks; a few megabytes, some ten seconds.
     """
@@ -38,7 +38,7 @@ def command(root: Path) -> int:
     say(f"   {made} files made, {found} were there already.")
     at = ["--root", str(root), "--dataset", "demo"]
     journey: tuple[tuple[str, list[str]], ...] = (
-        ("Bring the release in", ["import", "demo", str(folder / "raw"), "--root", str(root)]),
+        ("Import the release", ["import", "demo", str(folder / "raw"), "--root", str(root)]),
         ("Check that the videos are whole", ["verify", *at]),
         ("Extract the frames, once for every model", ["cache", "--nframes", "32", "--res", "240", *at]),
         ("See what there is", ["info", *at]),

@@ -54,13 +54,13 @@ Examples:
 @root_option
 @click.option("--only", multiple=True, type=click.Choice(PARTS), help="Only this part; may be given several times.")
 @click.option("--ids", multiple=True, metavar="FILE|ID", help="Only these videos: an id, or a file with one a line.")
-@click.option("--limit", type=click.IntRange(1), help="Ask for at most so many videos; those here do not count.")
+@click.option("--limit", type=click.IntRange(1), help="Ask for at most so many videos; those on disk do not count.")
 @click.option(
     "--retry",
     type=click.Choice(("missing", "failed", "all")),
     default="missing",
     show_default=True,
-    help="Which videos that are not here: all but those lost for good, those that failed before, or every one.",
+    help="Which videos that are not on disk: all but permanently lost ones, those that failed before, or every one.",
 )
 @click.option(
     "--source",
@@ -83,7 +83,7 @@ Examples:
 @click.option("--sleep", type=NumberRange(0), default=5.0, show_default=True, help="Seconds between two videos.")
 @click.option("--max-bytes", metavar="SIZE", callback=_read_size, help="Bytes of one video at most.  [default: 4G]")
 @click.option("--max-seconds", type=NumberRange(1), help="Seconds for one video at most.  [default: 3600]")
-@click.option("--strict", is_flag=True, help="Exit with 1 also for what is lost at its source.")
+@click.option("--strict", is_flag=True, help="Exit with 1 also for videos lost at their source.")
 @json_option
 def command(
     dataset: str,
@@ -95,10 +95,10 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> int:
-    """Get annotations and images from the Hub, and videos from their source.
+    """Download annotations and images from the Hub, and videos from their source.
 
-    What is here is not fetched again. A failed video has a status and a reason; run the same command again to try what
-    may come back. What is lost for good is tried again only with --retry all.
+    Files on disk are not downloaded again. A failed video has a status and a reason; run the same command again to
+    retry transient failures. Permanently lost videos are tried again only with --retry all.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.dataset import load
@@ -130,7 +130,7 @@ def command(
         )
     else:
         _show(loaded, report, images, videos)
-        say("The denominator stays all questions: what could not be fetched is not a question less.")
+        say("The denominator stays all questions, whatever could be fetched.")
     return 3 if hub_error else _choose_exit_code(images, videos, strict)
 
 
@@ -201,7 +201,7 @@ def _fetch_annotations(name: str, root: Path, redact: Redactor) -> AnnotationsRe
 def _fetch_images(
     dataset: Dataset, root: Path, redact: Redactor, folders: list[Path]
 ) -> tuple[list[ImageResult], str | None]:
-    """The rows, and why the Hub could not be asked, if so: the videos come from elsewhere, and are still tried."""
+    """Outcomes, and why the Hub could not be asked, if so: videos have other sources, and are still tried."""
     from ivbench_data.cli.console import say, track
     from ivbench_data.errors import EnvironmentProblemError, StorageError
     from ivbench_data.fetch.release_download import fetch_images
@@ -273,7 +273,7 @@ def _show(dataset: Dataset, report: FetchReport, images: list[ImageResult], vide
         ("all", f"{report.answerable:,}", f"{report.questions:,}"),
     )
     if dataset.images:
-        say(f"Images: {report.images_here:,} of {report.images:,} are here.")
+        say(f"Images: {report.images_here:,} of {report.images:,} are on disk.")
     else:
         say(f"No question of {dataset.name} has an image.")
 
@@ -300,14 +300,14 @@ def _choose_exit_code(images: list[ImageResult], videos: list[FetchResult], stri
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, as batch systems send it, does what Ctrl-C does: the finished stays, the begun can go on."""
+    """SIGTERM, as batch systems send it, does what Ctrl-C does: finished files stay, the others can be resumed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, which alone may set handlers: whoever runs us there decides
+    except ValueError:  # not the main thread, which alone may set handlers: the caller decides
         yield
         return
     try:

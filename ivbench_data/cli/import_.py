@@ -27,15 +27,15 @@ Examples:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--dataset", default=None, help="Name of the dataset's folder.  [default: the source's own name]")
 @click.option(
-    "--restore-withdrawn", is_flag=True, help="Bring videos back that were withdrawn, and forget their withdrawals."
+    "--restore-withdrawn", is_flag=True, help="Restore withdrawn videos, and delete the records of their withdrawals."
 )
 @root_option
 @json_option
 def command(source: str, path: Path, dataset: str | None, restore_withdrawn: bool, root: Path, as_json: bool) -> int:
-    """Bring a local release in: SOURCE is a benchmark, or `native` for our own JSONL; PATH its file or folder.
+    """Import a local release: SOURCE is a benchmark, or `native` for our own JSONL; PATH its file or folder.
 
-    The release is kept untouched in raw/; its videos and images stay where they are. A malformed line is named and the
-    others are imported; the exit code is then 1. What was withdrawn from the dataset that is there stays withdrawn.
+    The release is copied unchanged into raw/; its videos and images stay where they are. A malformed line is named, the
+    others are imported, and the exit code is 1. Videos withdrawn from the existing dataset stay withdrawn.
     """
     from ivbench_data.cli.console import print_json, say
     from ivbench_data.sources import import_dataset
@@ -78,10 +78,10 @@ def _say_where_media_go(dataset: Dataset, workspace: Workspace) -> None:
     videos = sum(workspace.find_video(video.video_id) is None for video in dataset.videos)
     if not images and not videos:
         return
-    told = " and ".join(f"{count:,} {kind}" for count, kind in ((images, "images"), (videos, "videos")) if count)
-    say(f"Not here yet: {told}.")
+    missing = " and ".join(f"{count:,} {kind}" for count, kind in ((images, "images"), (videos, "videos")) if count)
+    say(f"Not on disk yet: {missing}.")
     if find_manifest_name(dataset) is not None:
         say(f"Get them with: ivbench-data fetch --dataset {dataset.name}")
     elif images:
         say(f"Put the images, each named by its id, in {workspace.images}")
-    say(f"Take what a folder holds of them: ivbench-data fetch --source FOLDER --dataset {dataset.name}")
+    say(f"Link or copy them from a folder: ivbench-data fetch --source FOLDER --dataset {dataset.name}")

@@ -26,7 +26,7 @@ Example:
 @root_option
 @json_option
 def command(dataset: str, root: Path, as_json: bool) -> int:
-    """What a dataset holds and what of it is on this machine, against what its benchmark promises."""
+    """Show what a dataset holds and what of it is on disk, beside the counts that its benchmark states."""
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
     from ivbench_data.manifests import load_manifest, manifest_names
@@ -73,12 +73,12 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     if grids:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
     elif loaded.videos:
-        say(f"No frame cache yet. Make one with: ivbench-data cache --nframes 32 --res 240 --dataset {loaded.name}")
+        say(f"No frame cache yet. Build one with: ivbench-data cache --nframes 32 --res 240 --dataset {loaded.name}")
     for withdrawal in loaded.withdrawals:
         say(f"withdrawn, and not counted: {withdrawal}")
     if WITHDRAWING in loaded.provenance:
-        told = str(loaded.provenance[WITHDRAWING])
-        say(f"A withdrawal is not finished: ivbench-data repair --withdraw={told} --yes", style="yellow")
+        unfinished = str(loaded.provenance[WITHDRAWING])
+        say(f"A withdrawal is not finished: ivbench-data repair --withdraw={unfinished} --yes", style="yellow")
     for line in loaded.bad_lines:
         say(f"left out at import: {line}", style="yellow")
     return 0

@@ -17,7 +17,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers: `nan`, which no comparison keeps out, is none."""
+    """A range of numbers; refuses `nan`, which comparisons do not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number."""
@@ -28,7 +28,7 @@ class NumberRange(click.FloatRange):
 
 
 def root_option(command: CommandT) -> CommandT:
-    """`--root`: where all datasets lie."""
+    """`--root`: the folder that holds the datasets."""
     return click.option(
         "--root",
         type=click.Path(path_type=Path, file_okay=False),
@@ -39,7 +39,7 @@ def root_option(command: CommandT) -> CommandT:
 
 
 def dataset_option(command: CommandT) -> CommandT:
-    """`--dataset`: which of them."""
+    """`--dataset`: name of the dataset."""
     return click.option(
         "--dataset", default=DEFAULT_DATASET, show_default=True, callback=_check_dataset, help="Name of the dataset."
     )(command)

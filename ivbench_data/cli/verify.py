@@ -33,8 +33,8 @@ Examples:
 @click.option("--quick", is_flag=True, help="Only boxes, packets, timestamps: a few milliseconds a video.")
 @click.option("--deep", is_flag=True, help="Decode every frame, and keep the digest: later runs compare that.")
 @click.option("--cache", "caches", is_flag=True, help="Check the frame caches instead, every byte of every file.")
-@click.option("--recheck", is_flag=True, help="Pass over the digests of earlier --deep runs.")
-@click.option("--write-fingerprints", is_flag=True, help="Make fingerprints.jsonl from files that you trust.")
+@click.option("--recheck", is_flag=True, help="Ignore the digests of earlier --deep runs.")
+@click.option("--write-fingerprints", is_flag=True, help="Write fingerprints.jsonl, from files that you trust.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -59,7 +59,7 @@ def command(
     root: Path,
     as_json: bool,
 ) -> int:
-    """Check that the videos are whole, and show what they should.
+    """Check that the videos are whole, and show the expected content.
 
     Without an option: structure, packets, 16 decoded frames, and the content where fingerprints.jsonl knows the video.
     Exit code 1 when a file failed.
@@ -110,7 +110,7 @@ def _check_caches(dataset: Dataset, root: Path, as_json: bool) -> int:
     elif faults:
         say(f"{len(faults):,} of {checked:,} cache files are damaged. Delete them, and run ivbench-data cache again.")
     else:
-        say(f"{checked:,} cache files in {folder}: every byte is as it was written.")
+        say(f"{checked:,} cache files in {folder}: every byte is as written.")
     return 1 if faults else 0
 
 
@@ -155,8 +155,8 @@ def _report(
         _show_counts(dataset, root, rows)
         if writes and count["ok"]:
             say(
-                f"The fingerprints are in {root / dataset.name / 'fingerprints.jsonl'}. They say what your files show, "
-                "and nobody else has vouched for them: compare with another lab's by verify --against FILE.",
+                f"The fingerprints are in {root / dataset.name / 'fingerprints.jsonl'}. They describe your "
+                "files, and nobody else has confirmed them: compare with another lab's by verify --against FILE.",
                 style="bold",
             )
     return 1 if count["failed"] or (strict and count["missing"]) else 0

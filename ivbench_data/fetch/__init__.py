@@ -1,4 +1,4 @@
-"""Fetching: annotations and images from the Hub, videos with yt-dlp; statuses, and the ledger that keeps them."""
+"""Fetch annotations and images from the Hub, and videos with yt-dlp; statuses, and the ledger of attempts."""
 
 from ivbench_data.fetch.download_limits import FetchLimits as FetchLimits
 from ivbench_data.fetch.downloads import fetch_videos as fetch_videos

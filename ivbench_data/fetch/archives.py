@@ -1,7 +1,7 @@
-"""Wanted files out of zip and tar archives, safely: only plain members, only by name, only so many bytes.
+"""Read wanted files from zip and tar archives safely: only plain members, only by name, within a size limit.
 
 A member's path decides nothing about where it is written, so none can leave its folder. Sizes are counted while they
-are unpacked: what an archive says of itself is not believed.
+are unpacked: sizes that an archive states are not trusted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-"""Endings of the archives that are looked into."""
+"""Suffixes of the archives that are searched."""
 
 MAX_MEMBERS = 1_000_000
 """An archive with more is refused."""
@@ -84,7 +84,7 @@ def copy_bounded(open_source: Callable[[], IO[bytes]], target: IO[bytes], max_by
 
 
 def _read_blocks(open_source: Callable[[], IO[bytes]]) -> Iterator[bytes]:
-    """The source's bytes; what reading raises is told apart from what writing them raises."""
+    """The source's bytes; read errors become `ArchiveRefusedError`, unlike errors of the caller's writes."""
     try:
         with open_source() as source:
             while block := source.read(1 << 16):

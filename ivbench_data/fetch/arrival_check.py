@@ -1,4 +1,4 @@
-"""The look at a file before it is let into `videos/`: the one place that decides what counts as whole, and as right."""
+"""Check a downloaded file before it is moved into `videos/`: whole, long enough, and of the expected content."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from ivbench_data.video.fingerprint import Fingerprint
 
 SHARE_OF_LENGTH = 0.95
-"""A file that shows less of the length that its source tells is cut short. Sources count the sound, which may outlast
-the picture by seconds, and that alone must not lose a video."""
+"""A file with a smaller share of the length that its source states is cut short. Sources count audio, which may be
+seconds longer than the video."""
 
 _SUFFIXES = {"mp4": ".mp4", "avi": ".avi", "mpegts": ".ts"}
 
 
 def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
-    """What is wrong with the file, in the words of the table of messages; None when it is whole, as packets tell.
+    """Fault of the file, in the words of the table in `statuses`; None when its packets are complete.
 
-    Decodes nothing: a few milliseconds. `expected_seconds` is the length that the source names.
+    Decodes nothing: a few milliseconds. `expected_seconds` is the length that the source states.
     """
     from ivbench_data.video.verify import check_file_quick
 
@@ -36,7 +36,7 @@ def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
 
 
 def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
-    """How the file's content differs from its fingerprint's, in the words of the table; None when it does not."""
+    """How the content differs from the fingerprint, in the words of the table in `statuses`; None when it does not."""
     from ivbench_data.video.content_match import compare_content
 
     if fingerprint is None:
@@ -46,7 +46,7 @@ def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
 
 
 def choose_suffix(path: Path) -> str:
-    """The ending that fits what the file holds, whatever it is called: sites name MPEG-TS `.mp4`, mirrors anything."""
+    """Suffix of the file's container, whatever the file is called: sites name MPEG-TS `.mp4`."""
     from ivbench_data.video.mp4_boxes import check_structure
 
     container = check_structure(path)

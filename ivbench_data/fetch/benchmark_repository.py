@@ -1,6 +1,6 @@
-"""A benchmark's own repository on the Hub: its files at the revision that was fetched first, and its videos.
+"""A benchmark's own repository on the Hub: its files at the pinned revision, and its videos.
 
-What was found where, at which revision and with which digest, stands in `raw/hub.json`.
+Paths, revision and digests are recorded in `raw/hub.json`.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace
 
 
 class HubRecord(Record):
-    """What `raw/hub.json` holds."""
+    """Contents of `raw/hub.json`."""
 
     repo_id: str
     """The repository."""
     revision: str
-    """The commit that was fetched first, and is fetched since."""
+    """The pinned commit: the one that was downloaded first."""
     files: dict[str, Sha256] = Field(default_factory=dict)
-    """Digest of each file that was fetched."""
+    """Digest of each downloaded file."""
     images: dict[SafeName, str] = Field(default_factory=dict)
-    """Where each image was found: a path in the repository, and after `!/` one in the archive."""
+    """Where each image was found: a path in the repository, and after `!/` the path in the archive."""
 
 
 @dataclass
 class Repository:
-    """The benchmark's repository at its pinned revision, and what was fetched of it."""
+    """The benchmark's repository at its pinned revision, and the digests of downloaded files."""
 
     workspace: Workspace
     listing: HubListing
@@ -73,7 +73,7 @@ class Repository:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for unfinished downloads; it outlives a kill, and goes when all is done."""
+        """A folder for unfinished downloads; it survives a kill, and is deleted on success."""
         parent = self.workspace.folder / ".fetching" / "hub"
         folder = claim_scratch_folder(parent)
         yield folder
@@ -83,9 +83,9 @@ class Repository:
                 empty.rmdir()
 
     def fetch(self, path: str, folder: Path) -> Path:
-        """Where the file lies; its digest is that of the first fetch.
+        """Download the file, and check its digest with that of the first download; returns its path.
 
-        The archive that is the release stays in `raw/`, since it holds annotations and media, and comes once.
+        The archive that is the release stays in `raw/`, since it holds annotations and media.
         """
         kept = self.workspace.raw / PurePosixPath(path).name if path == self.archive else None
         if kept is not None and kept.is_file() and digest_file(kept) == self.files.get(path):
@@ -104,7 +104,7 @@ class Repository:
         return kept
 
     def save(self) -> None:
-        """Write down what was found where, for the next run."""
+        """Write `raw/hub.json`, for the next run."""
         record = HubRecord(
             repo_id=self.listing.repo_id, revision=self.listing.revision, files=self.files, images=self.images
         )
@@ -121,12 +121,12 @@ def _read_record(workspace: Workspace) -> HubRecord | None:
         raise DatasetError(f"{path}: {explain(error)}. Delete it to pin the repository anew") from error
 
 
-# --- videos that come with the release ----------------------------------------------------------------------------
+# --- videos in the release ----------------------------------------------------------------------------
 
 
 @dataclass
 class ReleaseSource:
-    """The benchmark's own repository, whose videos lie loose in it or in the archive that is the release."""
+    """The benchmark's own repository, with videos as loose files or in the archive that is the release."""
 
     dataset: Dataset
     workspace: Workspace
@@ -138,12 +138,12 @@ class ReleaseSource:
     _archive: Path | HubListing | None = None
 
     def download(self, video: Video, folder: Path) -> Download:
-        """Take the video's file out of the archive, which is downloaded once and kept in `raw/`."""
+        """Extract the video's file from the archive, which is downloaded once and kept in `raw/`."""
         archive = self._find_archive(folder)
         if isinstance(archive, HubListing):
             return HubSource(self.label, archive, self.max_bytes).download(video, folder)
-        told = find_released_path(video) or video.video_id
-        names = {told, *(f"{told}{suffix}" for suffix in VIDEO_SUFFIXES)}
+        path = find_released_path(video) or video.video_id
+        names = {path, *(f"{path}{suffix}" for suffix in VIDEO_SUFFIXES)}
         try:
             for member, _, open_member in iterate_members(archive):
                 name = next((name for name in names if f"/{member}".endswith(f"/{name}")), None)

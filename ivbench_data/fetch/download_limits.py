@@ -1,4 +1,4 @@
-"""Caps on what one video may cost, enforced while it runs: bytes, time, and a pace below which nothing ever ends."""
+"""Limits on one download, enforced while it runs: bytes, time, and a minimum speed."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from ivbench_data.schema import Record
 
 
 class FetchLimits(Record):
-    """What one video may cost."""
+    """Limits on one video."""
 
     max_bytes: PositiveInt = 4 * 2**30
     """Bytes on disk, of all its parts together."""
     max_seconds: float = Field(default=3600, gt=0)
-    """Seconds for the whole of one attempt. What came is kept, and the next attempt goes on from there."""
+    """Seconds for the whole of one attempt. The part downloaded is kept, and the next attempt resumes it."""
     extraction_seconds: float = Field(default=300, gt=0)
-    """Seconds until the source has said what it offers."""
+    """Seconds until the source has listed its formats."""
     stall_seconds: float = Field(default=60, gt=0)
-    """Seconds within which `min_bytes_per_stall` must come, once the download has begun."""
+    """Seconds within which `min_bytes_per_stall` must arrive, once the download has begun."""
     min_bytes_per_stall: PositiveInt = 64 * 1024
-    """A slower download counts as stalled; a drip of a byte a second would keep any time-out from ever firing."""
+    """A slower download counts as stalled; a byte a second would keep any time-out from ever firing."""
     socket_seconds: float = Field(default=20, gt=0)
     """Seconds without a single byte after which a connection counts as dead."""
 
 
 class Watchdog:
-    """Watches one attempt from a thread of its own; when a cap is passed, it notes why and cuts every connection.
+    """Watches one attempt from a thread of its own; when a limit is passed, it records why and cuts every connection.
 
     The library that downloads looks at its progress only between reads, and a read can wait for ever; cutting the
     connection ends the read. Use as a context manager; `check` raises nothing, it returns the reason or None.
@@ -54,7 +54,7 @@ class Watchdog:
         self.reason: str | None = None
         """Why the attempt was cut; None while it was not."""
         self.retry_after: str | None = None
-        """How long the last refusal asked us to wait, as the server wrote it."""
+        """Retry-After of the last refusal, as the server wrote it."""
 
     def __enter__(self) -> Watchdog:
         poll = max(0.02, min(0.5, self._limits.stall_seconds / 8, self._limits.max_seconds / 8))
@@ -74,7 +74,7 @@ class Watchdog:
                 os.close(connection.detach())
 
     def hold(self, connection: socket.socket) -> None:
-        """Take note of a connection, to cut it when a cap is passed."""
+        """Register a connection, to cut it when a limit is passed."""
         with self._lock:
             self._sockets = [held for held in self._sockets if held.fileno() != -1]
             self._sockets.append(connection)
@@ -82,16 +82,16 @@ class Watchdog:
             _cut(connection)
 
     def begin_download(self) -> None:
-        """From now on bytes must come."""
+        """From now on bytes must arrive."""
         self._window = (self._monotonic(), _size_of(self._folder))
         self._phase = "download"
 
     def end_download(self) -> None:
-        """From now on this machine works on what came: no bytes need come, and joining parts may double them."""
+        """From now on no bytes need arrive, and merging parts may double those on disk."""
         self._phase = "finishing"
 
     def check(self, announced_bytes: int | None = None) -> str | None:
-        """Why the attempt must end now, or None. `announced_bytes` is the size that the source promises."""
+        """Why the attempt must end now, or None. `announced_bytes` is the size that the source states."""
         if self.reason is None:
             self.reason = self._find_reason(announced_bytes)
         return self.reason

@@ -1,7 +1,7 @@
-"""Fetching videos: each source in turn, with patience for what may pass and none for what will not.
+"""Download videos from each source in turn; retries transient failures and no others.
 
-A video appears in `videos/` whole and looked at, or not at all; then its row is written to the ledger. A kill between
-the two leaves a file without a row, which the next run finds and writes down.
+A video appears in `videos/` whole and checked, or not at all; then its row is written to the ledger. A kill between
+the two leaves a file without a row, which the next run finds and records.
 """
 
 from __future__ import annotations
@@ -41,16 +41,15 @@ from ivbench_data.video.fingerprint import Fingerprint, read_fingerprints
 from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace, default_root
 
 SCRATCH_FOLDER = ".fetching"
-"""Where unfinished downloads lie, beside `videos/`: a folder for each video and source, going on after a kill."""
-
+"""Unfinished downloads, beside `videos/`: a folder for each video and source, resumed after a kill."""
 
 MAX_ATTEMPTS = 50
-"""A download that gets a little further each time is given up after so many attempts, and goes on in the next run."""
+"""Most attempts at a download that gets further each time; the next run resumes it."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time, a pause, and chance; tests bring their own."""
+    """Time, sleep and randomness; tests pass their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
@@ -67,23 +66,23 @@ def fetch_videos(
     extractors: Sequence[type] | None = None,
     clock: Clock | None = None,
 ) -> Iterator[FetchResult]:
-    """Rows, one for each video: here already, fetched now, or why not.
+    """Outcomes, one for each video: on disk already, downloaded now, or why not.
 
     Args:
         dataset: whose videos.
-        root: folder that holds the datasets.
-        options: from where, how politely, at what cost.
+        root: the folder that holds the datasets.
+        options: sources, pauses, limits.
         video_ids: only these; by default all.
-        limit: at most so many are asked for; those that are here do not count.
-        extractors: yt-dlp extractor classes to use instead of all that it has.
-        clock: the time and the pauses.
+        limit: how many videos to ask for at most; those on disk do not count.
+        extractors: yt-dlp extractor classes to use instead of all of yt-dlp's.
+        clock: time, sleep and randomness.
 
     The rows end early when every source must be left alone for a while (a rate limit, a bot check, no network): the
     last row then says so, and the videos after it were not asked for.
 
     Raises:
-        UsageError: an id or a source that cannot be meant.
-        MissingDependencyError: yt-dlp is needed and not there.
+        UsageError: an id or a source is unknown.
+        MissingDependencyError: yt-dlp is needed and not installed.
         StorageError: the disk is full, or not ours to write.
     """
     options = options or FetchOptions()
@@ -109,18 +108,18 @@ def _select_videos(dataset: Dataset, video_ids: Iterable[str] | None) -> list[Vi
 
 @dataclass
 class _Run:
-    """One run over the videos, and what it learns of its sources."""
+    """One run over the videos, and the state of its sources."""
 
     workspace: Workspace
     options: FetchOptions
     sources: list[Source]
     clock: Clock
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
-    """What trusted copies show; a file that shows something else is not let in."""
+    """Content of trusted copies; a file with other content is refused."""
     closed: dict[str, str] = field(default_factory=dict)
-    """Sources to be left alone for the rest of the run, and why."""
+    """Sources not to be asked for the rest of the run, and why."""
     network_failures: dict[str, int] = field(default_factory=dict)
-    """Videos in a row that each source failed to bring for the network's sake."""
+    """Consecutive videos that failed due to network errors, by source."""
     asked_politely: bool = False
 
     def fetch(self, videos: list[Video], limit: int | None) -> Iterator[FetchResult]:
@@ -153,18 +152,18 @@ class _Run:
                     return
         finally:
             record_source_metadata(self.workspace, histories)
-            with suppress(OSError):  # it holds what another run is at, or what a re-run goes on with
+            with suppress(OSError):  # it holds what another run uses, or what a re-run resumes
                 (self.workspace.folder / SCRATCH_FOLDER).rmdir()
 
     def _find_here(self, video: Video, history: VideoHistory) -> FetchResult | None:
-        """The row of a video whose file is here and whole; a broken one is fetched again, and replaced only then."""
+        """The row of a video whose file is on disk and whole; a damaged file stays until its successor is here."""
         path = self.workspace.find_video(video.video_id)
         if path is None:
             return None
         last = history.last
         known = (last.status, last.file_name, last.size_bytes) if last is not None else None
         if last is not None and known == ("ok", path.name, path.stat().st_size):
-            # looked at when it came; whether it still holds the same bytes is for `verify` to say
+            # checked when it was downloaded; `verify` checks whether its bytes have changed since
             return last.model_copy(update={"attempts": 0})
         if find_fault(path) is not None:
             return None
@@ -186,7 +185,7 @@ class _Run:
         return any(not history.is_lost(source.label) for source in self.sources)
 
     def _ask_sources(self, video: Video, history: VideoHistory) -> Iterator[FetchResult]:
-        """A row for each source that is asked, until one brings the video."""
+        """A row for each source that is asked, until one has the video."""
         for source in self.sources:
             if source.label in self.closed:
                 continue
@@ -208,11 +207,11 @@ class _Run:
         return self.workspace.folder / SCRATCH_FOLDER / f"{video.video_id}.{digest}"
 
     def _drop_parts(self, video: Video) -> None:
-        """Delete what other sources had brought of a video that is here now."""
+        """Delete unfinished downloads from other sources of a video that is on disk now."""
         for folder in [self._scratch_of(video, source) for source in self.sources]:
             if folder.is_dir():
                 shutil.rmtree(claim_scratch_folder(folder))
-                with suppress(OSError):  # another process is at it
+                with suppress(OSError):  # another process uses it
                     folder.rmdir()
 
     def _pause_politely(self) -> None:
@@ -221,7 +220,7 @@ class _Run:
         self.asked_politely = True
 
     def _ask(self, source: Source, video: Video, history: VideoHistory) -> tuple[FetchResult, Meaning | None]:
-        """Ask one source until it brings the video, or what it says will not pass while we wait."""
+        """Ask one source until it has the video, or fails for a reason that waiting does not mend."""
         of_video = self._scratch_of(video, source)
         scratch = claim_scratch_folder(of_video)
         keep = True
@@ -233,21 +232,21 @@ class _Run:
                     keep = False
                     return self._sign(row, source, attempt), None
                 except AttemptFailedError as failure:
-                    message, told = str(failure), failure
+                    message, failed = str(failure), failure
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
-                # a long download over a bad line ends, as long as each attempt brings it further than any before
+                # a long download over a bad line completes, as long as each attempt gets further than any before
                 size = _size_of(scratch)
                 went_on = meaning.again == "this run" and size - farthest >= self.options.limits.min_bytes_per_stall
                 farthest = max(farthest, size)
                 in_vain = 1 if went_on else in_vain + 1
                 if message.startswith("not whole:"):
-                    _empty(scratch)  # a finished file that is broken would be taken for done again
-                pause = self._choose_pause(meaning, in_vain, told.retry_after_seconds)
+                    _empty(scratch)  # a damaged file would be taken for finished again
+                pause = self._choose_pause(meaning, in_vain, failed.retry_after_seconds)
                 if pause is None:
                     break
                 self.clock.sleep(pause)
-            row = self._describe_failure(video, source, history, message, meaning, told)
+            row = self._describe_failure(video, source, history, message, meaning, failed)
             return self._sign(row, source, attempt), meaning
         finally:
             if not keep or not any(scratch.iterdir()):
@@ -256,11 +255,11 @@ class _Run:
                     of_video.rmdir()
 
     def _accept(self, download: Download, video: Video) -> FetchResult:
-        """Look at the file, and let it appear in `videos/`."""
+        """Check the file, and move it into `videos/`."""
         file = download.file
         metadata: dict[str, JsonValue] = dict(download.source_metadata)
-        told = metadata.get("duration")
-        expected_seconds = float(told) if isinstance(told, int | float) else video.duration_seconds
+        stated = metadata.get("duration")
+        expected_seconds = float(stated) if isinstance(stated, int | float) else video.duration_seconds
         fault = find_fault(file, expected_seconds) or find_mismatch(file, self.fingerprints.get(video.video_id))
         if fault is not None:
             raise AttemptFailedError(fault, source_metadata=metadata)
@@ -281,7 +280,7 @@ class _Run:
         target = self.workspace.videos / f"{video.video_id}{suffix}"
         move_into_place(file, target)
         for other in VIDEO_SUFFIXES:
-            # what was there was broken, or it would not have been fetched; left, it might be read instead
+            # the former file was damaged, or it would not have been downloaded; left, it might be read instead
             if other != suffix:
                 (self.workspace.videos / f"{video.video_id}{other}").unlink(missing_ok=True)
         return FetchResult(
@@ -295,7 +294,7 @@ class _Run:
         )
 
     def _choose_pause(self, meaning: Meaning, in_vain: int, retry_after: float | None) -> float | None:
-        """Seconds to wait before the next attempt, or None when there is to be none in this run."""
+        """Seconds to wait before the next attempt; None for no further attempt in this run."""
         most = {"this run": self.options.attempts, "once more": min(2, self.options.attempts)}.get(meaning.again, 1)
         if in_vain >= most:
             return None
@@ -310,7 +309,7 @@ class _Run:
         history: VideoHistory,
         message: str,
         meaning: Meaning,
-        told: AttemptFailedError,
+        failed: AttemptFailedError,
     ) -> FetchResult:
         status: FetchStatus = meaning.status
         reason = message
@@ -328,7 +327,7 @@ class _Run:
             status=status,
             reason=reason,
             message=message,
-            source_metadata=dict(told.source_metadata),
+            source_metadata=dict(failed.source_metadata),
         )
 
     def _sign(self, row: FetchResult, source: Source, attempts: int) -> FetchResult:
@@ -342,15 +341,13 @@ class _Run:
         )
 
     def _learn(self, source: Source, row: FetchResult, meaning: Meaning | None) -> None:
-        """Close a source that must be left alone."""
+        """Close a source that must not be asked again in this run."""
         failures = self.network_failures.get(source.label, 0) + 1 if row.status == "network" else 0
         self.network_failures[source.label] = failures
         if meaning is not None and meaning.stops_queue:
             self.closed[source.label] = "The queue stops here"
         elif failures >= self.options.max_network_failures:
-            self.closed[source.label] = (
-                f"The queue stops here: {failures} videos in a row failed for the network's sake"
-            )
+            self.closed[source.label] = f"The queue stops here: {failures} videos in a row failed due to network errors"
 
 
 def _size_of(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""What the ledger says of each video: every row of kind `fetch` is one source that was asked for one video."""
+"""History of each video in the ledger: a row of kind `fetch` is one attempt at one video at one source."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class VideoHistory:
-    """What the ledger says of one video."""
+    """Attempts at one video, from the ledger."""
 
     last_by_source: dict[str, FetchResult] = field(default_factory=dict)
     """The last row of each source that was asked, in the order of their times."""
     unavailable_since: dict[str, datetime] = field(default_factory=dict)
-    """When each source first said a bare "Video unavailable", unless it has said something else since."""
+    """When each source first reported a bare "Video unavailable", unless it has reported something else since."""
     source_metadata: dict[str, JsonValue] = field(default_factory=dict)
-    """What the source last said of the video."""
+    """Latest metadata of the video by its source."""
 
     def add(self, row: FetchResult) -> None:
-        """Take one more row, later than those before."""
+        """Add one more row, later than those before."""
         source = row.source or "origin"
         self.last_by_source.pop(source, None)
         self.last_by_source[source] = row
@@ -45,19 +45,19 @@ class VideoHistory:
 
     @property
     def last(self) -> FetchResult | None:
-        """The row that says how things stand: the newest when it is `ok`, else what could still be mended, else it."""
+        """The row that decides the status: the newest if `ok`, else one that a re-run could mend, else the newest."""
         if not self.last_by_source:
             return None
         rows = list(self.last_by_source.values())
         return rows[-1] if rows[-1].status == "ok" else choose_decisive(rows)
 
     def is_lost(self, source: str) -> bool:
-        """Whether that source was asked before, and said what no re-run mends."""
+        """Whether that source's last row is a failure that no re-run mends."""
         row = self.last_by_source.get(source)
         return row is not None and row.status != "ok" and is_final(row)
 
     def seen_unavailable_for(self, source: str, now: datetime) -> timedelta | None:
-        """How long the source has been saying a bare "Video unavailable"; None when it was not seen before."""
+        """How long the source has reported a bare "Video unavailable"; None when it did not before."""
         since = self.unavailable_since.get(source)
         return now - since if since else None
 
@@ -68,12 +68,12 @@ def choose_decisive(rows: list[FetchResult]) -> FetchResult:
 
 
 def is_final(row: FetchResult) -> bool:
-    """Whether the row says what only `--retry all` tries again."""
+    """Whether only `--retry all` tries this row's video again."""
     return row.status in LOST or explain_message(row.message or "").again == "when asked"
 
 
 def read_histories(workspace: Workspace) -> dict[str, VideoHistory]:
-    """What the ledger says of each video that was ever asked for."""
+    """History of each video that was ever asked for."""
     histories: dict[str, VideoHistory] = {}
     for row in sorted(read_ledger(workspace, LEDGER_KIND, FetchResult)[0], key=lambda row: row.when or _LONG_AGO):
         histories.setdefault(row.video_id, VideoHistory()).add(row)

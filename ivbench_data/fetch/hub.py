@@ -24,12 +24,12 @@ from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
 ResultT = TypeVar("ResultT")
 
 _LOGS = ("huggingface_hub", "httpx", "httpcore", "urllib3")
-"""Whose logs tell of addresses: the Hub's library, and what its versions send requests with."""
+"""Loggers that log addresses: the Hub's library, and the HTTP libraries of its versions."""
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a repository, as its listing tells."""
+    """One file of a repository, from its listing."""
 
     path: str
     size_bytes: int
@@ -62,11 +62,11 @@ class HubListing:
     files: Mapping[str, HubFile]
     redact: Redactor = field(default_factory=Redactor, repr=False)
     token: str | None = field(default=None, repr=False)
-    """What to log in with, when it is not what this machine is logged in with."""
+    """Token to use instead of the one that this machine is logged in with."""
     is_private: bool = False
 
     def download(self, path: str, folder: Path) -> Path:
-        """Where the file lies in `folder`, whole and of the digest that the listing names; going on with what is there.
+        """Download the file into `folder`, resuming what is there, and check its digest; returns its path.
 
         Raises:
             EnvironmentProblemError: the Hub cannot be reached, or refuses.
@@ -153,7 +153,7 @@ class HubSource:
         return cls(f"hf://{repo_id}", listing, options.limits.max_bytes)
 
     def download(self, video: Video, folder: Path) -> Download:
-        """Bring the video's file into the folder, going on with what is there."""
+        """Download the video's file into the folder, resuming what is there."""
         names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
         paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)
         released = find_released_path(video)
@@ -180,9 +180,9 @@ def call_hub(
     call: Callable[[], ResultT],
     repo_id: str,
     redact: Redactor,
-    way_out: str = "bring in a release that you have with `ivbench-data import`",
+    way_out: str = "import a release that you have with `ivbench-data import`",
 ) -> ResultT:
-    """What the call returns; what the Hub's library raises becomes ours, and what it logs is logged, without secrets.
+    """Call the Hub's library; its errors become ours, and its log lines lose their secrets.
 
     Raises:
         RepositoryNotFoundError: there is no such repository.
@@ -209,20 +209,20 @@ def call_hub(
     except errors.LocalEntryNotFoundError as error:
         raise EnvironmentProblemError(f"the Hub cannot be reached for {repo_id}: {redact.shorten(error)}") from None
     except errors.HfHubHTTPError as error:
-        told = "log in with `hf auth login`: " if error.response.status_code == 401 else ""
-        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {told}{redact.shorten(error)}") from None
+        advice = "log in with `hf auth login`: " if error.response.status_code == 401 else ""
+        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {advice}{redact.shorten(error)}") from None
     except _network_errors() as error:
         raise EnvironmentProblemError(
             f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}. Check the "
             f"network (a proxy is named by HTTPS_PROXY), or {way_out}"
         ) from None
-    except (ValueError, RuntimeError) as error:  # an answer that is none, an upload that was given up
-        told = redact.shorten(f"{error} {error.__cause__ or ''}")
-        raise EnvironmentProblemError(f"the exchange with the Hub for {repo_id} failed: {told}") from None
+    except (ValueError, RuntimeError) as error:  # an invalid response, an upload that was given up
+        message = redact.shorten(f"{error} {error.__cause__ or ''}")
+        raise EnvironmentProblemError(f"the exchange with the Hub for {repo_id} failed: {message}") from None
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
-    """What the Hub's HTTP library raises: which one that is has changed, and may again."""
+    """Errors of the Hub's HTTP library: which library that is has changed, and may again."""
     from huggingface_hub import errors
 
     return (OSError, getattr(errors, "HTTPError", OSError))
@@ -242,7 +242,7 @@ def _check_space(folder: Path, wanted: HubFile) -> None:
 
 
 def hub_endpoint() -> str | None:
-    """Where the Hub is, when it is not at its usual place."""
+    """Address of the Hub, if it is not the default one."""
     return os.environ.get("HF_ENDPOINT") or None
 
 
@@ -263,13 +263,13 @@ def _without_progress_bars() -> Iterator[None]:
 
 @contextmanager
 def _with_redacted_log(redact: Redactor) -> Iterator[None]:
-    """The Hub's library logs the addresses that it tries again, and those to upload to are signed for anybody."""
+    """Take secrets out of the Hub library's log: it logs addresses it retries, and upload addresses are signed."""
 
     def take_out_secrets(record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), ()
         return True
 
-    # a filter sees what its own logger is told, not what comes up from those below
+    # a filter sees the records of its own logger, not those that child loggers propagate
     loggers = [logging.getLogger(name) for name in [*logging.root.manager.loggerDict] if name.startswith(_LOGS)]
     for logger in loggers:
         logger.addFilter(take_out_secrets)

@@ -1,4 +1,4 @@
-"""What one attempt at one video brings: a file in the scratch folder, or a message."""
+"""Outcome of one attempt at one video: a file in the scratch folder, or an error message."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True)
 class Download:
-    """A finished file, not yet looked at, in the scratch folder."""
+    """A finished download in the scratch folder, not yet checked."""
 
     file: Path
     format: str = ""
     """Format id, size in pixels, codecs; or which revision of a repository."""
     source_metadata: Mapping[str, JsonValue] = field(default_factory=dict)
-    """What the source says of the video."""
+    """Metadata of the video by its source."""
     subtitles: Mapping[str, Path] = field(default_factory=dict)
     """File of each caption track, by language."""
 
 
 class AttemptFailedError(Exception):
-    """An attempt brought nothing; the message is the source's, without secrets. It never leaves this package."""
+    """An attempt failed; the message is the source's, without secrets. Callers of this package never see it."""
 
     def __init__(
         self,

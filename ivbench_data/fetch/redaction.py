@@ -1,4 +1,4 @@
-"""Messages without secrets: what a source, a library or an error says, made fit to be shown and kept."""
+"""Remove secrets from messages of sources, libraries and errors before they are shown or stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_QUERY = re.compile(r"[?&](v=[\w{}-]+)")
 
 
 class Redactor:
-    """Takes secrets out of texts: the values it was told, and all that stands in an address's user or query part."""
+    """Removes secrets from texts: the values given, and the user and query parts of addresses."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         values = {value for secret in secrets for value in (secret, unquote(secret))}
@@ -42,7 +42,7 @@ class Redactor:
 
 
 def secrets_of_address(address: str | None) -> list[str]:
-    """What in an address nobody else should read: its password, and the values of its query."""
+    """Secrets in an address: its user part, password, and the values of its query."""
     if not address or "://" not in address:
         return []
     parts = urlsplit(address)

@@ -1,8 +1,7 @@
-"""Annotations and query images from the Hub: found by listing the repository, checked, and written down.
+"""Download annotations and query images from the Hub: found by listing the repository, checked, recorded.
 
-How a repository lays its files out is nobody's promise, so nothing is assumed: the annotations file is found by its
-name, each image by its name too, loose in any folder or inside any archive. What was found where, at which revision and
-with which digest, stands in `raw/hub.json`; from then on that revision is the one that is fetched.
+No layout is assumed: the annotations file is found by its name, each image by its name too, loose in any folder or
+inside any archive. Paths, revision and digests are recorded in `raw/hub.json`; later runs download that revision.
 """
 
 from __future__ import annotations
@@ -33,38 +32,38 @@ from ivbench_data.strict_json import read_jsonl, write_jsonl
 from ivbench_data.workspace import Workspace, stays_inside
 
 MAX_ANNOTATION_BYTES = 2**30
-"""One annotations file in an archive may have this many."""
+"""Size limit of one annotations file in an archive."""
 MAX_UNPACKED_BYTES = 64 * 2**30
-"""All images of one archive together may have this many."""
+"""Size limit of all images of one archive together."""
 
 
 class ImageResult(Record):
-    """What became of one query image."""
+    """Outcome of downloading one query image."""
 
     image_id: SafeName
     """The image."""
     status: Literal["ok", "missing", "failed"]
-    """Here and readable, not to be found, or found and refused."""
+    """On disk and readable, not found, or found and refused."""
     reason: str | None = None
     """Why, when it is not `ok`."""
     origin: str | None = None
-    """Where it was found: a path in the repository, and after `!/` one in the archive."""
+    """Where it was found: a path in the repository, and after `!/` the path in the archive."""
 
 
 @dataclass(frozen=True)
 class AnnotationsResult:
-    """What became of the annotations."""
+    """Outcome of downloading the annotations."""
 
     file: Path
     sha256: str
     was_here: bool
     revision: str | None
     matches_manifest: bool | None
-    """Whether it is the file that the manifest's counts were taken from; None when the manifest does not say."""
+    """Whether its digest is the manifest's; None when the manifest has none."""
 
 
 def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> AnnotationsResult:
-    """The benchmark's annotations in `raw/`, imported; fetched from the Hub unless they are here.
+    """Download the benchmark's annotations into `raw/`, unless they are there, and import them.
 
     Raises:
         UsageError: there is no manifest of that name, or it names no repository.
@@ -72,7 +71,7 @@ def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> 
     """
     manifest = load_manifest(name)
     if manifest.release is None or name not in SOURCES:
-        raise UsageError(f"the manifest of {name} names no annotations file to fetch: bring them in with `import`")
+        raise UsageError(f"the manifest of {name} names no annotations file to fetch: use `ivbench-data import`")
     workspace = Workspace(root, name)
     here = [workspace.raw / file_name for file_name in RELEASE_FILES[name]]
     file = next((path for path in here if path.is_file()), None)
@@ -84,7 +83,7 @@ def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> 
         shown = ", ".join(sorted(repository.listing.files)[:20])
         raise EnvironmentProblemError(
             f"{repository.listing.repo_id} at {repository.listing.revision[:12]} holds no "
-            f"{manifest.release.file_name}; it holds: {shown}. Get the file elsewhere, and bring it in with: "
+            f"{manifest.release.file_name}; it holds: {shown}. Get the file elsewhere, and import it: "
             f"ivbench-data import {name} PATH"
         )
     with repository.scratch() as scratch:
@@ -98,7 +97,7 @@ def fetch_annotations(name: str, root: Path, redact: Redactor | None = None) -> 
 
 
 def _unpack_annotations(archive: Path, names: Sequence[str], folder: Path) -> Path:
-    """The folder with the annotation files that the archive holds, in whatever folder it holds them.
+    """Unpack the archive's annotation files, from any of its folders; returns the target folder.
 
     Raises:
         EnvironmentProblemError: the archive cannot be read, or holds none of them.
@@ -132,10 +131,10 @@ def fetch_images(
     notify: Callable[[str], None] | None = None,
     folders: Sequence[Path] = (),
 ) -> Iterator[ImageResult]:
-    """Rows, one for each query image: here already, fetched now, or why not.
+    """Outcomes, one for each query image: on disk already, downloaded now, or why not.
 
-    `folders` are looked into first, and the Hub is asked only for what none of them has. `notify` is told what is being
-    downloaded, for an archive can take long.
+    `folders` are searched first; the Hub is asked only for the rest. `notify` is called with a message before each long
+    download.
 
     Raises:
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
@@ -172,9 +171,9 @@ def fetch_images(
 
 
 def _take_from_folder(image: QueryImage, folders: Sequence[Path], target: Path) -> Path | None:
-    """The readable file that one of the folders has of the image, now in its place; None where none has one.
+    """Link or copy the image's file from one of the folders; returns the original, or None where none has it.
 
-    It lies there by its name, in `images/`, or where the release keeps it.
+    Searched by its name, in `images/`, and at the release's path.
     """
     released = image.source_metadata.get("path")
     names = [image.image_id, f"images/{image.image_id}"]
@@ -191,16 +190,16 @@ def _take_from_folder(image: QueryImage, folders: Sequence[Path], target: Path) 
 
 @dataclass
 class _Images:
-    """The search for images: loose files first, then archives, the smallest first."""
+    """Searches a repository for images: loose files first, then archives, the smallest first."""
 
     repository: Repository
     workspace: Workspace
     wanted: dict[str, QueryImage]
     notify: Callable[[str], None]
     refused: dict[str, str] = field(default_factory=dict)
-    """Names that were found and not taken, and why."""
+    """Names that were found and refused, and why."""
     taken: dict[str, str] = field(default_factory=dict)
-    """Digest of what was taken under each name, to tell copies from other images of the same name."""
+    """Digest of the image taken under each name, to distinguish copies from other images of the same name."""
 
     def fetch(self, scratch: Path) -> Iterator[ImageResult]:
         files = self.repository.listing.files
@@ -263,13 +262,13 @@ class _Images:
                         raise ArchiveRefusedError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
         except ArchiveRefusedError as error:
             self.notify(f"{archive_path}: {error}")
-        # only now: a later member may have shown that a name means several images
+        # only now: a later member may show that a name means several images
         for name, origin in found.items():
             if name in self.taken:
                 yield ImageResult(image_id=self.wanted[name].image_id, status="ok", origin=origin)
 
     def _take(self, name: str, origin: str, open_content: Callable[[], IO[bytes]]) -> bool:
-        """Let one image appear in `images/`, when it is one; whether it was."""
+        """Write one image into `images/` if it is valid; returns whether it was."""
         image = self.wanted[name]
         try:
             with write_atomically(self.workspace.image_path(image.image_id)) as file:
@@ -288,7 +287,7 @@ class _Images:
         return True
 
     def _compare_with_taken(self, name: str, first: str, other: str, open_content: Callable[[], IO[bytes]]) -> None:
-        """Take the image back when another one has its name: which is meant cannot be known."""
+        """Remove the image when another one has its name: the right one cannot be known."""
         try:
             digest = copy_bounded(open_content, io.BytesIO(), MAX_IMAGE_BYTES)
         except ArchiveRefusedError:
@@ -312,26 +311,26 @@ class _Images:
 
 
 def _name_in_release(image: QueryImage) -> str:
-    """What an image is found by: the path that the release keeps it under, where it says so, else its name."""
+    """Name to search for: the image's path in the release where that is stated, else its id."""
     path = image.source_metadata.get("path")
     return normalise_name(path if isinstance(path, str) else image.image_id)
 
 
 def _record_images(workspace: Workspace) -> None:
-    """Write digest and size of each image that is here into `images.jsonl`, where they are not known yet."""
+    """Write digest and size of each image on disk into `images.jsonl`, where they are not recorded yet."""
     path = workspace.folder / "images.jsonl"
     if not path.is_file():
         return
     images, bad = read_jsonl(path, QueryImage, "image_id")
     if bad:
         return  # writing the file anew would lose the lines that cannot be read
-    told = []
+    updated = []
     for image in images:
         file = workspace.image_path(image.image_id)
         if image.sha256 is None and file.is_file():
             with open_image(file) as opened:
                 width, height = opened.size
             image = image.model_copy(update={"sha256": digest_file(file), "width": width, "height": height})
-        told.append(image)
-    if told != images:
-        write_jsonl(path, told)
+        updated.append(image)
+    if updated != images:
+        write_jsonl(path, updated)

@@ -1,4 +1,4 @@
-"""What the sources say of the videos, brought from the ledger into `videos.jsonl` with the date when they said it."""
+"""Metadata of the videos by their sources, copied from the ledger into `videos.jsonl` with the date of the reply."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FIELDS_OF_THEIR_OWN = frozenset(
 
 
 def record_source_metadata(workspace: Workspace, histories: Mapping[str, VideoHistory]) -> None:
-    """Write what the ledger knows of the videos into the dataset's `videos.jsonl`, when there is one.
+    """Write the ledger's source metadata into the dataset's `videos.jsonl`, if that exists.
 
-    What the release itself says of a video's length, licence or language stays.
+    Length, licence and language stay where the release states them.
     """
     path = workspace.folder / "videos.jsonl"
     if not path.is_file():
@@ -28,29 +28,31 @@ def record_source_metadata(workspace: Workspace, histories: Mapping[str, VideoHi
     videos, bad = read_jsonl(path, Video, "video_id")
     if bad:
         return  # writing the file anew would lose the lines that cannot be read
-    told = [_tell(video, histories[video.video_id]) if video.video_id in histories else video for video in videos]
-    if told != videos:
-        write_jsonl(path, told)
+    updated = [_update(video, histories[video.video_id]) if video.video_id in histories else video for video in videos]
+    if updated != videos:
+        write_jsonl(path, updated)
 
 
-def _tell(video: Video, history: VideoHistory) -> Video:
-    said = history.source_metadata
-    if not said:
+def _update(video: Video, history: VideoHistory) -> Video:
+    stated = history.source_metadata
+    if not stated:
         return video
-    files: Any = said.get("subtitle_files") or {}
-    tracks = [(tag, "manual") for tag in _list(said.get("subtitles"))]
-    tracks += [(tag, "automatic") for tag in _list(said.get("automatic_captions"))]
+    files: Any = stated.get("subtitle_files") or {}
+    tracks = [(tag, "manual") for tag in _list(stated.get("subtitles"))]
+    tracks += [(tag, "automatic") for tag in _list(stated.get("automatic_captions"))]
     return Video.model_validate(
         {
             **video.model_dump(),
-            "duration_seconds": video.duration_seconds if video.duration_seconds is not None else said.get("duration"),
-            "license": video.license or said.get("license"),
-            "language": video.language or said.get("language"),
+            "duration_seconds": video.duration_seconds
+            if video.duration_seconds is not None
+            else stated.get("duration"),
+            "license": video.license or stated.get("license"),
+            "language": video.language or stated.get("language"),
             "subtitles": [Subtitle(language=tag, kind=kind, file_name=files.get(tag)) for tag, kind in tracks]
             or video.subtitles,
             "source_metadata": {
                 **video.source_metadata,
-                **{key: value for key, value in said.items() if key not in _FIELDS_OF_THEIR_OWN},
+                **{key: value for key, value in stated.items() if key not in _FIELDS_OF_THEIR_OWN},
             },
         }
     )
@@ -61,6 +63,6 @@ def _list(value: JsonValue) -> list[str]:
 
 
 def find_released_path(video: Video) -> str | None:
-    """Where the release puts the video's file, as its source recorded it; None where it says nothing, or leads out."""
+    """Path of the video's file in the release; None where it is not stated, or leads out of the folder."""
     path = video.source_metadata.get("path")
     return path if isinstance(path, str) and stays_inside(path) else None

@@ -1,7 +1,7 @@
-"""What a source's message means: one table, for the code and for readers.
+"""From a source's message to a status: one table, for the code and for readers.
 
-A message is lower-cased, its curly apostrophes made straight, and held against the rows in this order; the first whose
-words stand in it decides (`*` stands for anything). A message that no row knows is `unknown`, and tried again on the
+A message is lower-cased, its curly apostrophes made straight, and matched with the rows in this order; the first whose
+words occur in it decides (`*` matches anything). A message that no row matches is `unknown`, and tried again on the
 next run.
 
 ====================================  ================  ============  ================
@@ -102,8 +102,8 @@ Again = Literal["this run", "once more", "next run", "after a day", "when asked"
 """When a failure is tried again.
 
 `this run`: up to the limit of attempts, backing off, then on the next run; `once more`: one more time, then on the next
-run; `next run`: not in this one; `after a day`: two sightings at least 24 hours apart make it `removed`; `when asked`:
-lost for good as far as anyone can tell, so only with `--retry all`.
+run; `next run`: not in this one; `after a day`: two reports at least 24 hours apart make it `removed`; `when asked`:
+permanently lost, so only with `--retry all`.
 """
 
 
@@ -118,7 +118,7 @@ class Meaning:
     advice: str = ""
 
     def matches(self, message: str) -> bool:
-        """Whether any of the row's words stands in the normalised message."""
+        """Whether any of the row's words occurs in the normalised message."""
         return any(_pattern(words).search(message) for words in self.words)
 
 
@@ -128,14 +128,14 @@ COOKIES = (
 WAIT = "wait some hours, then run the same command again; a larger --sleep keeps it from happening"
 
 MEANINGS: Final[tuple[Meaning, ...]] = (
-    # what this package found, whose words quote others
+    # what this package found; these messages quote others
     Meaning(("not whole:",), "corrupt", "once more"),
     Meaning(("content mismatch:",), "content_mismatch", "next run", False,
             "the source shows another video, or another cut of it: compare with ivbench-data verify"),
-    # what the sites say of themselves, before anything of the video
+    # the site's state, before the video's
     Meaning(("confirm you're not a bot", "captcha"), "needs_cookies", "next run", True, f"{WAIT}; or {COOKIES}"),
     Meaning(("confirm your age",), "age_restricted", "next run", False, COOKIES),
-    # what they say of the video
+    # the video's state
     Meaning(("private video", "video is private"), "private", "when asked"),
     Meaning(("members-only", "join this channel", "this channel's members", "requires payment"), "members_only",
             "when asked"),
@@ -146,7 +146,7 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
             "when asked"),
     Meaning(("premieres in", "live event will begin", "is live now"), "not_yet", "next run"),
     Meaning(("fragment * not found", "fragment * giving up"), "corrupt", "once more"),
-    # what this machine lacks
+    # missing on this machine
     Meaning(("no address is known",), "configuration", "next run", False,
             "name a --source, or give the videos addresses of their own in videos.jsonl"),
     Meaning(("requested format is not available",), "configuration", "next run", False,
@@ -158,13 +158,13 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
             "next run", True, "check --proxy"),
     Meaning(("certificate_verify_failed", "certificate verify failed"), "configuration", "next run", True,
             "check the machine's clock, its certificates, and whatever stands between it and the net"),
-    # what this package refuses
+    # refused by this package
     Meaning(("refused address", "refused redirect", "unsupported url scheme", "http error 3*"), "unsupported",
             "when asked"),
     Meaning(("unsupported url", "is not a valid url", "drm protected", "no suitable extractor", "refused protocol"),
             "unsupported", "when asked"),
     Meaning(("over the limit of",), "over_limit", "when asked", False, "raise --max-bytes"),
-    # what the protocol says
+    # protocol errors
     Meaning(("http error 429", "too many requests"), "rate_limited", "this run", True, WAIT),
     Meaning(("http error 403",), "unknown", "once more"),
     Meaning(("file is empty", "did not get any data blocks"), "corrupt", "once more"),
@@ -176,31 +176,31 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
              "nodename nor servname", "no address associated", "network is unreachable", "no route to host",
              "broken pipe", "eof occurred", "[ssl:", "too slow", "took longer than",
              "cannot be reached"), "network", "this run"),
-    # what may mean anything
+    # ambiguous
     Meaning(("video unavailable", "this video is not available"), "unknown", "after a day"),
 )  # fmt: skip
 """The table, in order."""
 
 UNKNOWN: Final = Meaning((), "unknown", "next run")
-"""What no row knows."""
+"""A message that no row matches."""
 
 LOST: Final = frozenset[FetchStatus]({"removed", "private", "members_only", "geo_blocked", "unsupported"})
-"""Statuses that no re-run mends: lost at the source. They are reported, and fail a run only with `--strict`."""
+"""Permanent statuses: lost at the source. They are reported, and fail a run only with `--strict`."""
 
 
 def explain_message(message: str) -> Meaning:
-    """What a source's message means."""
+    """Meaning of a source's message: the first row of the table that matches."""
     normalised = " ".join(message.lower().replace("’", "'").replace("‘", "'").split())
     return next((meaning for meaning in MEANINGS if meaning.matches(normalised)), UNKNOWN)
 
 
 def is_bare_unavailable(message: str | None) -> bool:
-    """Whether the message says that the video is unavailable, and nothing else that the table knows."""
+    """Whether the message says only that the video is unavailable."""
     return message is not None and explain_message(message).again == "after a day"
 
 
 def write_table() -> str:
-    """The table as this module's documentation shows it."""
+    """The table, as it stands in this module's docstring."""
     rows = [("message", "status", "tried again?", "stops the queue?")]
     rows += [
         (words, meaning.status, meaning.again, "yes" if meaning.stops_queue else "no")

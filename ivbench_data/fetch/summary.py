@@ -1,4 +1,4 @@
-"""What a fetch leaves: a status for every video, and how many questions can still be asked, of how many."""
+"""Summary after a fetch: a status for every video, and answerable questions out of all questions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NOT_TRIED = "not tried"
 
 
 class TaskCoverage(Record):
-    """How many questions of one task can be asked."""
+    """Answerable questions of one task."""
 
     task: str
     """The task."""
     answerable: NonNegativeInt
-    """Questions whose video and images are here."""
+    """Questions whose video and images are on disk."""
     questions: NonNegativeInt
-    """All its questions: the denominator, whatever could be fetched."""
+    """All its questions: the denominator."""
 
 
 class FetchReport(Record):
@@ -32,13 +32,13 @@ class FetchReport(Record):
     videos: NonNegativeInt
     """All videos of the dataset."""
     statuses: dict[str, NonNegativeInt]
-    """How many of them have each status: `ok` when the file is here, else what the ledger says, else `not tried`."""
+    """Videos by status: `ok` when the file is on disk, else the ledger's status, else `not tried`."""
     images: NonNegativeInt
     """All query images of the dataset."""
     images_here: NonNegativeInt
-    """How many of them are here."""
+    """Those on disk."""
     answerable: NonNegativeInt
-    """Questions whose video and images are here."""
+    """Questions whose video and images are on disk."""
     questions: NonNegativeInt
     """All questions of the dataset: the denominator."""
     tasks: tuple[TaskCoverage, ...]
@@ -46,7 +46,7 @@ class FetchReport(Record):
 
 
 def report_fetch(dataset: Dataset, root: Path) -> FetchReport:
-    """What is here of the dataset under the root, and why the rest is not."""
+    """Count what of the dataset is on disk under the root, and why the rest is not."""
     workspace = Workspace(root, dataset.name)
     histories = read_histories(workspace)
     statuses: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def report_fetch(dataset: Dataset, root: Path) -> FetchReport:
             continue
         history = histories.get(video.video_id)
         last = history.last if history else None
-        # the ledger may say `ok` of a file that somebody has taken away since
+        # the ledger may say `ok` of a file that was deleted since
         statuses[NOT_TRIED if last is None or last.status == "ok" else last.status] += 1
     images = {image.image_id for image in dataset.images if workspace.image_path(image.image_id).is_file()}
     answerable: Counter[str] = Counter()

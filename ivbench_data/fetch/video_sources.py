@@ -1,6 +1,6 @@
-"""Where videos come from: their origin, a mirror's addresses, a folder, a repository on the Hub.
+"""Sources of videos: their origin, a mirror's addresses, a folder, a repository on the Hub.
 
-A source brings one video into a scratch folder, or says why not.
+A source downloads one video into a scratch folder, or raises the reason why not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ID_FIELD = "{video_id}"
 
 
 class Source(Protocol):
-    """One place that videos come from."""
+    """A source of videos."""
 
     @property
     def label(self) -> str:
@@ -47,10 +47,10 @@ class Source(Protocol):
         ...
 
     def download(self, video: Video, folder: Path) -> Download:
-        """Bring the video into the folder.
+        """Download the video into the folder.
 
         Raises:
-            AttemptFailedError: it could not be had.
+            AttemptFailedError: the attempt failed.
             StorageError: the disk is full, or not ours to write.
         """
         ...
@@ -71,7 +71,7 @@ class AddressSource:
     yt_dlp_version: str | None
 
     def download(self, video: Video, folder: Path) -> Download:
-        """Bring the video into the folder, going on with what is there."""
+        """Download the video into the folder, resuming what is there."""
         from ivbench_data.fetch.ytdlp import Attempt
 
         template = video.url if self.is_origin and video.url else self.template
@@ -126,11 +126,11 @@ class FolderSource:
 def open_sources(
     dataset: Dataset, workspace: Workspace, options: FetchOptions, extractors: Sequence[type] | None = None
 ) -> list[Source]:
-    """The sources that the options name, in their order; nothing is asked of them yet.
+    """The sources that the options name, in their order.
 
     Raises:
-        UsageError: one of them cannot be meant.
-        MissingDependencyError: yt-dlp is needed and not there.
+        UsageError: one of them is not a source.
+        MissingDependencyError: yt-dlp is needed and not installed.
     """
     redact = make_redactor(options)
     return [
@@ -139,7 +139,7 @@ def open_sources(
 
 
 def list_folders(sources: Sequence[str]) -> list[Path]:
-    """The sources that are folders on this machine, in their order: images are looked for in them, too."""
+    """The sources that are folders, in their order; images are searched for in them, too."""
     named = [Path(text).expanduser() for text in sources if text != "origin" and "://" not in text]
     return [folder.resolve() for folder in named if folder.is_dir()]
 

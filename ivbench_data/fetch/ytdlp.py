@@ -1,8 +1,8 @@
 """One attempt at one video with yt-dlp, through its Python API.
 
-What yt-dlp does not do by itself, and is done here: caps on bytes and time while it runs, no fragment silently left
-out, no end of one file behind the beginning of another, the user's cookie file read and never written, and nothing said
-that has not gone through the redactor. Its connections are those of `guarded`.
+Beyond what yt-dlp does by itself: limits on bytes and time while it runs, no fragment silently left out, no resuming
+of a file that has changed, the user's cookie file read and never written, and every message redacted. Connections are
+made by `ytdlp_networking`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class AttemptCutError(DownloadCancelled):  # type: ignore[misc]  # yt-dlp has no types
-    """The watchdog's reason, raised through yt-dlp: of the one kind that it does not swallow."""
+    """The watchdog's reason, raised through yt-dlp, which swallows every other kind of error."""
 
 
 class Attempt:
@@ -70,17 +70,17 @@ class Attempt:
         self._is_fragmented = False
 
     def run(self, url: str, is_file: bool) -> Download:
-        """What the URL brings: a page that an extractor reads, or, when `is_file`, the video file itself.
+        """Download the URL: a page that an extractor reads, or, when `is_file`, the video file itself.
 
         Raises:
-            AttemptFailedError: it brought nothing.
+            AttemptFailedError: the attempt failed.
             StorageError: the disk is full, or not ours to write.
         """
         with Watchdog(self._options.limits, self._folder) as watchdog:
             self._watchdog = watchdog
             try:
                 return self._run(url, is_file)
-            except (YoutubeDLError, http.client.HTTPException, OSError, *_SLIPS) as error:
+            except (YoutubeDLError, http.client.HTTPException, OSError, *_EXTRACTOR_BUGS) as error:
                 raise self._explain(error) from None  # what yt-dlp raised may quote secrets
 
     def _run(self, url: str, is_file: bool) -> Download:
@@ -117,7 +117,7 @@ class Attempt:
             "noplaylist": True,
             "updatetime": False,
             "socket_timeout": options.limits.socket_seconds,
-            # trying again is the caller's, who waits as long as the server asks, and goes on by Range
+            # the caller retries, waits as long as the server asks, and resumes by Range
             "retries": 0,
             "fragment_retries": 0,
             # by default a missing fragment is left out, and the video called complete
@@ -127,7 +127,7 @@ class Attempt:
             "proxy": options.proxy.get_secret_value() if options.proxy else None,
             # a copy in memory: yt-dlp writes its cookies back to the file it was given
             "cookiefile": io.StringIO(_read_cookies(options.cookies)) if options.cookies else None,
-            # ffmpeg may join what was downloaded, but must not connect anywhere itself: no guard stands there
+            # yt-dlp runs ffmpeg itself, so not by ffmpeg-python: to merge downloads, and never to connect anywhere
             "external_downloader": {"default": "native"},
             "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "file,crypto,data"]},
             "hls_prefer_native": True,
@@ -142,7 +142,7 @@ class Attempt:
         }
 
     def _inspect(self, info: dict[str, Any], *, incomplete: bool) -> None:
-        """Look at what the source offers, just before the download; raise when it is not to be had."""
+        """Check the formats that the source offers, just before the download; raise if they cannot be downloaded."""
         if incomplete:
             return
         self._metadata = _keep_metadata(info)
@@ -165,7 +165,7 @@ class Attempt:
             self._compare_with_earlier_part(Path(status["filename"]).name, announced)
 
     def _compare_with_earlier_part(self, name: str, announced: int) -> None:
-        """Refuse to put the end of one file behind the beginning of another: the source's file may have changed."""
+        """Raise if the source's file has changed since the part on disk was downloaded."""
         note = self._folder / f"{name}.announced"
         try:
             earlier = int(note.read_text())
@@ -187,8 +187,8 @@ class Attempt:
             message = f"a fragment is not found: {message}"  # the video is there: this is no "removed"
         if "did not get any data blocks" in message.lower() and (came := _size_of_parts(self._folder)):
             message = f"content too short: {came} bytes are here, and no more came"
-        if isinstance(error, _SLIPS) and self._watchdog.reason is None:
-            message = f"yt-dlp stumbled: {type(error).__name__}: {message}"
+        if isinstance(error, _EXTRACTOR_BUGS) and self._watchdog.reason is None:
+            message = f"yt-dlp raised {type(error).__name__}: {message}"
         found = re.search(r"\[Errno (\d+)\]", message)
         if found and int(found[1]) in _DISK_ERRNOS:
             return StorageError.from_os_error(OSError(int(found[1]), os.strerror(int(found[1]))), self._folder)
@@ -198,7 +198,7 @@ class Attempt:
 
 
 class _RedactingLogger:
-    """What yt-dlp logs, without secrets, in Python's logging; nobody sees it unless they ask for it there."""
+    """Passes yt-dlp's messages, without secrets, to Python's logging at level DEBUG."""
 
     def __init__(self, redact: Redactor) -> None:
         self._redact = redact
@@ -221,7 +221,7 @@ def _read_cookies(path: Path) -> str:
 
 
 def _describe_file(video_id: str, url: str) -> dict[str, Any]:
-    """What yt-dlp needs to know of a plain file."""
+    """The info dict that yt-dlp needs of a plain file."""
     parts = urlsplit(url)
     return {
         "id": video_id,
@@ -243,7 +243,7 @@ def _describe_format(info: dict[str, Any]) -> str:
 
 
 def _keep_metadata(info: dict[str, Any]) -> dict[str, JsonValue]:
-    """What the source says of the video, in plain short values."""
+    """Metadata of the video by its source, as plain short values."""
     kept: dict[str, JsonValue] = {}
     for key in _KEPT_TEXTS:
         if isinstance(value := info.get(key), str):
@@ -261,7 +261,7 @@ def _keep_metadata(info: dict[str, Any]) -> dict[str, JsonValue]:
 
 
 def _clean_message(message: str, video_id: str) -> str:
-    """The message without yt-dlp's own words around it; an id could spell any of the table's."""
+    """The message without yt-dlp's prefixes and suffixes, and without the id, which could spell words of the table."""
     text = message.replace(video_id, "…") if len(video_id) > 5 else message
     text = re.sub(r"^\s*ERROR:\s*", "", text)
     text = re.sub(r"^\[[\w:.+-]+\]\s*(\S+:\s+)?", "", text)
@@ -282,8 +282,8 @@ def _read_retry_after(value: str | None) -> float | None:
     return max(0.0, (moment - datetime.now(moment.tzinfo)).total_seconds())
 
 
-_SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What an extractor that meets an unexpected page raises; one page must not end the run."""
+_EXTRACTOR_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""Errors of an extractor on an unexpected page; one page must not end the run."""
 
 _DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 

@@ -283,7 +283,7 @@ def test_fingerprints_are_written_kept_and_compared(
 ) -> None:
     at = ["--dataset", "test", "--root", str(tmp_path)]
     assert cli.run(["verify", "--write-fingerprints", *at]) == 0
-    assert "nobody else has vouched" in " ".join(capsys.readouterr().err.split())
+    assert "nobody else has confirmed" in " ".join(capsys.readouterr().err.split())
     path = tmp_path / "test/fingerprints.jsonl"
     first = path.read_bytes()
     assert set(read_fingerprints(path)[0]) == {"-a", "b"}
