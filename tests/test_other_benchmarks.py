@@ -19,8 +19,8 @@ from hub_standin import REPOSITORY, HubStandIn, hub
 from loopback_openai import MODEL
 from vlm2bench_release import bring_media, make_records, write_release
 
-from ivbench_data import import_dataset, load
-from ivbench_data.dataset import Dataset
+from ivbench_data import import_dataset
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import EnvironmentProblemError
 from ivbench_data.evaluate.models import ModelOptions
 from ivbench_data.evaluate.models.openai import OpenAIModel

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from conftest import Outcome
 
-from ivbench_data import import_dataset, load, read_frames
+from ivbench_data import import_dataset, read_frames
+from ivbench_data.dataset import load
 from ivbench_data.evaluate.prompts.asking import Asker, AskOptions, Unasked
 from ivbench_data.evaluate.prompts.requests import Request
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, find_rows

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ivbench_data import load, write_fingerprints
-from ivbench_data.dataset import Dataset
+from ivbench_data import write_fingerprints
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import UsageError
 from ivbench_data.publish.publication_record import PublishedSplit, PublishedVersion, SplitRecipe
 from ivbench_data.publish.splits.split_clusters import find_clusters

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Outcome
 
-from ivbench_data import load
+from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.prompts.asking import AskOptions

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data import import_dataset, load
-from ivbench_data.dataset import Dataset
+from ivbench_data import import_dataset
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import UsageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.questions.option_order import order_options

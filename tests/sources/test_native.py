@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from conftest import Outcome
 
-from ivbench_data import import_dataset, load
+from ivbench_data import import_dataset
+from ivbench_data.dataset import load
 from ivbench_data.errors import UnsafeNameError, UsageError
 from ivbench_data.sources.native import read
 

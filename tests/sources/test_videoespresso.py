@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data import import_dataset, load
+from ivbench_data import import_dataset
+from ivbench_data.dataset import load
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.scores import recompute_published
 from ivbench_data.manifests import load_manifest

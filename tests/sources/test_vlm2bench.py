@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vlm2bench_release import IMAGES, make_records, write_release
 
-from ivbench_data import import_dataset, load
+from ivbench_data import import_dataset
+from ivbench_data.dataset import load
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.scores import recompute_published
 from ivbench_data.manifests import load_manifest

@@ -16,9 +16,8 @@ import pytest
 from made_releases import VIDEO, make_dataset, make_record
 from PIL import Image
 
-from ivbench_data import load
 from ivbench_data.cli import run
-from ivbench_data.dataset import Dataset
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.frames.cache import cache_frames
 from ivbench_data.schema import Evidence, Finding, FrameGrid
 from ivbench_data.sources import import_dataset

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ivbench_data import load
-from ivbench_data.dataset import Dataset
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.frames.cache import cache_frames
 from ivbench_data.perceptual_hash import (
     HashIndex,

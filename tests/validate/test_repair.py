@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from made_releases import NINE, VIDEO, make_dataset, make_record
 
-from ivbench_data import load, validate_questions
+from ivbench_data import validate_questions
 from ivbench_data.cli import run
+from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.sources import import_dataset
 from ivbench_data.sources.ivbench import rebuild_release

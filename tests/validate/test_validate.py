@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from made_releases import make_record
 
-from ivbench_data import load, validate_questions
+from ivbench_data import validate_questions
 from ivbench_data.cli import run
-from ivbench_data.dataset import Dataset
+from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import Finding, Question
 from ivbench_data.sources import import_dataset
