@@ -40,6 +40,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "atomic_files": (),
     "strict_json": (),
     "timecodes": (),
+    "retry_after": (),
     "workspace": (),
     "withdrawals": (),
     "dataset": (),

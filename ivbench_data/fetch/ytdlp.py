@@ -15,8 +15,6 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
@@ -33,6 +31,7 @@ from ivbench_data.fetch.fetch_options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
 from ivbench_data.fetch.ytdlp_networking import GuardedYoutubeDL
+from ivbench_data.retry_after import read_retry_after
 from ivbench_data.video.whole_decode import find_ffmpeg
 
 FOLLOWED_PROTOCOLS = frozenset(
@@ -193,7 +192,7 @@ class Attempt:
         if found and int(found[1]) in _DISK_ERRNOS:
             return StorageError.from_os_error(OSError(int(found[1]), os.strerror(int(found[1]))), self._folder)
         return AttemptFailedError(
-            self._redact.shorten(message), _read_retry_after(self._watchdog.retry_after), self._metadata
+            self._redact.shorten(message), read_retry_after(self._watchdog.retry_after), self._metadata
         )
 
 
@@ -267,19 +266,6 @@ def _clean_message(message: str, video_id: str) -> str:
     text = re.sub(r"^\[[\w:.+-]+\]\s*(\S+:\s+)?", "", text)
     text = re.sub(r"^(\[download\] )?(Got error|unable to download video data):\s*", "", text)
     return re.split(r"[;.] please report this issue on", text)[0].strip()
-
-
-def _read_retry_after(value: str | None) -> float | None:
-    """Seconds that an answer asks us to wait, from its Retry-After (RFC 9110, section 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(moment.tzinfo)).total_seconds())
 
 
 _EXTRACTOR_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

@@ -25,7 +25,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, TYPE_CHECKING, Any
 
@@ -35,6 +34,7 @@ from pydantic import JsonValue
 from ivbench_data.errors import CacheError, EnvironmentProblemError, UsageError
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart, VideoPart
+from ivbench_data.retry_after import read_retry_after
 from ivbench_data.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class OpenAIModel:
             advice = " (is OPENAI_API_KEY set?)" if status in (401, 403) else " (is --base-url right, and the model?)"
             raise EnvironmentProblemError(f"{self._url}, asked for {self._name}: {reason}{advice}")
         if status in TRANSIENT:
-            raise _TransientError(reason, _read_retry_after(headers.get("Retry-After")))
+            raise _TransientError(reason, read_retry_after(headers.get("Retry-After")))
         raise _PermanentError(reason)
 
     def _conceal(self, text: str) -> str:
@@ -337,20 +337,6 @@ def _read_message(error: urllib.error.HTTPError, deadline: float) -> str:
     inner = document.get("error", document) if isinstance(document, dict) else document
     text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
     return " ".join(text.split())[:300]
-
-
-def _read_retry_after(value: str | None) -> float | None:
-    """Seconds to wait, from either form of the header; None if it is missing or invalid."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> Reply:
