@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, NamedTuple
 
 from ivbench_data.errors import UnreadableVideoError
 
@@ -91,6 +91,31 @@ def _name_what_it_is(head: bytes) -> str:
 # --- MP4 and MOV ------------------------------------------------------------------------------------------------
 
 
+class Box(NamedTuple):
+    """An MP4 box by its own header, of which nothing has been checked."""
+
+    name: bytes
+    """Its type, four bytes."""
+    contents_at: int
+    """Byte of the file where its contents begin."""
+    end: int
+    """Byte after its last one; before `contents_at` when the header contradicts itself."""
+    beginning: bytes
+    """First bytes of its contents, 16 at least where the file has them."""
+
+
+def read_box(file: BinaryIO, at: int, last: int) -> Box:
+    """The box that begins at byte `at`, of which there are eight at least; `last` is where one of no size ends."""
+    file.seek(at)
+    header = file.read(32)
+    box_bytes, header_bytes = int.from_bytes(header[:4]), 8
+    if box_bytes == 1:  # the size stands after the type, in 64 bits
+        box_bytes, header_bytes = int.from_bytes(header[8:16]), 16
+    elif box_bytes == 0:  # the last box, as long as what it is in
+        box_bytes = last - at
+    return Box(header[4:8], at + header_bytes, at + box_bytes, header[header_bytes:])
+
+
 def _is_box_type(name: bytes) -> bool:
     """Whether four bytes can be a box's type: printable characters (0xA9 is QuickTime's ©)."""
     return len(name) == 4 and all(0x20 <= byte <= 0x7E or byte == 0xA9 for byte in name)
@@ -102,24 +127,17 @@ def _walk_mp4(file: BinaryIO, size_bytes: int) -> None:
     for _ in range(MAX_ELEMENTS):
         if at == size_bytes:
             break
-        file.seek(at)
-        header = file.read(16)
-        if len(header) < 8:
-            raise ValueError(f"cut short: {len(header)} bytes of a box at byte {at}")
-        box_bytes, name = int.from_bytes(header[:4]), header[4:8]
-        if not _is_box_type(name):
+        if size_bytes - at < 8:
+            raise ValueError(f"cut short: {size_bytes - at} bytes of a box at byte {at}")
+        box = read_box(file, at, size_bytes)
+        if not _is_box_type(box.name):
             raise ValueError(f"damaged: no box begins at byte {at} of {size_bytes}, where one should")
-        header_bytes = 8
-        if box_bytes == 1:  # the size stands after the type, in 64 bits
-            box_bytes, header_bytes = int.from_bytes(header[8:16]), 16
-        elif box_bytes == 0:  # the last box, as long as the file
-            box_bytes = size_bytes - at
-        if box_bytes < header_bytes:
-            raise ValueError(f"damaged: a box of {box_bytes} bytes at byte {at}, shorter than its own header")
-        if at + box_bytes > size_bytes:
-            raise ValueError(_tell_cut(at + box_bytes, size_bytes, name.decode("latin-1")))
-        found.add(name)
-        at += box_bytes
+        if box.end < box.contents_at:
+            raise ValueError(f"damaged: a box of {box.end - at} bytes at byte {at}, shorter than its own header")
+        if box.end > size_bytes:
+            raise ValueError(_tell_cut(box.end, size_bytes, box.name.decode("latin-1")))
+        found.add(box.name)
+        at = box.end
     else:
         raise ValueError(f"more than {MAX_ELEMENTS} boxes")
     if b"moov" not in found:

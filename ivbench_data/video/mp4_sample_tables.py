@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ivbench_data.errors import UnreadableVideoError, VideoLimitError
-from ivbench_data.video.mp4_boxes import MAX_ELEMENTS
+from ivbench_data.video.mp4_boxes import MAX_ELEMENTS, read_box
 
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
-_READ_BYTES = 32
-"""A box's header and the first fields of its table."""
 
 
 def check_sample_tables(path: Path, max_samples: int) -> None:
@@ -65,17 +63,11 @@ def _walk(file: BinaryIO, start: int, end: int, left: list[int]) -> Iterator[tup
     at = start
     while at + 8 <= end and left[0]:
         left[0] -= 1
-        file.seek(at)
-        header = file.read(_READ_BYTES)
-        size, name, header_bytes = int.from_bytes(header[:4], "big"), header[4:8], 8
-        if size == 1:
-            size, header_bytes = int.from_bytes(header[8:16], "big"), 16
-        elif size == 0:
-            size = end - at
-        if size < header_bytes:
+        box = read_box(file, at, end)
+        if box.end < box.contents_at:
             return
-        if name in _CONTAINERS:
-            yield from _walk(file, at + header_bytes, min(end, at + size), left)
+        if box.name in _CONTAINERS:
+            yield from _walk(file, box.contents_at, min(end, box.end), left)
         else:
-            yield name, header[header_bytes:]
-        at += size
+            yield box.name, box.beginning
+        at = box.end
