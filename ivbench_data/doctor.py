@@ -25,7 +25,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import FrameGrid, NonEmpty, Record
 from ivbench_data.video.whole_decode import describe_ffmpeg, find_ffmpeg
 from ivbench_data.workers import available_cores
-from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root
+from ivbench_data.workspace import DEFAULT_DATASET, Workspace, default_root, list_folder
 
 MIN_PYTHON: Final = (3, 11)
 MIN_DENO: Final = (2, 3)
@@ -312,7 +312,6 @@ def _count_videos(workspace: Workspace) -> int:
 
 def _estimate_bytes(workspace: Workspace, grid: FrameGrid, videos: int) -> int:
     """Bytes of the grid's files that are not there yet, if their videos are 16:9."""
-    folder = workspace.cache / grid.identity
-    done = sum(1 for _ in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    done = len(list_folder(workspace.cache / grid.identity, "*.safetensors"))
     width, height = grid.size_of(round(1000 * _USUAL_ASPECT), 1000)
     return max(0, videos - done) * grid.nframes * 3 * width * height

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ivbench_data.errors import StorageError
 from ivbench_data.schema import BadLine, Record
 from ivbench_data.strict_json import read_jsonl
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, list_folder
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -41,11 +41,14 @@ class LedgerWriter:
 
 
 def read_ledger(workspace: Workspace, kind: str, record: type[RecordT]) -> tuple[list[RecordT], list[BadLine]]:
-    """All rows of a kind, file by file, in no order of time, and the lines that hold none: torn, or of another form."""
+    """All rows of a kind, file by file, in no order of time, and the lines that hold none: torn, or of another form.
+
+    Raises:
+        EnvironmentProblemError: the ledger's folder cannot be looked into.
+    """
     rows: list[RecordT] = []
     bad: list[BadLine] = []
-    folder = workspace.ledger
-    for path in sorted(folder.glob(f"{kind}-*.jsonl")) if folder.is_dir() else ():
+    for path in list_folder(workspace.ledger, f"{kind}-*.jsonl"):
         read, unreadable = read_jsonl(path, record, None)
         rows += read
         bad += unreadable

@@ -132,7 +132,7 @@ def _count_tasks(dataset: Dataset, manifest: Manifest | None) -> list[dict[str, 
 
 
 def _count_grids(workspace: Workspace) -> dict[str, int]:
-    if not workspace.cache.is_dir():
-        return {}
-    folders = sorted(folder for folder in workspace.cache.iterdir() if folder.is_dir())
-    return {folder.name: sum(1 for _ in folder.glob("*.safetensors")) for folder in folders}
+    from ivbench_data.workspace import list_folder
+
+    folders = [folder for folder in list_folder(workspace.cache, "*") if folder.is_dir()]
+    return {folder.name: len(list_folder(folder, "*.safetensors")) for folder in folders}

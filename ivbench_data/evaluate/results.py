@@ -24,6 +24,7 @@ from ivbench_data.errors import DatasetError, StorageError, UsageError
 from ivbench_data.evaluate.prompts.requests import Key
 from ivbench_data.schema import BadLine, EvaluationResult, NonEmpty, Record
 from ivbench_data.strict_json import explain, iterate_jsonl
+from ivbench_data.workspace import list_folder
 
 SYNC_EVERY_SECONDS = 5.0
 """A killed run loses no appended row; a power cut loses at most the rows after the last sync."""
@@ -195,7 +196,7 @@ def find_results(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     Raises:
         UsageError: a name matches no file, or several.
     """
-    there = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    there = list_folder(folder, "*.jsonl")
     if not names:
         return there
     found = []

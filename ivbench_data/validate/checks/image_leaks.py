@@ -36,7 +36,7 @@ from ivbench_data.schema import Finding, FrameGrid, Question
 from ivbench_data.timecodes import format_clock
 from ivbench_data.validate.checks.context import CheckContext, find_on, quote
 from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
-from ivbench_data.workspace import Workspace
+from ivbench_data.workspace import Workspace, list_folder
 
 FRAMES_A_SECOND: Final = 2.0
 MAX_DISTANCE: Final = 11
@@ -152,7 +152,7 @@ def read_grey_image(path: Path) -> GreyArray | None:
 def list_grids(workspace: Workspace) -> list[FrameGrid]:
     """The grids of whole videos that the dataset is cached in, the one with most frames first."""
     grids = []
-    for folder in workspace.cache.iterdir() if workspace.cache.is_dir() else ():
+    for folder in list_folder(workspace.cache, "*"):
         try:
             grid = FrameGrid.parse(folder.name)
         except ValueError:
