@@ -1,7 +1,7 @@
-"""What this machine has of what the stages need, and what to do about what it has not.
+"""Checks of this machine: what the commands need, what is missing, and what to do about it.
 
-Each check is a function of where the data lies and which grids are wanted; `CHECKS` lists them in the order of the
-journey. Only what every stage needs is a fault; a stage's own needs are advice to those who want that stage.
+Each check is a function of the dataset's folder and the wanted grids; `CHECKS` lists them in the order of the journey.
+Only what every command needs is a fault; what single commands need is advice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from pydantic import Field, JsonValue
 
-from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.errors import DatasetError, UsageError, write_install_command
 from ivbench_data.schema import FrameGrid, NonEmpty, Record
 from ivbench_data.video.whole_decode import describe_ffmpeg, find_ffmpeg
 from ivbench_data.workers import available_cores
@@ -33,29 +33,51 @@ MAX_YT_DLP_AGE_DAYS: Final = 90
 """YouTube changes every few weeks; a yt-dlp older than this fails on more and more videos."""
 
 _CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pillow", "pydantic", "rich")
+EXTRAS: Final[dict[str, tuple[str, ...]]] = {
+    "fetch": ("yt-dlp", "deno", "imageio-ffmpeg", "ffmpeg-python"),
+    "score": ("scipy", "statsmodels", "matplotlib"),
+    "validate": ("scipy", "statsmodels", "matplotlib", "scikit-learn", "krippendorff"),
+    "eval": ("scipy", "statsmodels", "matplotlib", "scikit-learn", "torch", "transformers", "accelerate"),
+    "publish": ("datasets",),
+}
+"""Packages that each extra installs, by their names in the package index."""
+
+EXTRAS_OF: Final[dict[str, tuple[str, ...]]] = {
+    "fetch": ("fetch",),
+    "verify": ("fetch",),
+    "validate": ("validate",),
+    "coverage": ("score",),
+    "review": ("validate",),
+    "evaluate": ("eval",),
+    "score": ("score",),
+    "publish": ("publish",),
+    "demo": ("validate", "publish"),
+}
+"""Extras that a command needs for all of its options; commands that are not listed need none."""
+
 _COMMAND_SECONDS = 20
 _USUAL_ASPECT = 16 / 9
 _DEFAULT_GRIDS = (FrameGrid(nframes=32, res=240),)
 
 
 class CheckResult(Record):
-    """One thing that was looked at."""
+    """Result of one check."""
 
     name: NonEmpty
-    """What."""
+    """Name of what was checked."""
     status: Literal["ok", "advice", "fault"]
-    """Fine; a stage would want more; or nothing works without it."""
+    """`ok`; `advice` where single commands lack something; `fault` where no command works."""
     message: NonEmpty
     """What was found."""
     advice: str | None = None
-    """What to do, when it is not fine."""
+    """What to do; None where the status is `ok`."""
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     """Versions and sizes."""
 
 
 @dataclass(frozen=True)
 class DoctorContext:
-    """What is examined: a dataset's folder, and the caches that shall be built in it."""
+    """What the checks are given: a dataset's folder, and the grids to be built in it."""
 
     workspace: Workspace
     grids: tuple[FrameGrid, ...]
@@ -64,10 +86,16 @@ class DoctorContext:
 def examine_environment(
     dataset: str = DEFAULT_DATASET, root: Path | str | None = None, grids: Sequence[FrameGrid] = _DEFAULT_GRIDS
 ) -> Iterator[CheckResult]:
-    """What was found, check by check; nothing is changed, and no secret is in it."""
-    patient = DoctorContext(Workspace(Path(root) if root is not None else default_root(), dataset), tuple(grids))
+    """Results of all checks; nothing is changed, and no secret is in them.
+
+    Args:
+        dataset: name of the dataset.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        grids: the grids to be built.
+    """
+    context = DoctorContext(Workspace(Path(root) if root is not None else default_root(), dataset), tuple(grids))
     for check in CHECKS.values():
-        yield check(patient)
+        yield check(context)
 
 
 # --- the checks -------------------------------------------------------------------------------------------------
@@ -95,26 +123,47 @@ def check_packages(_: DoctorContext) -> CheckResult:
             name="packages",
             status="fault",
             message=f"not installed: {', '.join(missing)}",
-            advice="pip install --force-reinstall ivbench-data",
+            advice=write_install_command(),
             facts=dict(versions),
         )
     message = f"all {len(_CORE)} there; PyAV {versions['av']}"
     return CheckResult(name="packages", status="ok", message=message, facts=dict(versions))
 
 
+def check_commands(_: DoctorContext) -> CheckResult:
+    """Which commands lack packages that only some of their options need."""
+    missing_in = {
+        extra: [name for name in packages if _find_version(name) is None] for extra, packages in EXTRAS.items()
+    }
+    lacking = {
+        command: [name for extra in extras for name in missing_in[extra]] for command, extras in EXTRAS_OF.items()
+    }
+    facts: dict[str, JsonValue] = {command: list(dict.fromkeys(names)) for command, names in lacking.items()}
+    incomplete = [f"{command} lacks {', '.join(dict.fromkeys(names))}" for command, names in lacking.items() if names]
+    if not incomplete:
+        return CheckResult(name="commands", status="ok", message="every command has all packages", facts=facts)
+    extras = [extra for extra, names in missing_in.items() if names]
+    return CheckResult(
+        name="commands",
+        status="advice",
+        message="; ".join(incomplete),
+        advice=f"For all options of these commands: {write_install_command(','.join(extras))}",
+        facts=facts,
+    )
+
+
 def check_yt_dlp(_: DoctorContext, today: date | None = None) -> CheckResult:
     """Whether yt-dlp is there, with the scripts that YouTube needs, and how old it is."""
     found, scripts = _find_version("yt-dlp"), _find_version("yt-dlp-ejs")
     if found is None:
-        return _advise_extra("yt-dlp", "not installed; only fetching videos needs it")
+        return _advise_fetch("yt-dlp", "not installed; only fetching videos needs it")
     age = _count_days(found, today or date.today())
     facts: dict[str, JsonValue] = {"version": found, "age_days": age, "yt_dlp_ejs": scripts}
     message = f"yt-dlp {found}" + (f", {age} days old" if age is not None else "")
     if scripts is None:
-        told = "; YouTube's own scripts (yt-dlp-ejs) are missing, and many videos with them"
-        return CheckResult(
-            name="yt-dlp", status="advice", message=message + told, advice="pip install 'yt-dlp[default]'", facts=facts
-        )
+        message += "; yt-dlp-ejs is not installed, and many videos of YouTube need it"
+        advice = "pip install 'yt-dlp[default]'"
+        return CheckResult(name="yt-dlp", status="advice", message=message, advice=advice, facts=facts)
     if age is not None and age > MAX_YT_DLP_AGE_DAYS:
         advice = "YouTube changes often: pip install --upgrade 'yt-dlp[default]'"
         return CheckResult(name="yt-dlp", status="advice", message=message, advice=advice, facts=facts)
@@ -124,10 +173,10 @@ def check_yt_dlp(_: DoctorContext, today: date | None = None) -> CheckResult:
 def check_javascript(_: DoctorContext) -> CheckResult:
     """Whether there is a deno that yt-dlp can run YouTube's scripts with."""
     path = _find_deno()
-    told = _ask([str(path), "--version"]) if path is not None else None
-    if path is None or told is None:
-        return _advise_extra("JavaScript", "no deno; YouTube needs a JavaScript runtime")
-    found = told.split()[1] if len(told.split()) > 1 else "of unknown version"
+    output = _run([str(path), "--version"]) if path is not None else None
+    if path is None or output is None:
+        return _advise_fetch("JavaScript", "no deno; YouTube needs a JavaScript runtime")
+    found = output.split()[1] if len(output.split()) > 1 else "of unknown version"
     facts: dict[str, JsonValue] = {"path": str(path), "version": found}
     if _number(found) < MIN_DENO:
         needed = ".".join(map(str, MIN_DENO))
@@ -139,16 +188,16 @@ def check_javascript(_: DoctorContext) -> CheckResult:
 def check_ffmpeg(_: DoctorContext) -> CheckResult:
     """Whether there is an ffmpeg to merge sound, and to decode whole files."""
     path = find_ffmpeg()
-    told = describe_ffmpeg(path) if path is not None else None
-    if path is None or told is None:
-        return _advise_extra("ffmpeg", "no ffmpeg; verify --deep and fetch --with-audio need it, frames do not")
+    found = describe_ffmpeg(path) if path is not None else None
+    if path is None or found is None:
+        return _advise_fetch("ffmpeg", "no ffmpeg; verify --deep and fetch --with-audio need it, frames do not")
     if find_spec("ffmpeg") is None:
-        return _advise_extra("ffmpeg", f"{told}, but no ffmpeg-python, which verify --deep needs")
-    return CheckResult(name="ffmpeg", status="ok", message=told, facts={"path": str(path)})
+        return _advise_fetch("ffmpeg", f"{found}, but no ffmpeg-python, which verify --deep needs")
+    return CheckResult(name="ffmpeg", status="ok", message=found, facts={"path": str(path)})
 
 
 def check_hub_token(_: DoctorContext) -> CheckResult:
-    """Whether there is a token for the Hugging Face Hub; what it is does not matter, and is not told."""
+    """Whether there is a token for the Hugging Face Hub; the token itself is never shown."""
     from huggingface_hub import constants
 
     places = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name, "").strip()]
@@ -161,20 +210,20 @@ def check_hub_token(_: DoctorContext) -> CheckResult:
     return CheckResult(name="Hub token", status="advice", message="none", advice=advice)
 
 
-def check_disk(patient: DoctorContext) -> CheckResult:
-    """Whether the disk has room for the grids that are not there yet, and is ours to write."""
-    folder = patient.workspace.folder
+def check_disk(context: DoctorContext) -> CheckResult:
+    """Whether the disk has room for the grids that are not built yet, and can be written."""
+    folder = context.workspace.folder
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free
-    videos = _count_videos(patient.workspace)
-    needed = sum(_estimate_bytes(patient.workspace, grid, videos) for grid in patient.grids)
-    names = ", ".join(grid.identity for grid in patient.grids)
+    videos = _count_videos(context.workspace)
+    needed = sum(_estimate_bytes(context.workspace, grid, videos) for grid in context.grids)
+    names = ", ".join(grid.identity for grid in context.grids)
     facts: dict[str, JsonValue] = {"path": str(existing), "free_bytes": free, "needed_bytes": needed, "videos": videos}
     message = (
         f"{free / 1e9:.1f} GB free at {existing}; {names} of {videos} videos take about {needed / 1e9:.1f} GB more"
     )
     if not os.access(existing, os.W_OK):
-        advice = "It is not yours to write: choose another folder with --root."
+        advice = "No permission to write there: choose another folder with --root."
         return CheckResult(name="disk", status="fault", message=message, advice=advice, facts=facts)
     if needed > free:
         advice = "Free some space, choose another folder with --root, or a smaller grid."
@@ -191,8 +240,8 @@ def check_cpu(_: DoctorContext) -> CheckResult:
 
 def check_gpu(_: DoctorContext) -> CheckResult:
     """Whether there is a GPU, and whether torch can use it."""
-    told = _ask(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
-    cards = [line.strip() for line in told.splitlines() if line.strip()] if told else []
+    output = _run(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
+    cards = [line.strip() for line in output.splitlines() if line.strip()] if output else []
     torch_version = _find_version("torch")
     facts: dict[str, JsonValue] = {"cards": list(cards), "torch": torch_version}
     if torch_version is None:
@@ -201,7 +250,7 @@ def check_gpu(_: DoctorContext) -> CheckResult:
             name="GPU",
             status="advice",
             message=f"{message}; torch is not installed",
-            advice="Only running models here needs it: pip install 'ivbench-data[eval]'",
+            advice=f"Only running models on this machine needs it: {write_install_command('eval')}",
             facts=facts,
         )
     usable = _ask_torch()
@@ -222,6 +271,7 @@ def check_gpu(_: DoctorContext) -> CheckResult:
 CHECKS: dict[str, Callable[[DoctorContext], CheckResult]] = {
     "python": check_python,
     "packages": check_packages,
+    "commands": check_commands,
     "yt_dlp": check_yt_dlp,
     "javascript": check_javascript,
     "ffmpeg": check_ffmpeg,
@@ -233,11 +283,11 @@ CHECKS: dict[str, Callable[[DoctorContext], CheckResult]] = {
 """Every check, in the order of the journey."""
 
 
-# --- what they ask ----------------------------------------------------------------------------------------------
+# --- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _advise_extra(name: str, message: str) -> CheckResult:
-    return CheckResult(name=name, status="advice", message=message, advice="pip install 'ivbench-data[fetch]'")
+def _advise_fetch(name: str, message: str) -> CheckResult:
+    return CheckResult(name=name, status="advice", message=message, advice=write_install_command("fetch"))
 
 
 def _find_version(package: str) -> str | None:
@@ -273,8 +323,8 @@ def _find_deno() -> Path | None:
         return None
 
 
-def _ask(command: list[str]) -> str | None:
-    """What the command prints; None when it is not there, fails or hangs."""
+def _run(command: list[str]) -> str | None:
+    """The command's output; None if it is absent, fails or hangs."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=True
@@ -297,11 +347,11 @@ def _ask_torch() -> str | None:
 
 def _count_videos(workspace: Workspace) -> int:
     """Videos of the dataset, or, before it is imported, of its benchmark's release; 0 when neither is known."""
-    from ivbench_data.dataset import load
+    from ivbench_data.dataset import load_dataset
     from ivbench_data.manifests import load_manifest
 
     try:
-        return len(load(workspace.folder).videos)
+        return len(load_dataset(workspace.dataset, workspace.root).videos)
     except DatasetError:
         pass
     try:

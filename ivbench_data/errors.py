@@ -1,19 +1,18 @@
 """Every exception that ivbench-data raises on purpose.
 
-A bad *row* (a removed video, a truncated file, a malformed line) is never raised: it comes back as a result
-with a reason. What is raised is a bad call or a bad environment, and the message says which file, which value,
-and what to do::
+A bad *row* (a removed video, a truncated file, a malformed line) is never raised: it is returned as a result with a
+reason. A bad call or a bad environment raises, and the message says which file, which value, and what to do::
 
     IvbenchError                    catch this one to catch them all
-    ├── UsageError                  a value that cannot be meant (exit code 2)
+    ├── UsageError                  an invalid value (exit code 2)
     │   ├── UnsafeNameError         an id or a file name that could leave its folder
     │   └── RepositoryNotFoundError the Hub has no such repository, or not for us
     ├── EnvironmentProblemError     the machine lacks something (exit code 3)
     │   ├── MissingDependencyError  an optional extra is not installed
-    │   └── StorageError            the disk is full, read-only, or not ours to write
-    ├── DatasetError                a dataset is absent, or its files are not what they should be (exit code 1)
+    │   └── StorageError            the disk is full, read-only, or not permitted to us
+    ├── DatasetError                a dataset is absent, or its files are malformed (exit code 1)
     │   └── DatasetNotFoundError
-    ├── PublicationConflictError    what is published has changed since we looked: look again (exit code 1)
+    ├── PublicationConflictError    the published version changed since the plan (exit code 1)
     ├── VideoError                  one video cannot be read; in batches this becomes a failed row
     │   ├── UnreadableVideoError    damaged, empty, or not a video
     │   └── VideoLimitError         larger or longer than the limits allow
@@ -36,7 +35,7 @@ class IvbenchError(Exception):
 
 
 class UsageError(IvbenchError):
-    """A value that cannot be meant: an unknown name, a size of zero, a path that does not exist."""
+    """An invalid value: an unknown name, a size of zero, a path that does not exist."""
 
     exit_code: ClassVar[int] = 2
 
@@ -55,11 +54,24 @@ class EnvironmentProblemError(IvbenchError):
     exit_code: ClassVar[int] = 3
 
 
+def write_install_command(extras: str = "") -> str:
+    """The `pip install` command for extras of the checkout that this package runs from, else of the released package.
+
+    Args:
+        extras: names of extras with commas between them, such as `fetch,score`; none by default.
+    """
+    checkout = Path(__file__).resolve().parent.parent
+    wanted = f"[{extras}]" if extras else ""
+    if (checkout / "pyproject.toml").is_file():
+        return f"pip install -e '{checkout}{wanted}'"
+    return f"pip install 'ivbench-data{wanted}'"
+
+
 class MissingDependencyError(EnvironmentProblemError):
     """An optional extra is not installed; the message holds the `pip install` line."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed. Install it with: pip install 'ivbench-data[{extra}]'")
+        super().__init__(f"{package} is not installed. Install it with: {write_install_command(extra)}")
         self.package = package
         self.extra = extra
 
@@ -68,11 +80,16 @@ class MissingDependencyError(EnvironmentProblemError):
 
 
 class StorageError(EnvironmentProblemError):
-    """The disk is full, read-only, or not ours to write."""
+    """The disk is full or read-only, or writing to it is not permitted."""
 
     @classmethod
     def from_os_error(cls, error: OSError, path: Path) -> StorageError:
-        """The error that names the path and the way out, made from what the system said about writing `path`."""
+        """The error that names the path and what to do about it.
+
+        Args:
+            error: the system's error.
+            path: the file that could not be written.
+        """
         advice = {
             errno.ENOSPC: "the disk is full: free some space, or choose another folder with --root",
             errno.EDQUOT: "your disk quota is used up: free some space, or choose another folder with --root",
@@ -81,12 +98,12 @@ class StorageError(EnvironmentProblemError):
             errno.EACCES: "permission denied: choose another folder with --root, or change its permissions",
             errno.EPERM: "permission denied: choose another folder with --root, or change its permissions",
         }
-        told = advice.get(error.errno or 0, f"{error.strerror or error}: choose another folder with --root")
-        return cls(f"cannot write {path}: {told}")
+        reason = advice.get(error.errno or 0, f"{error.strerror or error}: choose another folder with --root")
+        return cls(f"cannot write {path}: {reason}")
 
 
 class DatasetError(IvbenchError):
-    """A dataset's files are not what they should be."""
+    """A dataset's files are malformed or damaged."""
 
 
 class DatasetNotFoundError(DatasetError):
@@ -96,7 +113,7 @@ class DatasetNotFoundError(DatasetError):
 
 
 class PublicationConflictError(IvbenchError):
-    """What is published has changed since the plan was made; nothing of ours was written over it."""
+    """The published version has changed since the plan was made; nothing was overwritten."""
 
 
 class VideoError(IvbenchError):
@@ -120,4 +137,4 @@ class CacheNotFoundError(CacheError):
 
 
 class CacheCorruptError(CacheError):
-    """A cache file is damaged: its digest or its structure is not what it was written with."""
+    """A cache file is damaged: its digest or its structure does not match."""

@@ -27,7 +27,7 @@ def make_figure(width_inches: float, height_inches: float) -> tuple[Figure, Axes
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingDependencyError("matplotlib", "validate") from None
+        raise MissingDependencyError("matplotlib", "score") from None
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

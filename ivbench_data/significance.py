@@ -73,7 +73,7 @@ def compute_mcnemar(
         try:
             from statsmodels.stats.contingency_tables import mcnemar
         except ImportError:
-            raise MissingDependencyError("statsmodels", "validate") from None
+            raise MissingDependencyError("statsmodels", "score") from None
         p_value = float(mcnemar([[0, only_first], [only_second, 0]], exact=method == "exact").pvalue)
     return McNemar(only_first=only_first, only_second=only_second, p_value=min(1.0, p_value), method=method)
 

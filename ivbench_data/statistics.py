@@ -282,7 +282,7 @@ def import_scipy_stats() -> ModuleType:
     try:
         from scipy import stats
     except ImportError:
-        raise MissingDependencyError("scipy", "validate") from None
+        raise MissingDependencyError("scipy", "score") from None
     module: ModuleType = stats
     return module
 

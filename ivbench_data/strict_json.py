@@ -107,12 +107,12 @@ def _check_surrogates(value: JsonValue) -> None:
 
 def explain(error: ValidationError) -> str:
     """A validation error in one line: which field, what is wrong with it, and the value."""
-    told = []
+    messages = []
     for item in error.errors(include_url=False):
         place = ".".join(map(str, item["loc"]))[:100]
         message = item["msg"].removeprefix("Value error, ")
-        told.append(f"{place}: {message}" if place else message)
-    return "; ".join(told[:5]) + (f"; and {len(told) - 5} more" if len(told) > 5 else "")
+        messages.append(f"{place}: {message}" if place else message)
+    return "; ".join(messages[:5]) + (f"; and {len(messages) - 5} more" if len(messages) > 5 else "")
 
 
 def iterate_jsonl(path: Path, name: str | None = None) -> Iterator[tuple[int, bytes, JsonValue | BadLine]]:

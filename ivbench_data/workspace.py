@@ -1,4 +1,4 @@
-"""Where everything lies under a root."""
+"""Layout on disk: the folders of a dataset under a root."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Workspace:
 
     @property
     def raw(self) -> Path:
-        """The release as it came, untouched."""
+        """The release, as released."""
         return self.folder / "raw"
 
     @property
@@ -55,7 +55,7 @@ class Workspace:
 
     @property
     def ledger(self) -> Path:
-        """Append-only records of what was tried and said, one file a process: fetch attempts, reviews."""
+        """Append-only records, one file a process: fetch attempts, review decisions."""
         return self.folder / "ledger"
 
     @property
@@ -65,26 +65,26 @@ class Workspace:
 
     @property
     def reports(self) -> Path:
-        """What people look at: HTML, figures, findings."""
+        """Reports: HTML, figures, findings."""
         return self.folder / "reports"
 
     @property
     def private(self) -> Path:
-        """What is never published: the secret and the hidden answers."""
+        """Never published: the secret and the hidden answers."""
         return self.folder / "private"
 
     def find_video(self, video_id: str) -> Path | None:
         """The video's file, or None when there is none.
 
         Raises:
-            EnvironmentProblemError: the folder is not ours to look into.
+            EnvironmentProblemError: no permission to list the folder.
         """
         name = self._checked(video_id)
         candidates = (self.videos / f"{name}{suffix}" for suffix in VIDEO_SUFFIXES)
         try:
             return next((path for path in candidates if path.is_file()), None)
         except PermissionError:
-            raise EnvironmentProblemError(_tell_closed(self.videos)) from None
+            raise EnvironmentProblemError(_describe_refusal(self.videos)) from None
 
     def image_path(self, image_id: str) -> Path:
         """Where the image's file belongs."""
@@ -108,21 +108,21 @@ def stays_inside(path: str) -> bool:
 
 
 def list_folder(folder: Path, pattern: str) -> list[Path]:
-    """What in the folder matches, sorted; nothing when there is no such folder.
+    """Paths in the folder that match the pattern, sorted; empty if there is no such folder.
 
     Raises:
-        EnvironmentProblemError: it is not ours to look into, which `Path.glob` takes for empty.
+        EnvironmentProblemError: no permission to list it, which `Path.glob` takes for empty.
     """
     try:
         paths = list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError:
-        raise EnvironmentProblemError(_tell_closed(folder)) from None
+        raise EnvironmentProblemError(_describe_refusal(folder)) from None
     return sorted(path for path in paths if fnmatch.fnmatchcase(path.name, pattern))
 
 
-def _tell_closed(folder: Path) -> str:
+def _describe_refusal(folder: Path) -> str:
     return f"cannot look into {folder}: permission denied: change its permissions, or choose another folder with --root"
 
 

@@ -1,6 +1,7 @@
 """Children that die, hang or meet a full disk; functions of the standard library stand for the work."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ivbench_data.errors import MissingDependencyError, StorageError
+from ivbench_data.errors import MissingDependencyError, StorageError, write_install_command
 from ivbench_data.timecodes import parse_clock
 from ivbench_data.workers import Outcome, run_in_workers
 
@@ -86,7 +87,7 @@ def test_an_error_that_does_not_travel_costs_its_task_alone() -> None:
 
 
 def test_a_missing_dependency_is_told_by_its_own_name() -> None:
-    with pytest.raises(MissingDependencyError, match=r"pip install 'ivbench-data\[fetch\]'"):
+    with pytest.raises(MissingDependencyError, match=re.escape(write_install_command("fetch"))):
         list(run_in_workers(miss_a_dependency, [1], 1, 30))
 
 

@@ -19,21 +19,21 @@ from ivbench_data.cli.plain import show_plain
 from ivbench_data.errors import IvbenchError
 
 VERBS = {
-    "fetch": "Get annotations, images and videos.",
-    "import": "Bring a local release in.",
-    "info": "What a dataset holds, against what its benchmark promises.",
-    "verify": "Check that the videos are whole, and show what they should.",
+    "fetch": "Download annotations, images and videos.",
+    "import": "Import a local release.",
+    "info": "Compare what a dataset holds with what its benchmark promises.",
+    "verify": "Check that the videos are whole, and are the right ones.",
     "cache": "Extract frames once, for every model.",
     "validate": "Find the broken questions.",
-    "coverage": "Does a frame grid show the evidence at all?",
-    "review": "Gather people's verdicts on questions, and how well they agree.",
-    "repair": "Mend questions by a patch that can be read, and undone.",
-    "evaluate": "Ask a model the questions, and keep every answer.",
-    "score": "Figures from answers: tables, intervals, comparisons.",
+    "coverage": "Check whether a frame grid shows the evidence.",
+    "review": "Collect people's review decisions on questions, and measure their agreement.",
+    "repair": "Repair questions by a patch that can be read, and undone.",
+    "evaluate": "Ask a model the questions, and keep every reply.",
+    "score": "Score replies: tables, intervals, comparisons.",
     "publish": "Write a version for others, and push it to the Hub.",
-    "export": "Write what people and other programs read.",
+    "export": "Export to harnesses and other programs.",
     "demo": "Make a small benchmark and run the whole journey on it.",
-    "doctor": "What this machine has of what is needed.",
+    "doctor": "Check what this machine lacks.",
 }
 """Every verb and its line in `--help`; the verb `x` lives in `cli/x.py` (`cli/import_.py`) as `command`."""
 
@@ -100,9 +100,9 @@ def run(args: list[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        told = StringIO()
-        error.show(told)
-        click.echo(show_plain(told.getvalue()), err=True, nl=False)
+        message = StringIO()
+        error.show(message)
+        click.echo(show_plain(message.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nInterrupted. What was finished is kept; run the same command again to go on.", err=True)

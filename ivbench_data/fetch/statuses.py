@@ -96,6 +96,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ivbench_data.errors import write_install_command
 from ivbench_data.schema import FetchStatus
 
 Again = Literal["this run", "once more", "next run", "after a day", "when asked"]
@@ -153,7 +154,7 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
             "try another --max-height; an old yt-dlp or a missing JavaScript runtime also hides formats: see "
             "ivbench-data doctor"),
     Meaning(("ffmpeg is not installed", "ffmpeg could not be found"), "configuration", "next run", True,
-            "pip install 'ivbench-data[fetch]'"),
+            write_install_command("fetch")),
     Meaning(("unable to connect to proxy", "tunnel connection failed", "proxy authentication"), "configuration",
             "next run", True, "check --proxy"),
     Meaning(("certificate_verify_failed", "certificate verify failed"), "configuration", "next run", True,

@@ -16,7 +16,7 @@ from test_release_download import RELEASE
 
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import IvbenchError
+from ivbench_data.errors import IvbenchError, write_install_command
 from ivbench_data.fetch import FetchOptions, fetch_videos
 from ivbench_data.schema import Question, Video
 
@@ -163,7 +163,7 @@ def test_yt_dlp_missing_names_the_extra(
     save_dataset(tmp_path, "a")
     monkeypatch.setitem(sys.modules, "yt_dlp.version", None)
     assert run(["fetch", "--dataset", "set", "--root", str(tmp_path), "--only", "videos"]) == 3
-    assert "pip install 'ivbench-data[fetch]'" in capsys.readouterr().err
+    assert write_install_command("fetch") in capsys.readouterr().err
 
 
 def test_no_secret_is_told_or_kept(
