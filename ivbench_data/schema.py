@@ -428,6 +428,8 @@ class Finding(Record):
     """What it rests on: texts, numbers, timestamps."""
     repair: Repair | None = None
     """A change that would mend it, where one is safe."""
+    found_at: AwareDatetime | None = None
+    """When `validate` found it; None until it is written to a file, and in files of version 0.1."""
 
 
 class BadLine(Record):

@@ -61,10 +61,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "mp4_boxes", "mp4_sample_tables", "opening", "rotation", "bitstream", "decode", "whole_decode", "fingerprint",
         "content_match", "verify",
     ),
-    "frames": ("grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
+    "frames": ("grids", "cached_grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
     "fetch": (),
+    "durations": (),
     "validate": (
-        "checks", "repair", "agreement", "review", "necessity_report", "necessity", "coverage", "probe", "report",
+        "checks", "findings_file", "repair", "agreement", "review", "necessity_report", "necessity", "coverage",
+        "probe", "report",
     ),
     "evaluate": (
         "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "evaluation", "scores",

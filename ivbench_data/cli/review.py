@@ -52,17 +52,16 @@ def export(
     from ivbench_data.cli.console import say
     from ivbench_data.dataset import load
     from ivbench_data.errors import UsageError
-    from ivbench_data.schema import Finding, check_safe_name
-    from ivbench_data.strict_json import read_jsonl
+    from ivbench_data.schema import check_safe_name
+    from ivbench_data.validate.findings_file import findings_path, read_findings
     from ivbench_data.validate.review import export_sheet
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
     loaded = load(workspace.folder)
-    findings_path = workspace.reports / "findings.jsonl"
-    findings = read_jsonl(findings_path, Finding, None)[0] if findings_path.is_file() else []
-    if only == "flagged" and not findings_path.is_file():
-        raise UsageError(f"there is no {findings_path}; make it with: ivbench-data validate")
+    findings, _ = read_findings(workspace)
+    if only == "flagged" and not findings_path(workspace).is_file():
+        raise UsageError(f"there is no {findings_path(workspace)}; make it with: ivbench-data validate")
     flagged = {finding.question_id for finding in findings if finding.severity != "info"}
     questions = _select(loaded, workspace, only, flagged)
     path = out

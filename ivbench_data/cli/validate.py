@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ivbench_data.cli.options import dataset_option, json_option, root_option
+from ivbench_data.cli.validate_output import NECESSITY_FILE, SEVERITIES, ValidationRun, describe_run, show_run
 from ivbench_data.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ivbench_data.dataset import Dataset
-    from ivbench_data.schema import BadLine, Finding, Severity
-    from ivbench_data.validate.checks import CheckContext
+    from ivbench_data.schema import BadLine, Finding
+    from ivbench_data.validate.checks.context import CheckContext
     from ivbench_data.validate.necessity_report import NecessityReport
     from ivbench_data.validate.probe.probe_report import ProbeReport
     from ivbench_data.validate.report.findings_page import ReportPart
     from ivbench_data.workspace import Workspace
 
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
-"""From the mildest to the worst."""
 
 LEAK_CHECK = "image_from_own_video"
 """The check that decodes videos."""
 
+DURATION_CHECK = "beyond_video_end"
+"""The check that needs the videos' lengths, for which files may have to be read."""
+
 PROBE_CHECK = "answered_from_text"
 """The name under which the probe's findings stand."""
-
-NECESSITY_FILE = "necessity.jsonl"
-"""What models' answers show of each question, a line each; in `reports/`."""
-
-_WORDY_COLUMNS = ("by which cues", "best single heuristic")
-"""Columns of the probe's table that need room; they get a table of their own."""
 
 
 @click.command(
@@ -101,89 +98,90 @@ def command(
 ) -> int:
     """Find the broken questions: options, times, wording, keys and media.
 
-    All findings go to reports/findings.jsonl, a line each. Exit code 1 with findings at or above --fail-on.
+    All findings go to reports/findings.jsonl, a line each; those of checks that did not run stay. Exit code 1 with
+    findings at or above --fail-on.
 
     RESULTS are for --necessity: what `evaluate` wrote under several patterns, by paths or beginnings of their names.
     """
-    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.cli.console import print_json
     from ivbench_data.dataset import load
-    from ivbench_data.strict_json import write_jsonl
-    from ivbench_data.validate.checks import CheckContext, count_findings, describe_check, select_checks
+    from ivbench_data.validate.checks import select_checks
     from ivbench_data.workspace import Workspace
 
     names = select_checks(checks, skipped)
     if as_list:
-        if as_json:
-            print_json([{"check": name, "finds": describe_check(name)} for name in names])
-        else:
-            print_table("Checks", ("check", "finds"), [(name, describe_check(name)) for name in names])
-        return 0
-    workspace = Workspace(root, dataset)
-    loaded = load(workspace.folder)
+        return _list_checks(names, as_json)
     if results and not with_necessity:
         raise UsageError(f"{results[0]!r} is a results file's name, which only --necessity takes")
     if subset and not with_probe:
         raise UsageError("--subset is what --probe finds; give both")
-    bad_lines = list(loaded.bad_lines)
-    needed, no_necessity = None, None
+    workspace = Workspace(root, dataset)
+    loaded = load(workspace.folder)
+    run = ValidationRun(loaded, workspace, names, list(loaded.bad_lines))
     if with_necessity:
-        needed, no_necessity = _assess_necessity(loaded, workspace, results, bad_lines)
-    probed, no_probe = _probe(loaded, workspace, quiet=as_json) if with_probe else (None, None)
-    findings = list(_find(loaded, CheckContext(workspace, decodes_videos=decode_videos), names, quiet=as_json))
-    if probed is not None:
+        run.needed, run.no_necessity = _assess_necessity(loaded, workspace, results, run.bad_lines)
+    if with_probe:
+        run.probed, run.no_probe = _probe(loaded, workspace, quiet=as_json)
+    _run_checks(run, decode_videos, quiet=as_json)
+    if subset and run.probed is not None:
+        _write_hard_subset(loaded, workspace, run.probed, quiet=as_json)
+    if with_report:
+        run.report_path = _write_report(run, hide_answers)
+    if as_json:
+        print_json(describe_run(run))
+    else:
+        show_run(run, as_markdown)
+    bound = len(SEVERITIES) if fail_on == "never" else SEVERITIES.index(fail_on)
+    return 1 if any(SEVERITIES.index(finding.severity) >= bound for finding in run.findings) else 0
+
+
+def _list_checks(names: list[str], as_json: bool) -> int:
+    from ivbench_data.cli.console import print_json, print_table
+    from ivbench_data.validate.checks import describe_check
+
+    if as_json:
+        print_json([{"check": name, "finds": describe_check(name)} for name in names])
+    else:
+        print_table("Checks", ("check", "finds"), [(name, describe_check(name)) for name in names])
+    return 0
+
+
+def _run_checks(run: ValidationRun, decode_videos: bool, quiet: bool) -> None:
+    """Run the checks and write all findings, with those of earlier runs that no check has looked at again."""
+    from ivbench_data.durations import find_durations
+    from ivbench_data.validate.checks import CheckContext
+    from ivbench_data.validate.checks.requirements import find_shortfalls
+    from ivbench_data.validate.findings_file import choose_kept, date_findings, read_findings, write_findings
+
+    durations = find_durations(run.dataset, run.workspace) if DURATION_CHECK in run.names else {}
+    seconds = {video_id: found.seconds for video_id, found in durations.items()}
+    context = CheckContext(run.workspace, decodes_videos=decode_videos, durations_seconds=seconds)
+    run.shortfalls = list(find_shortfalls(run.dataset, context, run.names))
+    run.findings = list(_find(run.dataset, context, run.names, quiet))
+    if run.probed is not None:
         from ivbench_data.validate.probe.probe_report import find_leaks
 
-        names.append(PROBE_CHECK)
-        findings.extend(find_leaks(probed))
-        if subset:
-            _write_hard_subset(loaded, workspace, probed, quiet=as_json)
-    findings_path = workspace.reports / "findings.jsonl"
-    write_jsonl(findings_path, findings)
-    report_path = None
-    if with_report:
-        from ivbench_data.validate.report.findings_page import write_report
-        from ivbench_data.validate.report.report_parts import show_no_probe
+        run.names.append(PROBE_CHECK)
+        run.findings.extend(find_leaks(run.probed))
+    earlier, bad = read_findings(run.workspace)
+    run.bad_lines.extend(bad)
+    run.kept = choose_kept(run.dataset, earlier, set(run.names) - run.not_run.keys())
+    run.findings_path = write_findings(run.workspace, date_findings(run.findings, datetime.now(UTC)), run.kept)
 
-        parts = _gather_parts(loaded, workspace, probed, needed)
-        if no_probe is not None:
-            parts.insert(0, show_no_probe(no_probe))
-        report_path = write_report(loaded, findings, workspace, parts=parts, hide_answers=hide_answers)
-    counts = count_findings(findings, names)
-    if as_json:
-        print_json(
-            {
-                "dataset": loaded.name,
-                "questions": len(loaded.questions),
-                "counts": counts,
-                "findings": [finding.model_dump() for finding in findings],
-                "probe": probed.model_dump(mode="json", exclude={"questions"}) if probed else None,
-                "no_probe_because": no_probe,
-                "necessity": needed.model_dump(mode="json", exclude={"questions"}) if needed else None,
-                "no_necessity_because": no_necessity,
-                "necessity_file": str(workspace.reports / NECESSITY_FILE) if needed else None,
-                "findings_file": str(findings_path),
-                "report_file": str(report_path) if report_path else None,
-                "bad_lines": [line.model_dump() for line in bad_lines],
-            }
-        )
-    else:
-        _print_counts(loaded, counts, len({finding.question_id for finding in findings} - {None}), as_markdown)
-        if probed is not None:
-            _print_probe(probed)
-        if no_probe is not None:
-            say(f"The text-only probe was not run: {no_probe}.", style="yellow")
-        if no_necessity is not None:
-            say(f"Necessity was not assessed: {no_necessity}.", style="yellow")
-        if needed is not None:
-            _print_necessity(needed)
-            say(f"What was found of each question: {workspace.reports / NECESSITY_FILE}")
-        for number, line in enumerate(bad_lines):
-            say(f"left out{' at import' if number < len(loaded.bad_lines) else ''}: {line}", style="yellow")
-        say(f"What each check finds: ivbench-data validate --list\nAll findings: {findings_path}")
-        if report_path is not None:
-            say(f"Report: {report_path}")
-    bound = len(SEVERITIES) if fail_on == "never" else SEVERITIES.index(fail_on)
-    return 1 if any(SEVERITIES.index(finding.severity) >= bound for finding in findings) else 0
+
+def _write_report(run: ValidationRun, hide_answers: bool) -> Path:
+    from ivbench_data.validate.report.findings_page import write_report
+    from ivbench_data.validate.report.report_parts import show_kept, show_no_probe, show_shortfalls
+
+    parts = _gather_parts(run.dataset, run.workspace, run.probed, run.needed)
+    if run.no_probe is not None:
+        parts.insert(0, show_no_probe(run.no_probe))
+    if run.shortfalls:
+        parts.append(show_shortfalls(run.shortfalls))
+    if run.kept:
+        parts.append(show_kept(run.kept_by_check))
+    found = [*run.findings, *run.kept]
+    return write_report(run.dataset, found, run.workspace, parts=parts, hide_answers=hide_answers)
 
 
 def _probe(dataset: Dataset, workspace: Workspace, quiet: bool) -> tuple[ProbeReport | None, str | None]:
@@ -244,8 +242,8 @@ def _gather_parts(
     dataset: Dataset, workspace: Workspace, probed: ProbeReport | None, needed: NecessityReport | None
 ) -> list[ReportPart]:
     """What the probe and models' answers gave, where they were asked for, and coverage, where any can be decided."""
+    from ivbench_data.frames.cached_grids import list_grids
     from ivbench_data.schema import FrameGrid
-    from ivbench_data.validate.checks.image_leaks import list_grids
     from ivbench_data.validate.coverage.coverage_figure import compute_curve
     from ivbench_data.validate.coverage.coverage_summary import summarise_coverage
     from ivbench_data.validate.coverage.evidence_coverage import cover_questions
@@ -276,57 +274,3 @@ def _find(dataset: Dataset, context: CheckContext, names: Iterable[str], quiet: 
     groups = list(group_by_video(dataset.questions))
     for group in track(groups, "Looking for query images in their videos", len(groups), quiet=quiet):
         yield from CHECKS[LEAK_CHECK](replace(dataset, questions=tuple(group)), context)
-
-
-def _print_counts(dataset: Dataset, counts: dict[str, dict[str, Any]], flagged: int, as_markdown: bool) -> None:
-    from ivbench_data.cli.console import print_table, say
-    from ivbench_data.text.markdown import Code, draw_table
-
-    columns = (*reversed(SEVERITIES), "questions")
-    found = {name: row for name, row in counts.items() if any(row[severity] for severity in SEVERITIES)}
-    totals = (*(sum(row[severity] for row in found.values()) for severity in reversed(SEVERITIES)), flagged)
-    if as_markdown:
-        rows = [*((Code(name), *(row[column] for column in columns)) for name, row in found.items()), ("all", *totals)]
-        click.echo("\n".join(draw_table(("check", *columns), rows)))
-        return
-    print_table(
-        f"Findings in {dataset.name}: {len(dataset.questions):,} questions {dataset.describe_media()}",
-        ("check", *columns),
-        [(name, *(row[column] or "–" for column in columns)) for name, row in found.items()],
-        ("all", *(f"{total:,}" for total in totals)),
-    )
-    nothing = [name for name in counts if name not in found]
-    if nothing:
-        say(f"Nothing found by: {', '.join(nothing)}.")
-
-
-def _print_probe(probed: ProbeReport) -> None:
-    from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.probe.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
-
-    rows = list_task_rows(probed)
-    figures = [at for at, column in enumerate(TASK_COLUMNS) if column not in _WORDY_COLUMNS]
-    words = [0, *(at for at, column in enumerate(TASK_COLUMNS) if column in _WORDY_COLUMNS)]
-    for title, chosen in (("What the text alone gives away", figures), ("By which cues", words)):
-        print_table(title, [TASK_COLUMNS[at] for at in chosen], [[row[at] for at in chosen] for row in rows])
-    say(describe_probe(probed))
-
-
-def _print_necessity(report: NecessityReport) -> None:
-    from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.necessity_report import (
-        COMPARISON_COLUMNS,
-        TASK_COLUMNS,
-        describe_necessity,
-        list_comparison_rows,
-        list_task_rows,
-    )
-
-    rows = list_task_rows(report)
-    print_table("Which tasks need their images", TASK_COLUMNS[:-1], [row[:-1] for row in rows])
-    print_table("Why", (TASK_COLUMNS[0], TASK_COLUMNS[-1]), [(row[0], row[-1]) for row in rows])
-    if report.comparisons:
-        print_table(
-            f"{report.full_condition} against every other condition", COMPARISON_COLUMNS, list_comparison_rows(report)
-        )
-    say(describe_necessity(report))

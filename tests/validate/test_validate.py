@@ -7,15 +7,19 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+from faulty_media import draw_scenes, write_video
 from made_releases import make_record
 
 from ivbench_data import validate_questions
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset, load
+from ivbench_data.durations import find_durations
 from ivbench_data.errors import UsageError
-from ivbench_data.schema import Finding, Question
+from ivbench_data.ledger import LedgerWriter
+from ivbench_data.schema import FetchResult, Finding, Question
 from ivbench_data.sources import import_dataset
 from ivbench_data.validate.checks import CHECKS, CheckContext, describe_check, select_checks
 from ivbench_data.workspace import Workspace
@@ -120,7 +124,96 @@ def test_the_command_draws_a_table_and_keeps_all_findings(root: Path, capsys: py
     assert "answer_among_distractors" in captured.out
     lines = (root / "ivbench" / "reports" / "findings.jsonl").read_text().splitlines()
     findings = [Finding.model_validate_json(line) for line in lines]
-    assert findings == list(validate_questions(load(root / "ivbench"), CheckContext(Workspace(root, "ivbench"))))
+    assert all(finding.found_at is not None for finding in findings)
+    undated = [finding.model_copy(update={"found_at": None}) for finding in findings]
+    assert undated == list(validate_questions(load(root / "ivbench"), CheckContext(Workspace(root, "ivbench"))))
+
+
+VIDEO = "aB3-_xYz012"
+LATE = ["--check", "beyond_video_end", "--json"]
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    run(["validate", *arguments])
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_a_check_that_could_not_run_is_shown_with_what_it_needs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run_json(capsys, "--root", str(root), "--json")
+    assert "0 of 1 videos" in document["not_run"]["beyond_video_end"]
+    assert "ivbench-data fetch" in document["not_run"]["beyond_video_end"]
+    assert document["not_run"].keys() >= {"image_unreadable", "image_from_own_video", "near_duplicate_images"}
+    assert "reversed_range" not in document["not_run"]
+    run(["validate", "--root", str(root), "--report"])
+    captured = capsys.readouterr()
+    assert "beyond_video_end" in captured.out
+    nothing = next(line for line in captured.err.replace("\n", " ").split(".") if "Nothing found by" in line)
+    assert "reversed_range" in nothing
+    assert "beyond_video_end" not in nothing
+    run(["validate", "--root", str(root), "--markdown"])
+    assert "| `beyond_video_end` | 0 of 1 videos have what it needs" in capsys.readouterr().out
+    page = (root / "ivbench" / "reports" / "validate.html").read_text(encoding="utf-8")
+    assert "Checks that could not run" in page
+    assert "beyond_video_end" in page
+
+
+@pytest.mark.parametrize("source", ["file", "cache", "ledger", "fingerprint"])
+def test_lengths_come_from_files_caches_ledger_and_fingerprints(
+    root: Path, tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_json(capsys, "--root", str(root), *LATE)["findings"] == []
+    workspace = Workspace(root, "ivbench")
+    workspace.videos.mkdir(parents=True)
+    path = write_video(workspace.videos / f"{VIDEO}.mp4", draw_scenes(2))
+    if source == "cache":
+        assert run(["cache", "--nframes", "4", "--res", "240", "--root", str(root)]) == 0
+    elif source == "fingerprint":
+        assert run(["verify", "--write-fingerprints", "--root", str(root)]) == 0
+    elif source == "ledger":
+        row = FetchResult(video_id=VIDEO, status="ok", source_metadata={"duration": 2.0})
+        LedgerWriter(workspace, "fetch").append(row)
+    if source != "file":
+        path.unlink()
+    capsys.readouterr()
+    found = find_durations(load(workspace.folder), workspace)
+    assert found[VIDEO].source == source
+    assert found[VIDEO].seconds == pytest.approx(2, abs=0.2)
+    document = run_json(capsys, "--root", str(root), *LATE)
+    assert document["not_run"] == {}
+    assert {finding["check"] for finding in document["findings"]} == {"beyond_video_end"}
+
+
+def test_findings_of_checks_that_did_not_run_stay_with_their_date(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate", "--root", str(root)]) == 1
+    path = root / "ivbench" / "reports" / "findings.jsonl"
+    before = [Finding.model_validate_json(line) for line in path.read_text().splitlines()]
+    capsys.readouterr()
+    document = run_json(capsys, "--root", str(root), "--check", "granularity_mismatch", "--json")
+    after = [Finding.model_validate_json(line) for line in path.read_text().splitlines()]
+    kept = [finding for finding in before if finding.check != "granularity_mismatch"]
+    assert [finding for finding in after if finding.check != "granularity_mismatch"] == kept
+    new, old = ([one for one in group if one.check == "granularity_mismatch"] for group in (after, before))
+    assert len(new) == len(old) == 1
+    assert str(new[0].found_at) > str(old[0].found_at)
+    assert sum(row["findings"] for row in document["kept"]) == len(kept)
+    sheet = tmp_path / "sheet.csv"
+    assert run(["review", "export", "--only", "flagged", "--out", str(sheet), "--root", str(root)]) == 0
+    assert "answer_among_distractors" in sheet.read_text(encoding="utf-8-sig")
+
+
+def test_findings_on_questions_that_are_gone_do_not_stay(root: Path) -> None:
+    run(["validate", "--root", str(root)])
+    questions = root / "ivbench" / "questions.jsonl"
+    left = [line for line in questions.read_text().splitlines(keepends=True) if f"{VIDEO}_0" not in line]
+    questions.write_text("".join(left))
+    run(["validate", "--root", str(root), "--check", "reversed_range"])
+    lines = (root / "ivbench" / "reports" / "findings.jsonl").read_text().splitlines()
+    kept = {Finding.model_validate_json(line).question_id for line in lines}
+    assert kept
+    assert f"{VIDEO}_0" not in kept
 
 
 @pytest.mark.parametrize(
@@ -161,7 +254,7 @@ def test_the_table_in_markdown_holds_the_same_counts(root: Path, capsys: pytest.
     row = counts["answer_among_distractors"]
     assert f"| `answer_among_distractors` | {row['error']} |  |  | {row['questions']} |" in lines
     found = [name for name, row in counts.items() if row["error"] or row["warning"] or row["info"]]
-    assert len(lines) == 2 + len(found) + 1
+    assert len(lines[: lines.index("")]) == 2 + len(found) + 1
 
 
 def test_a_dataset_too_small_for_the_probe_has_its_checks_all_the_same(

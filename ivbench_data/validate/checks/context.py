@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from ivbench_data.dataset import Dataset
+from ivbench_data.durations import find_durations
 from ivbench_data.manifests import Manifest, load_manifest, manifest_names
 from ivbench_data.schema import Finding, Question, Repair, Severity
 from ivbench_data.workspace import Workspace
@@ -24,8 +25,14 @@ class CheckContext:
     """Folder of images, videos and caches; None: no file is looked for."""
     decodes_videos: bool = False
     """Whether `image_from_own_video` may decode videos, at two frames a second; else only cached frames are read."""
-    durations_seconds: Mapping[str, float] = field(default_factory=dict)
-    """Length of each video that is known better than the dataset's own `duration_seconds`."""
+    durations_seconds: Mapping[str, float] | None = None
+    """Length of each video; None: `find_durations` reads it from files, caches, ledger and dataset when needed."""
+
+    def find_durations(self, dataset: Dataset) -> Mapping[str, float]:
+        """Length in seconds of every video of the dataset of which it is known, by id."""
+        if self.durations_seconds is not None:
+            return self.durations_seconds
+        return {video_id: found.seconds for video_id, found in find_durations(dataset, self.workspace).items()}
 
 
 def find_on(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, VideoError
+from ivbench_data.frames.cached_grids import find_grids
 from ivbench_data.frames.reader import read_frames
 from ivbench_data.perceptual_hash import (
     WHOLE,
@@ -32,11 +33,10 @@ from ivbench_data.perceptual_hash import (
     reduce_frames,
 )
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
-from ivbench_data.schema import Finding, FrameGrid, Question
+from ivbench_data.schema import Finding, Question
 from ivbench_data.timecodes import format_clock
 from ivbench_data.validate.checks.context import CheckContext, find_on, quote
 from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
-from ivbench_data.workspace import Workspace, list_folder
 
 FRAMES_A_SECOND: Final = 2.0
 MAX_DISTANCE: Final = 11
@@ -147,24 +147,6 @@ def read_grey_image(path: Path) -> GreyArray | None:
             return np.asarray(flattened.resize(size, resample), dtype=np.float32)
     except (ImageProblemError, *IMAGE_ERRORS):
         return None
-
-
-def list_grids(workspace: Workspace) -> list[FrameGrid]:
-    """The grids of whole videos that the dataset is cached in, the one with most frames first."""
-    grids = []
-    for folder in list_folder(workspace.cache, "*"):
-        try:
-            grid = FrameGrid.parse(folder.name)
-        except ValueError:
-            continue
-        if grid.span is None:
-            grids.append(grid)
-    return sorted(grids, key=lambda grid: (-grid.nframes, grid.identity))
-
-
-def find_grids(workspace: Workspace, video_id: str) -> list[FrameGrid]:
-    """Those of the grids that hold the video."""
-    return [grid for grid in list_grids(workspace) if workspace.cache_path(grid, video_id).is_file()]
 
 
 def _choose_grey_frames(context: CheckContext, video_id: str) -> Iterator[tuple[npt.NDArray[np.float64], GreyArray]]:

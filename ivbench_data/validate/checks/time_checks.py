@@ -210,10 +210,9 @@ def check_distractor_overlaps_answer(dataset: Dataset, context: CheckContext) ->
 
 def check_beyond_video_end(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
     """Times after the video's end, where its length is known: wrong, or about another cut of the video."""
-    durations = {video.video_id: video.duration_seconds for video in dataset.videos}
+    durations = context.find_durations(dataset)
     for question in dataset.questions:
-        video_id = question.video_id
-        duration = context.durations_seconds.get(video_id or "", durations.get(video_id or ""))
+        duration = durations.get(question.video_id or "")
         if duration is None:
             continue
         for place, text in _time_texts(question):

@@ -6,14 +6,14 @@ counted by its reason, never guessed: the whole video as evidence (any frame is 
 before it starts, one that begins after the video ends, a video of unknown length.
 
 When each frame is shown comes from, in this order: the grid's own cache file; the video file's packets; the length that
-the dataset knows (from the release or from the source, as fetching recorded it); a length that the caller assumes. For
+is known without the file (`ivbench_data.durations`); a length that the caller assumes. For
 the last two a constant frame rate is assumed, and said.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
@@ -23,6 +23,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, FiniteFloat, PositiveInt
 
 from ivbench_data.dataset import Dataset
+from ivbench_data.durations import VideoDuration, find_durations
 from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.frames.cache import shows_moments
 from ivbench_data.frames.frame_file import read_frame_file
@@ -118,6 +119,7 @@ def cover_questions(
         raise UsageError("coverage needs a grid, such as 32x240, or a selection")
     options = options or CoverageOptions()
     workspace = Workspace(root, dataset.name)
+    known = find_durations(dataset, workspace, scans_files=False)
     for video, questions in _group_by_video(dataset):
         timing: VideoTiming | None = None
         has_timing = False
@@ -126,7 +128,7 @@ def cover_questions(
             shown = _read_cached_times(workspace, grid, video.video_id, moments)
             source: TimeSource = "cache"
             if not has_timing and any(_spans_of(question) for question in questions):
-                timing, has_timing = find_timing(workspace, video, options), True
+                timing, has_timing = find_timing(workspace, video, known, options), True
             if shown is None and timing is not None:
                 shown, source = _sample_times(timing, grid, moments), timing.source
             # cached frames say more of the length than an assumption
@@ -150,6 +152,7 @@ def cover_selections(
     workspace = Workspace(root, dataset.name)
     questions = {question.question_id: question for question in dataset.questions}
     videos = {video.video_id: video for video in dataset.videos}
+    known = find_durations(dataset, workspace, scans_files=False)
     timings: dict[str, VideoTiming | None] = {}
     for selection in selections:
         question = questions.get(selection.question_id)
@@ -160,7 +163,7 @@ def cover_selections(
             )
         if selection.video_id not in timings:
             video = videos.get(selection.video_id, Video(video_id=selection.video_id))
-            timings[selection.video_id] = find_timing(workspace, video, options)
+            timings[selection.video_id] = find_timing(workspace, video, known, options)
         timing = timings[selection.video_id]
         shown: list[float] | None = None
         if timing is not None:
@@ -181,7 +184,9 @@ def cover_selections(
         )
 
 
-def find_timing(workspace: Workspace, video: Video, options: CoverageOptions) -> VideoTiming | None:
+def find_timing(
+    workspace: Workspace, video: Video, known: Mapping[str, VideoDuration], options: CoverageOptions
+) -> VideoTiming | None:
     """When the video's frames are shown: from its file, else from the length known or assumed; None without any."""
     path = workspace.find_video(video.video_id)
     if path is not None:
@@ -189,8 +194,8 @@ def find_timing(workspace: Workspace, video: Video, options: CoverageOptions) ->
             return _time_by_scan(scan_video(path))
         except VideoError:
             pass  # `verify` reports it; the length may still be known
-    if video.duration_seconds:
-        return _time_by_rate(video.duration_seconds, options.assumed_rate, "metadata")
+    if video.video_id in known:
+        return _time_by_rate(known[video.video_id].seconds, options.assumed_rate, "metadata")
     if options.assume_duration_seconds is not None:
         return _time_by_rate(options.assume_duration_seconds, options.assumed_rate, "assumed")
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ivbench_data.plotting import encode_figure
+from ivbench_data.validate.checks.requirements import Shortfall
 from ivbench_data.validate.coverage.coverage_figure import CurvePoint, plot_curve
 from ivbench_data.validate.coverage.coverage_summary import CoverageSummary
 from ivbench_data.validate.necessity_report import (
@@ -54,6 +55,26 @@ def show_probe(report: ProbeReport) -> ReportPart:
 def show_no_probe(reason: str) -> ReportPart:
     """The probe's place where it could not be run, and why."""
     return ReportPart(title=PROBE_TITLE, text=f"The text-only probe was not run: {reason}.")
+
+
+def show_shortfalls(shortfalls: Sequence[Shortfall]) -> ReportPart:
+    """The checks that could not look at everything, and what they need."""
+    return ReportPart(
+        title="Checks that could not run, or not on everything",
+        text="That these found nothing does not say that there is nothing to find.",
+        columns=("check", "looked at", "of", "why"),
+        rows=tuple((one.check, one.checked, one.total, one.reason) for one in shortfalls),
+    )
+
+
+def show_kept(rows: Sequence[tuple[str, int, str]]) -> ReportPart:
+    """The findings of checks that did not run this time: check, number and date."""
+    return ReportPart(
+        title="Findings kept from earlier runs",
+        text="Their checks did not run this time.",
+        columns=("check", "findings", "found on"),
+        rows=tuple(rows),
+    )
 
 
 def show_necessity(report: NecessityReport) -> tuple[ReportPart, ReportPart]:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ivbench_data.errors import CacheError, UsageError, VideoError
+from ivbench_data.frames.cached_grids import find_grids
 from ivbench_data.html.page import embed_image, embed_json
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
-from ivbench_data.validate.checks.image_leaks import find_grids
 from ivbench_data.video.decode import FrameRequest, find_indices_at, iterate_frames, scan_video
 from ivbench_data.workspace import Workspace
 
