@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c con
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint format types schemas benchmark chromium clean
+.PHONY: help demo test test-full lint format types docs docs-serve coverage schemas benchmark chromium clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -39,6 +39,10 @@ test-full: $(VENV)/full.stamp $(VENV_HARNESSES)/harnesses.stamp chromium  ## run
 lint: $(VENV)/test.stamp  ## check style and form
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/b*.yml
+	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: $(VENV)/test.stamp  ## mend style and form
 	@$(VENV)/bin/ruff check --fix
@@ -46,6 +50,15 @@ format: $(VENV)/test.stamp  ## mend style and form
 
 types: $(VENV)/test.stamp  ## check the types
 	@$(VENV)/bin/mypy
+
+docs: $(VENV)/docs.stamp  ## build the documentation, strictly, into build/docs
+	@$(VENV)/bin/mkdocs build --quiet --site-dir build/docs
+
+docs-serve: $(VENV)/docs.stamp  ## show the documentation while it is written
+	@$(VENV)/bin/mkdocs serve
+
+coverage: $(VENV)/test.stamp  ## run the tests and measure which lines they reach; below the floor is an error
+	@$(VENV)/bin/python -m pytest -m 'not full and not gpu' --cov --cov-report=term:skip-covered --cov-fail-under=88 $(PYTEST_ARGS)
 
 schemas: $(VENV)/core.stamp  ## write what is generated: schemas/, and lmms-eval's task of each manifest
 	@$(VENV)/bin/python -c "from pathlib import Path; from ivbench_data.schema import json_schemas; \
@@ -86,6 +99,11 @@ $(VENV)/test.stamp: $(VENV)/python.stamp $(REQUIREMENTS)
 	@echo "Installing ivbench-data and what the tests need into $(VENV) …"
 	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[$(TEST_EXTRAS)]'
 	@touch $(VENV)/core.stamp $@
+
+$(VENV)/docs.stamp: $(VENV)/core.stamp
+	@echo "Installing what the documentation needs into $(VENV) …"
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[docs]'
+	@touch $@
 
 # torch comes first, so that nothing else's requirements choose its build
 $(VENV)/full.stamp: $(VENV)/test.stamp

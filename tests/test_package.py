@@ -176,6 +176,13 @@ def test_version_is_told_once_and_the_same_everywhere() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert project["version"] == ivbench_data.__version__ == metadata.version("ivbench-data")
     assert f"## [{ivbench_data.__version__}]" in (REPOSITORY / "CHANGELOG.md").read_text()
+    assert f"\nversion: {ivbench_data.__version__}\n" in (REPOSITORY / "CITATION.cff").read_text()
+
+
+def test_pre_commit_runs_the_formatter_that_make_runs() -> None:
+    pinned = re.search(r"^ruff==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None
+    assert f"rev: v{pinned[1]}\n" in (REPOSITORY / ".pre-commit-config.yaml").read_text()
 
 
 # --- what it needs ----------------------------------------------------------------------------------------------
