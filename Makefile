@@ -52,10 +52,10 @@ types: $(VENV)/test.stamp  ## check the types
 	@$(VENV)/bin/mypy
 
 docs: $(VENV)/docs.stamp  ## build the documentation, strictly, into build/docs
-	@$(VENV)/bin/mkdocs build --quiet --site-dir build/docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --site-dir build/docs
 
 docs-serve: $(VENV)/docs.stamp  ## show the documentation while it is written
-	@$(VENV)/bin/mkdocs serve
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
 
 coverage: $(VENV)/test.stamp  ## run the tests and measure which lines they reach; below the floor is an error
 	@$(VENV)/bin/python -m pytest -m 'not full and not gpu' --cov --cov-report=term:skip-covered --cov-fail-under=88 $(PYTEST_ARGS)
