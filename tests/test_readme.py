@@ -14,6 +14,7 @@ import pytest
 from hub_standin import REPOSITORY, HubStandIn
 from loopback import serve
 
+import ivbench_data
 from ivbench_data import cli
 from ivbench_data.cli import group
 from ivbench_data.dataset import load
@@ -136,6 +137,14 @@ def test_json_blocks_are_questions() -> None:
     assert lines
     for line in lines:
         assert Question.model_validate_json(line).question_id
+
+
+def test_the_reference_lists_every_public_name() -> None:
+    listed = re.findall(r"^::: ivbench_data\.(\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    homes = [
+        f"{home}.{name}" for name, home in ivbench_data._HOME_OF.items()
+    ]  # the table is private; its names are not
+    assert sorted(listed) == sorted(homes)
 
 
 def test_no_block_is_in_a_language_that_nobody_runs() -> None:
