@@ -29,27 +29,62 @@ from typing import ClassVar
 
 
 class IvbenchError(Exception):
-    """The root of all errors raised on purpose; `exit_code` is what the command line exits with."""
+    """The root of all errors raised on purpose; `exit_code` is what the command line exits with.
+
+    Example:
+        >>> try:
+        ...     iv.load_manifest("unheard-of")
+        ... except iv.IvbenchError as error:
+        ...     print(type(error).__name__, error.exit_code)
+        UsageError 2
+    """
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(IvbenchError):
-    """An invalid value: an unknown name, a size of zero, a path that does not exist."""
+    """An invalid value: an unknown name, a size of zero, a path that does not exist.
+
+    Example:
+        >>> iv.read_frames("tiny", "alpha", "many frames")
+        Traceback (most recent call last):
+            ...
+        ivbench_data.errors.UsageError: 'many frames' is not a grid; ...
+    """
 
     exit_code: ClassVar[int] = 2
 
 
 class UnsafeNameError(UsageError):
-    """An id or a file name that could leave its folder, or that some file system cannot hold."""
+    """An id or a file name that could leave its folder, or that some file system cannot hold.
+
+    Example:
+        >>> iv.Workspace("data", "../elsewhere")
+        Traceback (most recent call last):
+            ...
+        ivbench_data.errors.UnsafeNameError: '../elsewhere' cannot be a file name ...
+    """
 
 
 class RepositoryNotFoundError(UsageError):
-    """The Hub has no repository of that name, or none that we may see."""
+    """The Hub has no repository of that name, or none that we may see.
+
+    Example:
+        >>> try:
+        ...     raise iv.RepositoryNotFoundError("there is no dataset my-lab/my-benchmark on the Hub")
+        ... except iv.UsageError as error:
+        ...     print(error.exit_code)
+        2
+    """
 
 
 class EnvironmentProblemError(IvbenchError):
-    """The machine lacks something that the call needs."""
+    """The machine lacks something that the call needs.
+
+    Example:
+        >>> iv.MissingDependencyError("torch", "eval").exit_code
+        3
+    """
 
     exit_code: ClassVar[int] = 3
 
@@ -68,7 +103,12 @@ def write_install_command(extras: str = "") -> str:
 
 
 class MissingDependencyError(EnvironmentProblemError):
-    """An optional extra is not installed; the message holds the `pip install` line."""
+    """An optional extra is not installed; the message holds the `pip install` line.
+
+    Example:
+        >>> iv.MissingDependencyError("scipy", "score").extra
+        'score'
+    """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed. Install it with: {write_install_command(extra)}")
@@ -80,7 +120,12 @@ class MissingDependencyError(EnvironmentProblemError):
 
 
 class StorageError(EnvironmentProblemError):
-    """The disk is full or read-only, or writing to it is not permitted."""
+    """The disk is full or read-only, or writing to it is not permitted.
+
+    Example:
+        >>> iv.StorageError.from_os_error(OSError(28, "No space left on device"), Path("data/x"))
+        StorageError('cannot write data/x: the disk is full: free some space, or choose another folder with --root')
+    """
 
     @classmethod
     def from_os_error(cls, error: OSError, path: Path) -> StorageError:
@@ -103,38 +148,110 @@ class StorageError(EnvironmentProblemError):
 
 
 class DatasetError(IvbenchError):
-    """A dataset's files are malformed or damaged."""
+    """A dataset's files are malformed or damaged.
+
+    Example:
+        >>> _ = Path("data/tiny/dataset.json").write_text("{}")
+        >>> try:
+        ...     iv.load_dataset("tiny")
+        ... except iv.DatasetError as error:
+        ...     print(type(error).__name__)
+        DatasetError
+    """
 
 
 class DatasetNotFoundError(DatasetError):
-    """There is no dataset in that folder yet."""
+    """There is no dataset in that folder yet.
+
+    Example:
+        >>> iv.load_dataset("nowhere")
+        Traceback (most recent call last):
+            ...
+        ivbench_data.errors.DatasetNotFoundError: there is no dataset in data/nowhere. ...
+    """
 
     exit_code: ClassVar[int] = 2
 
 
 class PublicationConflictError(IvbenchError):
-    """The published version has changed since the plan was made; nothing was overwritten."""
+    """The published version has changed since the plan was made; nothing was overwritten.
+
+    Example:
+        >>> try:
+        ...     raise iv.PublicationConflictError("the Hub's version changed since the plan was made")
+        ... except iv.IvbenchError as error:
+        ...     print(error.exit_code)
+        1
+    """
 
 
 class VideoError(IvbenchError):
-    """One video cannot be read."""
+    """One video cannot be read.
+
+    Example:
+        >>> try:
+        ...     raise iv.UnreadableVideoError("alpha.mp4 is empty")
+        ... except iv.VideoError as error:
+        ...     print(type(error).__name__)
+        UnreadableVideoError
+    """
 
 
 class UnreadableVideoError(VideoError):
-    """The file is damaged, empty, or not a video."""
+    """The file is damaged, empty, or not a video.
+
+    Example:
+        >>> try:
+        ...     raise iv.UnreadableVideoError("alpha.mp4 is empty")
+        ... except iv.VideoError as error:
+        ...     print(error)
+        alpha.mp4 is empty
+    """
 
 
 class VideoLimitError(VideoError):
-    """The video is larger or longer than the limits allow."""
+    """The video is larger or longer than the limits allow.
+
+    Example:
+        >>> try:
+        ...     raise iv.VideoLimitError("alpha.mp4 is longer than a day")
+        ... except iv.VideoError as error:
+        ...     print(error)
+        alpha.mp4 is longer than a day
+    """
 
 
 class CacheError(IvbenchError):
-    """One cache file cannot be used."""
+    """One cache file cannot be used.
+
+    Example:
+        >>> try:
+        ...     iv.read_frames("tiny", "alpha", "8x720")
+        ... except iv.CacheError as error:
+        ...     print(type(error).__name__)
+        CacheNotFoundError
+    """
 
 
 class CacheNotFoundError(CacheError):
-    """There is no cache file for that video and grid."""
+    """There is no cache file for that video and grid.
+
+    Example:
+        >>> iv.read_frames("tiny", "gamma", "4x16")
+        Traceback (most recent call last):
+            ...
+        ivbench_data.errors.CacheNotFoundError: there is no cache file data/tiny/cache/4x16/gamma.safetensors
+    """
 
 
 class CacheCorruptError(CacheError):
-    """A cache file is damaged: its digest or its structure does not match."""
+    """A cache file is damaged: its digest or its structure does not match.
+
+    Example:
+        >>> path = Path("data/tiny/cache/4x16/alpha.safetensors")
+        >>> _ = path.write_bytes(path.read_bytes()[:5000])
+        >>> iv.read_frames("tiny", "alpha", "4x16")
+        Traceback (most recent call last):
+            ...
+        ivbench_data.errors.CacheCorruptError: data/tiny/cache/4x16/alpha.safetensors is not a whole frame file: ...
+    """

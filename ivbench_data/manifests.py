@@ -18,7 +18,12 @@ from ivbench_data.strict_json import explain
 
 
 class HubRepository(Record):
-    """Where the parts come from."""
+    """Where the parts come from.
+
+    Example:
+        >>> iv.load_manifest("ivbench").hub.repo_id
+        'm-a-p/IV-Bench'
+    """
 
     repo_id: NonEmpty
     """`organisation/name` on the Hugging Face Hub."""
@@ -31,7 +36,12 @@ class HubRepository(Record):
 
 
 class ReleaseFile(Record):
-    """The annotations as released."""
+    """The annotations as released.
+
+    Example:
+        >>> iv.load_manifest("ivbench").release.file_name
+        'test_data.jsonl'
+    """
 
     file_name: SafeName
     """Name of the file."""
@@ -40,7 +50,12 @@ class ReleaseFile(Record):
 
 
 class Counts(Record):
-    """How many there should be; None where nobody says."""
+    """How many there should be; None where nobody says.
+
+    Example:
+        >>> iv.load_manifest("ivbench").released.questions
+        1686
+    """
 
     videos: NonNegativeInt | None = None
     """Videos."""
@@ -51,7 +66,12 @@ class Counts(Record):
 
 
 class Task(Record):
-    """One task of the benchmark."""
+    """One task of the benchmark.
+
+    Example:
+        >>> [task.name for task in iv.load_manifest("ivbench").tasks][:2]
+        ['Existence', 'Reverse Existence']
+    """
 
     name: NonEmpty
     """The paper's name, which `Question.task` holds."""
@@ -68,7 +88,12 @@ class Task(Record):
 
 
 class PublishedResult(Record):
-    """One row of the paper's main table: accuracy in per cent."""
+    """One row of the paper's main table: accuracy in per cent.
+
+    Example:
+        >>> iv.load_manifest("ivbench").published_results[0].model
+        'Llama-vid'
+    """
 
     model: NonEmpty
     """The model's name as printed."""
@@ -83,7 +108,13 @@ class PublishedResult(Record):
 
 
 class Manifest(Record):
-    """All that is known of one benchmark beforehand."""
+    """All that is known of one benchmark beforehand.
+
+    Example:
+        >>> manifest = iv.load_manifest("ivbench")
+        >>> manifest.name, len(manifest.tasks)
+        ('ivbench', 13)
+    """
 
     format_version: PositiveInt
     """Version of this file's form."""
@@ -165,9 +196,16 @@ def find_manifest_name(dataset: Dataset) -> str | None:
 def load_manifest(name: str) -> Manifest:
     """The manifest of a benchmark.
 
+    Args:
+        name: name of the benchmark.
+
     Raises:
         UsageError: there is none of that name.
         DatasetError: the file is not a manifest.
+
+    Example:
+        >>> iv.load_manifest("ivbench").released.questions
+        1686
     """
     if name not in manifest_names():
         raise UsageError(f"there is no manifest named {name!r}; there are: {', '.join(manifest_names())}")

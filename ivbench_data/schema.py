@@ -63,17 +63,30 @@ Seconds = Annotated[FiniteFloat, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _leave_out_example(schema: dict[str, Any]) -> None:
+    """A record's example is for Python; its JSON Schema describes the record in any language."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExample:")[0]
+
+
 class Record(BaseModel):
     """What all records share: frozen, no unknown fields, documented by the strings below their fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_extra=_leave_out_example
+    )
 
 
 # --- what a benchmark holds -------------------------------------------------------------------------------------
 
 
 class Subtitle(Record):
-    """One caption track that the source offers, or that was fetched."""
+    """One caption track that the source offers, or that was fetched.
+
+    Example:
+        >>> iv.Subtitle(language="en", kind="automatic").kind
+        'automatic'
+    """
 
     language: NonEmpty
     """BCP 47 tag, as the source gives it."""
@@ -84,7 +97,12 @@ class Subtitle(Record):
 
 
 class Video(Record):
-    """One video of a benchmark, whether or not it is on this machine."""
+    """One video of a benchmark, whether or not it is on this machine.
+
+    Example:
+        >>> iv.Video(video_id="dQw4w9WgXcQ", duration_seconds=212).url is None
+        True
+    """
 
     video_id: SafeName
     """Unique in the dataset, and the stem of the video's file. YouTube ids may begin with `-`."""
@@ -105,7 +123,12 @@ class Video(Record):
 
 
 class QueryImage(Record):
-    """One image that questions show beside the video."""
+    """One image that questions show beside the video.
+
+    Example:
+        >>> iv.QueryImage(image_id="red.png", width=16, height=12).image_id
+        'red.png'
+    """
 
     image_id: SafeName
     """Unique in the dataset, and the image's file name in `images/`."""
@@ -122,7 +145,12 @@ class QueryImage(Record):
 
 
 class EvidenceBox(Record):
-    """A rectangle in one frame or image that the answer rests on, in fractions of its width and height."""
+    """A rectangle in one frame or image that the answer rests on, in fractions of its width and height.
+
+    Example:
+        >>> iv.EvidenceBox(x0=0.25, y0=0, x1=0.5, y1=1, time_seconds=3).x1
+        0.5
+    """
 
     x0: Annotated[float, Field(ge=0, le=1)]
     """Left edge."""
@@ -144,6 +172,10 @@ class Evidence(Record):
     """Where in the video the answer is to be seen.
 
     `start_seconds` may be after `end_seconds`: releases hold such mistakes, import keeps them, `validate` reports them.
+
+    Example:
+        >>> iv.Evidence(kind="range", start_seconds=5, end_seconds=8.5).end_seconds
+        8.5
     """
 
     kind: Literal["point", "range", "whole"]
@@ -173,6 +205,14 @@ class Question(Record):
 
     The model accepts what releases hold, not only what benchmarks promise: an IV-Bench question should have ten
     options, and some of the released ones have two. `ivbench-data validate` tells the difference.
+
+    Example:
+        >>> question = iv.Question(
+        ...     question_id="v_0", video_id="v", image_ids=("cat.png",), question="Where does it appear?",
+        ...     options=("left", "right"), answer_index=1, answer="right", task="Spatial Relationship", source="mine",
+        ... )
+        >>> question.correct_indices
+        (1,)
     """
 
     question_id: NonEmpty
@@ -279,6 +319,13 @@ class FrameGrid(Record):
     """Which frames of a video, and how large: the identity of a frame cache.
 
     Two caches with the same identity hold the same frames of the same file, bit for bit.
+
+    Example:
+        >>> grid = iv.FrameGrid(nframes=32, res=240, multiple_of=28)
+        >>> grid.identity, grid.size_of(854, 480)
+        ('32x240-m28', (420, 252))
+        >>> iv.FrameGrid.parse("32x240-m28") == grid
+        True
     """
 
     nframes: Annotated[int, Field(ge=1, le=MAX_NFRAMES)]
@@ -369,7 +416,15 @@ class FrameGrid(Record):
 
 
 class FrameSelection(Record):
-    """The frames that a selector chose for one question, out of one dense cache (VideoITG, TSPO, core frames, …)."""
+    """The frames that a selector chose for one question, out of one dense cache (VideoITG, TSPO, core frames, …).
+
+    Example:
+        >>> selection = iv.FrameSelection(
+        ...     question_id="alpha_0", video_id="alpha", selector="mine", frame_indices=(2, 7)
+        ... )
+        >>> iv.read_frames("tiny", "alpha", "4x16", selection=selection).indices.tolist()
+        [2, 7]
+    """
 
     question_id: NonEmpty
     """The question they were chosen for."""
@@ -397,7 +452,12 @@ Severity = Literal["info", "warning", "error"]
 
 
 class Repair(Record):
-    """One change that would mend a finding."""
+    """One change that would mend a finding.
+
+    Example:
+        >>> iv.Repair(field="answer", before="left", after="right").after
+        'right'
+    """
 
     field: NonEmpty
     """Field of the question, or of its raw record as `raw.distractors`."""
@@ -408,7 +468,14 @@ class Repair(Record):
 
 
 class Finding(Record):
-    """One thing that a check found."""
+    """One thing that a check found.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> finding = next(iv.validate_questions(dataset))
+        >>> finding.check, finding.severity, finding.question_id
+        ('granularity_mismatch', 'info', '-beta_0')
+    """
 
     check: NonEmpty
     """The check's name."""
@@ -433,7 +500,12 @@ class Finding(Record):
 
 
 class BadLine(Record):
-    """One line of a JSONL file that could not be used; the others stay usable."""
+    """One line of a JSONL file that could not be used; the others stay usable.
+
+    Example:
+        >>> print(iv.BadLine(file="videos.jsonl", line=3, reason="not JSON"))
+        videos.jsonl:3: not JSON
+    """
 
     file: str
     """The file, as it was named."""
@@ -453,7 +525,13 @@ FetchStatus = Literal[
 
 
 class FetchResult(Record):
-    """What became of fetching one video."""
+    """What became of fetching one video.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> [(row.video_id, row.status) for row in iv.fetch_videos(dataset)]
+        [('alpha', 'ok'), ('-beta', 'ok')]
+    """
 
     video_id: SafeName
     """The video."""
@@ -487,7 +565,15 @@ CacheStatus = Literal["done", "skipped", "missing", "failed"]
 
 
 class CacheResult(Record):
-    """What became of one video in one grid."""
+    """What became of one video in one grid.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> for row in iv.cache_frames(dataset, grids=[iv.FrameGrid.parse("4x16")]):
+        ...     print(row.video_id, row.status)
+        alpha skipped
+        -beta skipped
+    """
 
     video_id: SafeName
     """The video."""
@@ -514,7 +600,14 @@ class CacheResult(Record):
 
 
 class VerifyResult(Record):
-    """What became of checking one file."""
+    """What became of checking one file.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> rows = iv.verify_videos(dataset, options=iv.VerifyOptions(workers=0))
+        >>> sorted((row.video_id, row.status, row.frames) for row in rows)
+        [('-beta', 'ok', 8), ('alpha', 'ok', 8)]
+    """
 
     video_id: SafeName
     """The video."""
@@ -537,7 +630,14 @@ class VerifyResult(Record):
 
 
 class EvaluationResult(Record):
-    """One question asked of one model, and what came of it."""
+    """One question asked of one model, and what came of it.
+
+    Example:
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> row = results.rows["alpha_0", 0]
+        >>> row.reply, row.correct
+        ('D', False)
+    """
 
     question_id: NonEmpty
     """The question."""

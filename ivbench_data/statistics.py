@@ -25,7 +25,15 @@ Bounds = tuple[float, float]
 
 
 class Estimate(Record):
-    """A figure with its interval."""
+    """A figure with its interval.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> overall = iv.score_results(dataset, results).overall
+        >>> round(overall.accuracy.value, 3), overall.accuracy.n
+        (0.667, 3)
+    """
 
     value: FiniteFloat
     """The figure."""

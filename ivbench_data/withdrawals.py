@@ -22,7 +22,12 @@ WITHDRAWING = "withdrawing"
 
 
 class Withdrawal(Record):
-    """One video that was taken down, and what went with it."""
+    """One video that was taken down, and what went with it.
+
+    Example:
+        >>> iv.load_dataset("tiny").withdrawals
+        ()
+    """
 
     video_id: SafeName
     """The video."""

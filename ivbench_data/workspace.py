@@ -19,7 +19,15 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders of one dataset under a root; making one touches nothing on disk."""
+    """The folders of one dataset under a root; making one touches nothing on disk.
+
+    Example:
+        >>> workspace = iv.Workspace("data", "tiny")
+        >>> workspace.cache_path(iv.FrameGrid(nframes=4, res=16), "alpha").as_posix()
+        'data/tiny/cache/4x16/alpha.safetensors'
+        >>> workspace.find_video("alpha").name
+        'alpha.mp4'
+    """
 
     root: Path
     dataset: str

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import doctest
 import inspect
+import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -134,3 +137,49 @@ def test_a_dataset_is_shown_in_a_line() -> None:
     assert repr(dataset) == "Dataset('tiny': 2 videos, 2 images, 3 questions)"
     bad = dataclasses.replace(dataset, bad_lines=(iv.BadLine(file="a", line=1, reason="?"),))
     assert repr(bad) == "Dataset('tiny': 2 videos, 2 images, 3 questions, 1 bad lines)"
+
+
+# --- docstrings -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the small dataset `tiny` under `data/`, as the examples take for granted."""
+    shutil.copytree(MADE, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IVBENCH_ROOT", raising=False)
+
+
+NEEDS_TORCH = {"TensorClip", "open_torch_dataset"}
+NEEDS_THE_NET = {"fetch_earlier"}
+"""Names whose example is shown and not run; tests of their own call them."""
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *CLASSES])
+@pytest.mark.usefixtures("tiny")
+def test_the_example_runs(name: str) -> None:
+    if name in NEEDS_TORCH:
+        pytest.importorskip("torch", reason="torch is not installed")
+    thing = inspect.unwrap(PUBLIC[name])
+    finder = doctest.DocTestFinder(recurse=False)
+    tests = [test for test in finder.find(thing, name, globs={"iv": iv, "Path": Path}) if test.examples]
+    assert tests, f"{name} has no example"
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    printed: list[str] = []
+    for test in tests:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            runner.run(test, out=printed.append)
+    assert not runner.failures, "".join(printed)
+    skipped = [each for test in tests for each in test.examples if each.options.get(doctest.SKIP)]
+    assert bool(skipped) == (name in NEEDS_THE_NET)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_is_described(name: str) -> None:
+    function = inspect.unwrap(FUNCTIONS[name])
+    text = inspect.getdoc(function) or ""
+    _, _, rest = text.partition("\nArgs:\n")
+    described = [line.strip().partition(":")[0] for line in rest.splitlines() if line.startswith("    ")]
+    for parameter in inspect.signature(function).parameters:
+        assert parameter in described, f"{name} does not say what {parameter} is"

@@ -52,6 +52,13 @@ def evaluate_questions(
     Raises:
         UsageError: there is no such model, pattern, profile, task or question.
         StorageError: the root cannot be written.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> options = iv.AskOptions(grid=iv.FrameGrid(nframes=4, res=16))
+        >>> rows = iv.evaluate_questions(dataset, model="baseline:random", options=options)
+        >>> [(row.question_id, row.reply) for row in rows]
+        [('alpha_0', 'D'), ('alpha_1', 'A'), ('-beta_0', 'C')]
     """
     options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)

@@ -26,7 +26,12 @@ BACKENDS = ("openai", "python")
 
 
 class JudgeReply(Record):
-    """The judge's reply about one answer."""
+    """The judge's reply about one answer.
+
+    Example:
+        >>> iv.JudgeReply(judge="openai:gpt-4o", question_id="q1", prompt_sha256="0" * 64, reply="yes").reply
+        'yes'
+    """
 
     judge: NonEmpty
     """The judge, as named by the user."""
@@ -43,8 +48,17 @@ class JudgeReply(Record):
 def open_judge(name: str, options: ModelOptions) -> Model:
     """The judge of that name: `openai:NAME` or `python:module:function`.
 
+    Args:
+        name: `openai:NAME` or `python:module:function`.
+        options: address of its server, retries, time limit.
+
     Raises:
         UsageError: it is neither.
+
+    Example:
+        >>> judge = iv.open_judge("openai:gpt-4o", iv.ModelOptions(base_url="http://localhost:8000/v1"))
+        >>> callable(judge)
+        True
     """
     if name.partition(":")[0] not in BACKENDS:
         raise UsageError(f"a judge is written openai:NAME or python:module:function, not {name!r}")
@@ -61,8 +75,24 @@ def ask_judge(
 ) -> Iterator[JudgeReply]:
     """A row for each answer that needs a judge: the stored judge reply to the same prompt, or a new one.
 
+    Args:
+        dataset: the dataset of the results.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        results: replies to score.
+        judge: the judge's model, from `open_judge` or of your own.
+        name: name of the judge, under which its replies are kept in the ledger.
+
     Raises:
         StorageError: the ledger cannot be written.
+
+    Example:
+        >>> def judge(requests):
+        ...     for request in requests:
+        ...         yield iv.Reply(request.key, text="yes")
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> list(iv.ask_judge(dataset, "data", results, judge, "mine"))
+        []
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     kept, _ = read_ledger(workspace, LEDGER_KIND, JudgeReply)

@@ -18,7 +18,14 @@ from ivbench_data.schema import Question
 
 @dataclass(frozen=True)
 class ReplyScore:
-    """The parsed answer of a reply, and its score."""
+    """The parsed answer of a reply, and its score.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> score = iv.score_reply(dataset.questions[0], "The answer is B.")
+        >>> score.correct
+        True
+    """
 
     answer_index: int | None
     """Position among the question's options, in stored order; None if the reply names none of them."""
@@ -47,6 +54,14 @@ def score_reply(question: Question, reply: str | None, profile: str = "default",
 
     Raises:
         UsageError: there is no such profile.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> question = dataset.questions[0]
+        >>> question.options
+        ('left', 'right', 'up', 'down')
+        >>> iv.score_reply(question, "The answer is B.").correct
+        True
     """
     name = resolve_profile(profile, question.source)
     if question.question_type == "numeric":

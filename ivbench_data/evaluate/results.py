@@ -31,7 +31,13 @@ SYNC_EVERY_SECONDS = 5.0
 
 
 class Configuration(Record):
-    """Everything that determines the answers, apart from the questions themselves."""
+    """Everything that determines the answers, apart from the questions themselves.
+
+    Example:
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> results.configuration.model, results.configuration.grid
+        ('baseline:random', '4x16')
+    """
 
     format_version: Literal[1] = 1
     """Version of the file format."""
@@ -60,7 +66,13 @@ class Configuration(Record):
 
 
 class Header(Record):
-    """The first line of a results file, and of each later run's rows in it."""
+    """The first line of a results file, and of each later run's rows in it.
+
+    Example:
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> results.headers[0].versions["ivbench-data"]
+        '0.1.0'
+    """
 
     configuration: Configuration
     """The same in every header of a file."""
@@ -72,7 +84,13 @@ class Header(Record):
 
 @dataclass(frozen=True)
 class Results:
-    """The content of a results file."""
+    """The content of a results file.
+
+    Example:
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> results.name, len(results.rows)
+        ('baseline:random · video_first · 4x16', 3)
+    """
 
     path: Path
     """The file."""
@@ -99,9 +117,17 @@ class Results:
 def read_results(path: Path | str) -> Results:
     """The headers and rows of a results file.
 
+    Args:
+        path: the file.
+
     Raises:
         UsageError: the file cannot be read.
         DatasetError: it has no header, or headers of different configurations.
+
+    Example:
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> results.name
+        'baseline:random · video_first · 4x16'
     """
     path = Path(path)
     headers: list[Header] = []

@@ -39,7 +39,14 @@ NO_JUDGE_REPLIES: Mapping[str, str] = MappingProxyType({})
 
 
 class Score(Record):
-    """Score of a set of questions: a task, a group of tasks, a slice, or all of them."""
+    """Score of a set of questions: a task, a group of tasks, a slice, or all of them.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> iv.score_results(dataset, results).tasks["Counting"].accuracy.value
+        1.0
+    """
 
     name: NonEmpty
     """Name of the set."""
@@ -66,7 +73,15 @@ class Score(Record):
 
 
 class Denominators(Record):
-    """The denominators of a scorecard."""
+    """The denominators of a scorecard.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> counts = iv.score_results(dataset, results).denominators
+        >>> counts.in_dataset, counts.evaluated
+        (3, 3)
+    """
 
     published: NonNegativeInt | None
     """Questions in the paper."""
@@ -85,7 +100,15 @@ class Denominators(Record):
 
 
 class Scorecard(Record):
-    """All figures of one results file."""
+    """All figures of one results file.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> card = iv.score_results(dataset, results)
+        >>> card.overall.name, round(card.overall.accuracy.value, 3)
+        ('Overall', 0.667)
+    """
 
     name: NonEmpty
     """Model, pattern and grid in a line."""
@@ -171,6 +194,13 @@ def score_results(
     Raises:
         UsageError: the results are of another dataset.
         MissingDependencyError: scipy is not installed.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")
+        >>> card = iv.score_results(dataset, results)
+        >>> round(card.overall.accuracy.value, 3)
+        0.667
     """
     manifest = find_manifest(dataset)
     scored_rows = pair_with_rows(

@@ -18,7 +18,12 @@ from ivbench_data.schema import Record
 
 
 class FetchLimits(Record):
-    """Limits on one video."""
+    """Limits on one video.
+
+    Example:
+        >>> iv.FetchLimits(max_bytes=1_000_000_000).max_bytes
+        1000000000
+    """
 
     max_bytes: PositiveInt = 4 * 2**30
     """Bytes on disk, of all its parts together."""

@@ -49,7 +49,12 @@ MAX_ATTEMPTS = 50
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, sleep and randomness; tests pass their own."""
+    """Time, sleep and randomness; tests pass their own.
+
+    Example:
+        >>> iv.Clock().now().year >= 2026
+        True
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
@@ -84,6 +89,11 @@ def fetch_videos(
         UsageError: an id or a source is unknown.
         MissingDependencyError: yt-dlp is needed and not installed.
         StorageError: the disk is full, or not ours to write.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> [(row.video_id, row.status) for row in iv.fetch_videos(dataset)]
+        [('alpha', 'ok'), ('-beta', 'ok')]
     """
     options = options or FetchOptions()
     videos = _select_videos(dataset, video_ids)

@@ -14,7 +14,12 @@ Retry = Literal["missing", "failed", "all"]
 
 
 class FetchOptions(Record):
-    """What to fetch, from which sources, with which pauses and limits; the defaults are polite."""
+    """What to fetch, from which sources, with which pauses and limits; the defaults are polite.
+
+    Example:
+        >>> iv.FetchOptions(sources=("/mnt/videos", "origin"), max_height=480).max_height
+        480
+    """
 
     sources: tuple[str, ...] = Field(default=("origin",), min_length=1, repr=False)
     """Where from, in order of preference: `origin`, a folder, `hf://org/name`, or `https://…/{video_id}.mp4`."""

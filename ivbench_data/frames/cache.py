@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 
 class CacheOptions(Record):
-    """How to build caches; the grids are a separate argument."""
+    """How to build caches; the grids are a separate argument.
+
+    Example:
+        >>> iv.CacheOptions(workers=2, shard=(1, 4))
+        CacheOptions(workers=2, timeout_seconds=3600.0, shard=(1, 4))
+    """
 
     workers: NonNegativeInt | None = None
     """Worker processes, one decoder thread each; None for as many as the cores this process may use, 0 for none."""
@@ -72,9 +77,21 @@ def cache_frames(
 ) -> Iterator[CacheResult]:
     """Build the grids' files of every video on disk; yields a row for each video and grid, as they finish.
 
+    Args:
+        dataset: the dataset whose videos are decoded.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        grids: grids to build, all of them in one decoding pass.
+        options: workers, time limit, shard.
+
     Raises:
         UsageError: no grid is given, or there is no such shard.
         StorageError: the root cannot be written.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> rows = iv.cache_frames(dataset, grids=[iv.FrameGrid(nframes=2, res=16)], options=iv.CacheOptions(workers=0))
+        >>> sorted((row.video_id, row.status) for row in rows)
+        [('-beta', 'done'), ('alpha', 'done')]
     """
     if not grids:
         raise UsageError("no grid is given; say for example FrameGrid(nframes=32, res=240)")

@@ -42,7 +42,15 @@ _CONTENT_DIGEST = re.compile(rb'("content_digest":")[0-9a-f]{64}(")')
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of one video in one grid, memory-mapped: bytes are read when they are touched, and never copied."""
+    """The frames of one video in one grid, memory-mapped: bytes are read when they are touched, and never copied.
+
+    Example:
+        >>> clip = iv.read_frames("tiny", "alpha", "4x16")
+        >>> clip.frames.shape, clip.frames.dtype.name
+        ((4, 3, 16, 24), 'uint8')
+        >>> clip.indices.tolist()
+        [0, 2, 5, 7]
+    """
 
     frames: NDArray[np.uint8]
     """uint8 `[T, 3, H, W]` RGB; what is written to it stays in memory, and never reaches the file."""

@@ -137,7 +137,13 @@ def select_frames(clip: Clip, selection: FrameSelection) -> Clip:
 
 @dataclass(frozen=True)
 class TensorClip:
-    """A clip as torch tensors."""
+    """A clip as torch tensors.
+
+    Example:
+        >>> clip = iv.read_frames("tiny", "alpha", "4x16", framework="pt")
+        >>> clip.frames.shape
+        torch.Size([4, 3, 16, 24])
+    """
 
     video_id: str
     """The video."""
@@ -312,6 +318,11 @@ def open_torch_dataset(
     Raises:
         MissingDependencyError: torch is not installed.
         UsageError: the name of the grid or of the dataset is malformed.
+
+    Example:
+        >>> clips = iv.open_torch_dataset("tiny", ["alpha", "-beta"], "4x16")
+        >>> len(clips), clips[0]["frames"].shape
+        (2, torch.Size([4, 3, 16, 24]))
     """
     import_torch()
     from ivbench_data.frames.torch_dataset import ClipDataset

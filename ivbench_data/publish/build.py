@@ -52,7 +52,12 @@ _ROW_BYTES: Final = 2_000
 
 
 class PublishOptions(Record):
-    """How a folder is to be published."""
+    """How a folder is to be published.
+
+    Example:
+        >>> iv.PublishOptions(license="cc0-1.0", hidden=("test",)).hidden
+        ('test',)
+    """
 
     license: str | None = None
     """Licence of the annotations; None for the one that the benchmark's manifest names, if any."""

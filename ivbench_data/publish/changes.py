@@ -51,7 +51,12 @@ class Draft:
 
 
 class MovedQuestions(Record):
-    """Questions that are in another split now."""
+    """Questions that are in another split now.
+
+    Example:
+        >>> iv.MovedQuestions(source="dev", target="test", question_ids=("q1",)).target
+        'test'
+    """
 
     source: NonEmpty
     """The split that they were in."""
@@ -62,7 +67,16 @@ class MovedQuestions(Record):
 
 
 class Changes(Record):
-    """What a new version changes, by question id."""
+    """What a new version changes, by question id.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> earlier = iv.read_earlier("data/published")
+        >>> plan = iv.plan_splits(dataset, previous=earlier.record)
+        >>> published = iv.publish_dataset(dataset, None, "out", plan, earlier=earlier)
+        >>> published.changes.count(), published.changes.bump
+        ({}, None)
+    """
 
     earlier: str | None
     """The version before; None for the first one."""

@@ -54,7 +54,12 @@ class Edition:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The version that stands where the next one goes."""
+    """The version that stands where the next one goes.
+
+    Example:
+        >>> iv.read_earlier("data/published").record.version
+        '1.0.0'
+    """
 
     record: PublishedVersion
     """Its `publish.json`."""
@@ -82,8 +87,15 @@ class PublicSplits:
 def read_earlier(folder: Path | str) -> Earlier | None:
     """The version that a folder holds; None when it holds none.
 
+    Args:
+        folder: the published folder.
+
     Raises:
         DatasetError: its `publish.json` is none.
+
+    Example:
+        >>> iv.read_earlier("data/published").record.version
+        '1.0.0'
     """
     folder = Path(folder)
     if not (folder / FILE_NAME).is_file():
@@ -95,10 +107,16 @@ def read_earlier(folder: Path | str) -> Earlier | None:
 def fetch_earlier(repo_id: str) -> Earlier | None:
     """The version that a repository of the Hub holds; None when it holds none, or does not exist.
 
+    Args:
+        repo_id: the repository, as `organisation/name`.
+
     Raises:
         UsageError: it cannot be a repository's name.
         DatasetError: its `publish.json` is none.
         EnvironmentProblemError: the Hub cannot be reached, or refuses.
+
+    Example:
+        >>> earlier = iv.fetch_earlier("my-lab/my-benchmark")  # doctest: +SKIP
     """
     listing = HubRepositoryClient.open(repo_id, "dataset", None).look()
     if listing is None or FILE_NAME not in listing.files:

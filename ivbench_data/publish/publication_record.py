@@ -32,7 +32,13 @@ SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0
 
 
 class PublishedSplit(Record):
-    """One split of a published version."""
+    """One split of a published version.
+
+    Example:
+        >>> split = iv.read_earlier("data/published").record.splits["test"]
+        >>> split.questions, split.hidden
+        (('alpha_0', 'alpha_1', '-beta_0'), False)
+    """
 
     questions: tuple[NonEmpty, ...]
     """Ids of its questions, in the order of its rows."""
@@ -49,7 +55,13 @@ class PublishedSplit(Record):
 
 
 class SplitRecipe(Record):
-    """How the splits were made, so that the next version can be made alike."""
+    """How the splits were made, so that the next version can be made alike.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> iv.plan_splits(dataset).recipe.requests
+        ('test=rest',)
+    """
 
     salt: str
     """What the order of clusters was hashed with."""
@@ -60,7 +72,13 @@ class SplitRecipe(Record):
 
 
 class PublishedVersion(Record):
-    """One published version of a dataset; the contents of `publish.json`."""
+    """One published version of a dataset; the contents of `publish.json`.
+
+    Example:
+        >>> record = iv.read_earlier("data/published").record
+        >>> record.dataset, record.version
+        ('tiny', '1.0.0')
+    """
 
     format_version: Literal[1] = 1
     """Version of the file's form."""

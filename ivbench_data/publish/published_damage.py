@@ -18,7 +18,13 @@ from ivbench_data.publish.tables.parquet_files import iterate_rows
 
 @dataclass(frozen=True)
 class Damage:
-    """One file of a published folder that is not what was published."""
+    """One file of a published folder that is not what was published.
+
+    Example:
+        >>> _ = Path("data/published/README.md").write_text("changed")
+        >>> [str(damage) for damage in iv.verify_published("data/published")]
+        ['README.md: its digest is not the published one']
+    """
 
     path: str
     """The file, relative to the folder, with `/`."""
@@ -35,10 +41,17 @@ def verify_published(folder: Path | str) -> Iterator[Damage]:
     The files are compared with the digests in `publish.json`, and `publish.json` with the rows: their questions, their
     order, their digests and the canary. What begins with a dot is passed over: git and the Hub's client leave some.
 
+    Args:
+        folder: the published folder.
+
     Raises:
         UsageError: there is no `publish.json`.
         DatasetError: it is damaged itself.
         MissingDependencyError: `datasets` is not installed.
+
+    Example:
+        >>> list(iv.verify_published("data/published"))
+        []
     """
     folder = Path(folder)
     version = read_published(folder)

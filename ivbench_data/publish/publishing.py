@@ -36,7 +36,15 @@ LAST_PUBLISHED: Final = "last-published.json"
 
 @dataclass(frozen=True)
 class Published:
-    """A version that was written, and what to report of it."""
+    """A version that was written, and what to report of it.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset)
+        >>> published = iv.publish_dataset(dataset, None, "out", plan)
+        >>> published.version.version, published.self_check
+        ('1.0.0', None)
+    """
 
     version: PublishedVersion
     """What its `publish.json` says."""
@@ -82,6 +90,13 @@ def publish_dataset(
             can be found; then nothing is published.
         StorageError: the folder cannot be written.
         MissingDependencyError: `datasets` is not installed.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset)
+        >>> published = iv.publish_dataset(dataset, "data", "out", plan, iv.PublishOptions(license="cc0-1.0"))
+        >>> published.version.version, list(published.version.splits)
+        ('1.0.0', ['test'])
     """
     options, on_step = options or PublishOptions(), on_step or (lambda step: None)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)

@@ -75,10 +75,21 @@ def import_dataset(
     benchmark's own name, and the name that a native dataset gives itself. Videos that were withdrawn from the dataset
     that is there stay so, and their questions are left out, unless `restores_withdrawn`.
 
+    Args:
+        source: name of the source: a benchmark, or `native` for our own JSONL.
+        path: file of the release, or the folder that holds its files.
+        root: folder that holds the datasets; `$IVBENCH_ROOT` or `./data` by default.
+        name: name of the dataset; the benchmark's own by default.
+        restores_withdrawn: whether videos that were withdrawn are imported again.
+
     Raises:
         UsageError: no such source, or nothing to import at `path`.
         DatasetError: the existing dataset cannot be read, so its withdrawals are not known.
         StorageError: the root cannot be written.
+
+    Example:
+        >>> iv.import_dataset("native", "data/tiny", "elsewhere", name="mine")
+        Dataset('mine': 2 videos, 2 images, 3 questions)
     """
     path = Path(path)
     if source not in SOURCES:

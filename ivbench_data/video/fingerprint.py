@@ -50,7 +50,14 @@ _Share = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class Fingerprint(Record):
-    """Perceptual fingerprint of one video, a few hundred bytes; a line of `fingerprints.jsonl`."""
+    """Perceptual fingerprint of one video, a few hundred bytes; a line of `fingerprints.jsonl`.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> _ = list(iv.write_fingerprints(dataset, workers=0))
+        >>> Path("data/tiny/fingerprints.jsonl").is_file()
+        True
+    """
 
     video_id: SafeName
     """The video."""
@@ -220,6 +227,12 @@ def write_fingerprints(
 
     Raises:
         StorageError: the file cannot be written.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> rows = iv.write_fingerprints(dataset, workers=0)
+        >>> sorted((row.video_id, row.status) for row in rows)
+        [('-beta', 'ok'), ('alpha', 'ok')]
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     path = workspace.folder / FILE_NAME

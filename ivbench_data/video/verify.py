@@ -262,7 +262,12 @@ def _is_known(path: Path, facts: FileFacts, sha256: str | None, known: WholeDeco
 
 
 class VerifyOptions(Record):
-    """How to verify; the depth is a separate argument."""
+    """How to verify; the depth is a separate argument.
+
+    Example:
+        >>> iv.VerifyOptions(workers=0, recheck=True)
+        VerifyOptions(workers=0, timeout_seconds=3600.0, recheck=True)
+    """
 
     workers: NonNegativeInt | None = None
     """Worker processes; None for as many as the cores this process may use (one at `deep`, where ffmpeg uses them
@@ -296,6 +301,12 @@ def verify_videos(
         UsageError: there is no such depth.
         MissingDependencyError: the depth is `deep`, and there is no ffmpeg.
         StorageError: the ledger cannot be written.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> rows = iv.verify_videos(dataset, options=iv.VerifyOptions(workers=0))
+        >>> sorted((row.video_id, row.status) for row in rows)
+        [('-beta', 'ok'), ('alpha', 'ok')]
     """
     if depth not in get_args(Depth):
         raise UsageError(f"there is no depth {depth!r}; there are: {', '.join(get_args(Depth))}")

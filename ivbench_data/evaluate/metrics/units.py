@@ -22,7 +22,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class JudgeReplies:
-    """The replies of one LLM judge about one results file."""
+    """The replies of one LLM judge about one results file.
+
+    Example:
+        >>> iv.JudgeReplies("openai:gpt-4o", {"q1": "yes"}).judge
+        'openai:gpt-4o'
+    """
 
     judge: str
     """The judge, as named by the user."""

@@ -19,7 +19,12 @@ from ivbench_data.schema import Record
 
 
 class ModelOptions(Record):
-    """How a model is loaded and asked. A backend ignores options that do not apply to it."""
+    """How a model is loaded and asked. A backend ignores options that do not apply to it.
+
+    Example:
+        >>> iv.ModelOptions(dtype="bfloat16", batch_size=4).device
+        'auto'
+    """
 
     mode: Literal["generate", "likelihood"] = "generate"
     """Generate text, as the paper does; or compare the likelihoods of the option letters in one forward pass."""

@@ -43,7 +43,12 @@ MAX_ROTATIONS = 26
 
 
 class AskOptions(Record):
-    """How the questions of a dataset are asked."""
+    """How the questions of a dataset are asked.
+
+    Example:
+        >>> iv.AskOptions(grid=iv.FrameGrid(nframes=8, res=64), rotations=2).grid.identity
+        '8x64'
+    """
 
     grid: FrameGrid = FrameGrid(nframes=32, res=240)
     """The grid of the frame cache."""

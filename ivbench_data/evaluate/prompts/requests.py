@@ -35,7 +35,18 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class VideoPart:
-    """Frames of a video, in the order in which they are shown."""
+    """Frames of a video, in the order in which they are shown.
+
+    Example:
+        >>> def answer(requests):
+        ...     for request in requests:
+        ...         (video,) = [part for part in request.parts if isinstance(part, iv.VideoPart)]
+        ...         yield iv.Reply(request.key, text=f"{video.video_id} has {video.shape[0]} frames")
+        >>> dataset = iv.load_dataset("tiny")
+        >>> options = iv.AskOptions(grid=iv.FrameGrid.parse("4x16"))
+        >>> next(iv.evaluate_questions(dataset, model=answer, model_name="count", options=options)).reply
+        'alpha has 4 frames'
+    """
 
     video_id: str
     """The video."""
@@ -69,7 +80,13 @@ class VideoPart:
 
 @dataclass(frozen=True)
 class ImagePart:
-    """One query image, by its file or by its bytes."""
+    """One query image, by its file or by its bytes.
+
+    Example:
+        >>> image = iv.ImagePart("red.png", Path("data/tiny/images/red.png"), None, "0" * 64)
+        >>> len(image.read_bytes())
+        78
+    """
 
     image_id: str
     """The image; for a substitute, the image that it replaces."""
@@ -101,7 +118,12 @@ class ImagePart:
 
 @dataclass(frozen=True)
 class TextPart:
-    """A piece of text."""
+    """A piece of text.
+
+    Example:
+        >>> iv.TextPart("Which one is it?").text
+        'Which one is it?'
+    """
 
     text: str
     """The text."""
@@ -112,7 +134,18 @@ Part = VideoPart | ImagePart | TextPart
 
 @dataclass(frozen=True)
 class Request:
-    """One question, ready to be asked."""
+    """One question, ready to be asked.
+
+    Example:
+        >>> def answer(requests):
+        ...     for request in requests:
+        ...         yield iv.Reply(request.key, text=request.letters[0])
+        >>> dataset = iv.load_dataset("tiny")
+        >>> options = iv.AskOptions(grid=iv.FrameGrid.parse("4x16"))
+        >>> rows = iv.evaluate_questions(dataset, model=answer, model_name="first", options=options)
+        >>> [row.reply for row in rows]
+        ['A', 'A', 'A']
+    """
 
     question_id: str
     """The question."""
@@ -152,7 +185,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A model's reply to one request."""
+    """A model's reply to one request.
+
+    Example:
+        >>> iv.Reply(("alpha_0", 0), text="The answer is B.").text
+        'The answer is B.'
+    """
 
     key: Key
     """The request's key."""

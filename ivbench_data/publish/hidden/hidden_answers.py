@@ -51,7 +51,13 @@ PUBLIC_IMAGE_FIELDS: Final = frozenset({"image_id", "sha256", "width", "height"}
 
 
 class AnswersHeader(Record):
-    """The first line of an answers file."""
+    """The first line of an answers file.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> answers.header.split, answers.header.questions
+        ('test', 3)
+    """
 
     format_version: Literal[1] = 1
     """Version of the file's form."""
@@ -73,7 +79,14 @@ class AnswersHeader(Record):
 
 @dataclass(frozen=True)
 class HiddenAnswers:
-    """Questions in public, and with their answers."""
+    """Questions in public, and with their answers.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> hidden = iv.hide_answers(dataset, ["alpha_0"], b"32 random bytes, and not these ...")
+        >>> len(hidden.dataset.questions), hidden.answers[0].answer
+        (1, 'right')
+    """
 
     dataset: Dataset
     """What may be published: the questions with `answers_hidden`, their videos and images."""
@@ -87,7 +100,13 @@ class HiddenAnswers:
 
 @dataclass(frozen=True)
 class AnswersFile:
-    """An answers file, read."""
+    """An answers file, read.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> [question.answer for question in answers.questions]
+        ['right', 'one', 'neither']
+    """
 
     path: Path
     """The file."""
@@ -102,9 +121,20 @@ def hide_answers(dataset: Dataset, question_ids: Iterable[str], secret: bytes) -
 
     The same secret gives the same order in every version of the dataset, whatever else it holds.
 
+    Args:
+        dataset: the questions, with their answers.
+        question_ids: the questions whose answers are to be hidden.
+        secret: the secret that orders the options; keep it for later versions.
+
     Raises:
         UsageError: no ids, an id that the dataset does not hold, an answer that is hidden already, or a secret too
             short to be one.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> hidden = iv.hide_answers(dataset, ["alpha_0"], b"32 random bytes, and not these ...")
+        >>> hidden.dataset.questions[0].answer is None
+        True
     """
     check_secret(secret)
     wanted = set(question_ids)
@@ -224,9 +254,17 @@ def write_answers(path: Path, hidden: HiddenAnswers, version: str, split: str) -
 def read_answers(path: Path | str) -> AnswersFile:
     """The answers in a file that `write_answers` wrote.
 
+    Args:
+        path: the file.
+
     Raises:
         UsageError: the file cannot be read.
         DatasetError: it is not an answers file, or not a whole one.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> answers.header.dataset, len(answers.questions)
+        ('tiny', 3)
     """
     path = Path(path)
     header: AnswersHeader | None = None

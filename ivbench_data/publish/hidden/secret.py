@@ -26,7 +26,15 @@ MAX_SECRET_BYTES: Final = 4096
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret, and where it is kept."""
+    """A secret, and where it is kept.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset)
+        >>> options = iv.PublishOptions(hidden=("test",))
+        >>> iv.publish_dataset(dataset, None, "out", plan, options).secret.path.as_posix()
+        'data/tiny/private/secret'
+    """
 
     value: bytes = field(repr=False)
     """The secret itself."""

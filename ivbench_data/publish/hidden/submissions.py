@@ -37,7 +37,15 @@ LEFT_OUT: Final = "the submission does not hold it"
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission, read: what it says of each question, or why it is refused."""
+    """A submission, read: what it says of each question, or why it is refused.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> _ = Path("submission.jsonl").write_text('{"question_id": "alpha_0", "reply": "C"}')
+        >>> submission = iv.read_submission("submission.jsonl", answers)
+        >>> dict(submission.given), submission.left_out
+        ({'alpha_0': 'C'}, ('alpha_1', '-beta_0'))
+    """
 
     path: Path
     """The file."""
@@ -52,8 +60,19 @@ class Submission:
 def read_submission(path: Path | str, answers: AnswersFile) -> Submission:
     """What a submission says, and everything that is wrong with it, line by line.
 
+    Args:
+        path: the file: JSONL, a reply or an option's index a line.
+        answers: the hidden answers that it is scored by.
+
     Raises:
         UsageError: the file cannot be read.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> _ = Path("submission.jsonl").write_text('{"question_id": "alpha_0", "answer_index": 2}')
+        >>> submission = iv.read_submission("submission.jsonl", answers)
+        >>> submission.problems, len(submission.left_out)
+        ((), 2)
     """
     path = Path(path)
     questions = {question.question_id: question for question in answers.questions}
@@ -138,9 +157,20 @@ def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset,
 def score_submission(submission: Submission, answers: AnswersFile) -> Scorecard:
     """All figures of a submission, over all questions of the split.
 
+    Args:
+        submission: the submission.
+        answers: the hidden answers.
+
     Raises:
         DatasetError: lines of it are wrong; the first is named.
         MissingDependencyError: scipy is not installed.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> _ = Path("submission.jsonl").write_text('{"question_id": "alpha_0", "answer_index": 2}')
+        >>> submission = iv.read_submission("submission.jsonl", answers)
+        >>> round(iv.score_submission(submission, answers).overall.accuracy.value, 3)
+        0.333
     """
     return score_results(*make_results(submission, answers))
 

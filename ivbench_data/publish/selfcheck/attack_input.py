@@ -23,7 +23,12 @@ from ivbench_data.schema import Question
 
 @dataclass(frozen=True)
 class Guess:
-    """One way of guessing, its hits and its chances."""
+    """One way of guessing, its hits and its chances.
+
+    Example:
+        >>> iv.Guess("the first option", hits=3, chances=(0.25, 0.25, 0.5, 0.5)).expected
+        1.5
+    """
 
     name: str
     """Where the guesses come from, in words that end the sentence "answers can be read from …"."""
@@ -40,7 +45,17 @@ class Guess:
 
 @dataclass(frozen=True)
 class AttackInput:
-    """The hidden questions with their answers, in the order of the published rows, and all that was published."""
+    """The hidden questions with their answers, in the order of the published rows, and all that was published.
+
+    Example:
+        >>> def guess_the_first(given: iv.AttackInput):
+        ...     hits = sum(0 in question.correct_indices for question in given.questions)
+        ...     yield iv.Guess("the first option", hits, (1 / 4,) * len(given.questions))
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> report = iv.check_published("data/published_hidden", answers, attacks={"first": guess_the_first})
+        >>> report.attacks[0].hits
+        0
+    """
 
     questions: tuple[Question, ...]
     """The questions, with their answers and the published order of options."""

@@ -42,7 +42,16 @@ _PACKED: Final = {
 
 @dataclass(frozen=True)
 class PublishedEvidence:
-    """Everything a published folder shows, by the question it belongs to."""
+    """Everything a published folder shows, by the question it belongs to.
+
+    Example:
+        >>> def count_rows(given: iv.AttackInput):
+        ...     assert len(given.evidence.rows) == len(given.questions)
+        ...     return iter(())
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> iv.check_published("data/published_hidden", answers, attacks={"rows": count_rows}).passed
+        True
+    """
 
     distinctive: frozenset[Slot]
     """The options that are looked for in bytes."""

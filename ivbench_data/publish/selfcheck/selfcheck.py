@@ -39,7 +39,15 @@ PUBLIC_COLUMNS: Final = PUBLIC_QUESTION_FIELDS | {"answers_hidden", "images", "c
 
 
 class AttackResult(Record):
-    """How far an attack came."""
+    """How far an attack came.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> report = iv.check_published("data/published_hidden", answers)
+        >>> result = report.attacks[0]
+        >>> result.attack, result.succeeded
+        ('position', False)
+    """
 
     attack: NonEmpty
     """Its name."""
@@ -64,7 +72,13 @@ class AttackResult(Record):
 
 
 class SelfCheckReport(Record):
-    """What attacks on a published folder came to."""
+    """What attacks on a published folder came to.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> iv.check_published("data/published_hidden", answers).passed
+        True
+    """
 
     dataset: NonEmpty
     """Name of the dataset."""
@@ -112,11 +126,23 @@ def check_published(
     `answers` are the answers files of the folder's hidden splits. `on_attack` is called with the name of each attack
     when it begins.
 
+    Args:
+        folder: the published folder.
+        answers: the answers files of its hidden splits.
+        attacks: the attacks to run, by name.
+        on_attack: called with the name of each attack when it begins.
+
     Raises:
         UsageError: there is no folder, or no answers file is given.
         DatasetError: the answers are of another version: a question is not in the folder, or with other options; or a
             Parquet file cannot be read.
         MissingDependencyError: pyarrow is not installed.
+
+    Example:
+        >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
+        >>> report = iv.check_published("data/published_hidden", answers)
+        >>> report.passed
+        True
     """
     folder = Path(folder)
     if not answers:

@@ -38,7 +38,13 @@ EVERYTHING: Final = (SplitRequest(name="test"),)
 
 
 class SplitPlan(Record):
-    """Which question is in which split, and how that came."""
+    """Which question is in which split, and how that came.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> iv.plan_splits(dataset).splits
+        {'test': ('alpha_0', 'alpha_1', '-beta_0')}
+    """
 
     dataset: NonEmpty
     """Name of the dataset."""
@@ -87,6 +93,12 @@ def plan_splits(
 
     Raises:
         UsageError: the requests cannot be met, or leave out a split that was published.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset, iv.parse_splits("test=1.0"))
+        >>> len(plan.splits["test"]), plan.clusters
+        (3, 1)
     """
     is_repeated = previous is not None and not requests
     requests = tuple(requests) or _repeat_requests(previous)

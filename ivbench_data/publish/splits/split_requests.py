@@ -21,7 +21,12 @@ _RESERVED: Final = "all"
 
 
 class SplitRequest(Record):
-    """One split that is asked for; without a share or a number, it takes what the others leave."""
+    """One split that is asked for; without a share or a number, it takes what the others leave.
+
+    Example:
+        >>> iv.parse_splits("test=0.8,dev=rest")[0].name
+        'test'
+    """
 
     name: NonEmpty
     """Its name, on the Hub as well."""
@@ -40,8 +45,15 @@ class SplitRequest(Record):
 def parse_splits(text: str) -> tuple[SplitRequest, ...]:
     """The splits that a text such as `test=0.8,mini=200q,dev=rest` asks for: shares, questions, what remains.
 
+    Args:
+        text: requests with commas between them, as `test=0.8,mini=20q,dev=rest`.
+
     Raises:
         UsageError: it is no such text, a name is given twice or cannot be one, or the shares are over 1.
+
+    Example:
+        >>> [str(request) for request in iv.parse_splits("test=0.8,mini=20q,dev=rest")]
+        ['test=0.8', 'mini=20q', 'dev=rest']
     """
     requests = tuple(_parse_request(part.strip()) for part in text.split(","))
     check_requests(requests)

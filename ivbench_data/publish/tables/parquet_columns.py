@@ -113,8 +113,17 @@ def make_row(question: Question, images: Sequence[bytes | None], canary: str) ->
 def read_row(row: Mapping[str, Any]) -> Question:
     """The question of a row of the config `questions`, as `datasets`, pyarrow or pandas give it.
 
+    Args:
+        row: values by column.
+
     Raises:
         UsageError: the row lacks a column, or holds no question.
+
+    Example:
+        >>> import pyarrow.parquet
+        >>> rows = pyarrow.parquet.read_table("data/published/data/test-00000-of-00001.parquet").to_pylist()
+        >>> iv.read_row(rows[0]).answer
+        'right'
     """
     absent = [name for name in Question.model_fields if name not in row]
     if absent:

@@ -21,7 +21,15 @@ _NOT_HERE = "not here"
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A query image that can be published."""
+    """A query image that can be published.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset)
+        >>> images = iv.publish_dataset(dataset, None, "out", plan).images
+        >>> images.files["red.png"].path.name
+        'red.png'
+    """
 
     path: Path
     """The file."""
@@ -44,7 +52,15 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class GatheredImages:
-    """The query images of some questions."""
+    """The query images of some questions.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> plan = iv.plan_splits(dataset)
+        >>> images = iv.publish_dataset(dataset, None, "out", plan).images
+        >>> len(images.files), len(images.faults)
+        (2, 0)
+    """
 
     files: Mapping[str, ImageFile]
     """Those that can be published, by id."""

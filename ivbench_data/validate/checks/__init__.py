@@ -73,8 +73,18 @@ def validate_questions(
 
     Time is linear in the questions, and no finding is kept.
 
+    Args:
+        dataset: the questions.
+        context: media and tables that some checks need; without it they find less.
+        checks: names of checks; all by default.
+
     Raises:
         UsageError: there is no check of a given name.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> [finding.check for finding in iv.validate_questions(dataset)]
+        ['granularity_mismatch', 'image_reused', 'image_reused']
     """
     names = select_checks(checks or ())
     context = context or CheckContext()

@@ -19,7 +19,14 @@ QUOTED_CHARS = 90
 
 @dataclass(frozen=True)
 class CheckContext:
-    """Input of the checks beside the dataset."""
+    """Input of the checks beside the dataset.
+
+    Example:
+        >>> dataset = iv.load_dataset("tiny")
+        >>> context = iv.CheckContext(workspace=iv.Workspace("data", "tiny"))
+        >>> [finding.check for finding in iv.validate_questions(dataset, context, ["image_too_small"])]
+        ['image_too_small', 'image_too_small']
+    """
 
     workspace: Workspace | None = None
     """Folder of images, videos and caches; None: no file is looked for."""
