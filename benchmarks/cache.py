@@ -64,14 +64,14 @@ def run_ours(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames, dict[s
         for n, res in grids
     ]
     arrays, report = extract_frames(scan, requests)
-    told = {"packets": report.packets_fed, "path": report.decode_path, "frames": scan.frames}
-    return [array.transpose(0, 2, 3, 1) for array in arrays], told
+    details = {"packets": report.packets_fed, "path": report.decode_path, "frames": scan.frames}
+    return [array.transpose(0, 2, 3, 1) for array in arrays], details
 
 
 def run_ours_per_grid(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames, dict[str, Any]]:
     """Our engine, a pass a grid."""
     made = [run_ours(path, frames, [grid]) for grid in grids]
-    return [arrays[0] for arrays, _ in made], {"packets": sum(told["packets"] for _, told in made)}
+    return [arrays[0] for arrays, _ in made], {"packets": sum(details["packets"] for _, details in made)}
 
 
 def run_ours_to_disk(path: Path, frames: int, grids: list[Grid]) -> tuple[Frames, dict[str, Any]]:
@@ -274,7 +274,7 @@ def run_once(tool: str, path: Path, frames: int, grids: list[Grid]) -> dict[str,
         if importlib.util.find_spec(module.split(".")[0]):
             importlib.import_module(module)
     before, started = cpu_seconds(), time.perf_counter()
-    made, told = work(path, frames, grids)
+    made, details = work(path, frames, grids)
     used = {"cpu": cpu_seconds() - before, "wall": time.perf_counter() - started}
     right = wanted = 0
     for (n, res), pictures in zip(grids, made, strict=True):
@@ -283,7 +283,7 @@ def run_once(tool: str, path: Path, frames: int, grids: list[Grid]) -> dict[str,
         for index, picture in zip(plan_indices(frames, n), pictures, strict=True):
             wanted += 1
             right += read_frame_number(picture) == index % (LOOP_SECONDS * RATE)
-    return {**used, **told, "exact": f"{right}/{wanted}"}
+    return {**used, **details, "exact": f"{right}/{wanted}"}
 
 
 def check_identity(path: Path, grids: list[Grid]) -> str:

@@ -67,23 +67,23 @@ def make_requests(root: Path, grid: FrameGrid, videos: int, questions: int, ques
 def measure(ways: dict[str, Model], requests: Sequence[Request], rounds: int) -> dict[str, dict[str, Any]]:
     """By way: seconds of each round, replies of the last, and the visual share of the prompts."""
     first = [request for request in requests if request.video == requests[0].video]
-    told: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in ways}
+    measured: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in ways}
     for answer in ways.values():
         list(answer(first))
     for _ in range(rounds):
         for name, answer in ways.items():
             began = time.perf_counter()
             replies = sorted(answer(requests), key=lambda reply: reply.key)
-            told[name]["seconds"].append(time.perf_counter() - began)
+            measured[name]["seconds"].append(time.perf_counter() - began)
             if failed := [reply.error for reply in replies if reply.error]:
                 raise SystemExit(f"{name}: {failed[0]}")
-            told[name]["replies"] = [
+            measured[name]["replies"] = [
                 reply.text if reply.option_logprobs is None else int(np.argmax(reply.option_logprobs))
                 for reply in replies
             ]
-            told[name]["prompt_tokens"] = replies[0].metadata.get("prompt_tokens")
-            told[name]["visual_tokens"] = replies[0].visual_tokens
-    return told
+            measured[name]["prompt_tokens"] = replies[0].metadata.get("prompt_tokens")
+            measured[name]["visual_tokens"] = replies[0].visual_tokens
+    return measured
 
 
 def open_ways(model: str, options: ModelOptions) -> dict[str, Model]:
@@ -157,27 +157,27 @@ def main() -> None:
             ways = open_ways(asked.model or make_tiny_model(Path(folder), asked.family), options)
         if asked.base_url:
             ways["server"] = open_model(f"openai:{asked.model}", replace_options(options, timeout_seconds=600.0))
-        told = measure(ways, requests, asked.rounds)
-    report(told, len(requests), is_exact=asked.dtype == "float32")
+        measured = measure(ways, requests, asked.rounds)
+    report(measured, len(requests), is_exact=asked.dtype == "float32")
 
 
-def report(told: dict[str, dict[str, Any]], count: int, is_exact: bool) -> None:
+def report(measured: dict[str, dict[str, Any]], count: int, is_exact: bool) -> None:
     """Print the table, and the same as one line of JSON."""
-    names = list(told)
-    slowest = statistics.median(told[names[-1]]["seconds"])
-    tokens, visual = told[names[0]]["prompt_tokens"], told[names[0]]["visual_tokens"]
+    names = list(measured)
+    slowest = statistics.median(measured[names[-1]]["seconds"])
+    tokens, visual = measured[names[0]]["prompt_tokens"], measured[names[0]]["visual_tokens"]
     if visual is not None:
         print(f"{count} questions; {tokens} tokens a prompt, {100 * visual / tokens:.0f}% of them the video's\n")
     print(f"{'':28}{'questions/s':>12}{'median s':>10}{'faster':>8}   range of rounds, s")
     for name in names:
-        seconds = told[name]["seconds"]
+        seconds = measured[name]["seconds"]
         middle = statistics.median(seconds)
-        told[name]["questions_per_second"] = round(count / middle, 3)
+        measured[name]["questions_per_second"] = round(count / middle, 3)
         spread = f"{min(seconds):.3f}–{max(seconds):.3f}"
         print(f"{name:28}{count / middle:12.2f}{middle:10.3f}{slowest / middle:8.2f}   {spread}")
-    same = all(told[name]["replies"] == told[names[0]]["replies"] for name in names)
+    same = all(measured[name]["replies"] == measured[names[0]]["replies"] for name in names)
     print(f"\nreplies are {'the same' if same else 'NOT the same'} whichever way")
-    rows = {name: {key: row[key] for key in ("questions_per_second", "seconds")} for name, row in told.items()}
+    rows = {name: {key: row[key] for key in ("questions_per_second", "seconds")} for name, row in measured.items()}
     print(json.dumps({"questions": count, "prompt_tokens": tokens, "visual_tokens": visual, "ways": rows}))
     if is_exact and not same:
         raise SystemExit(1)

@@ -149,7 +149,7 @@ def move_into_place(file: Path, target: Path) -> None:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, a link or a folder with all in it, for good: not even a power cut brings it back.
+    """Delete a file, a link or a folder with all in it, for good: not even a power cut restores it.
 
     Raises:
         StorageError: it is not ours to delete.

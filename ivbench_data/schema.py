@@ -525,7 +525,7 @@ FetchStatus = Literal[
 
 
 class FetchResult(Record):
-    """What became of fetching one video.
+    """Outcome of fetching one video.
 
     Example:
         >>> dataset = iv.load_dataset("tiny")
@@ -536,7 +536,7 @@ class FetchResult(Record):
     video_id: SafeName
     """The video."""
     status: FetchStatus
-    """What became of it."""
+    """Outcome of the attempt."""
     reason: str | None = None
     """Why, when it is not `ok`, and what can be done about it."""
     message: str | None = None
@@ -565,7 +565,7 @@ CacheStatus = Literal["done", "skipped", "missing", "failed"]
 
 
 class CacheResult(Record):
-    """What became of one video in one grid.
+    """Outcome of caching one video in one grid.
 
     Example:
         >>> dataset = iv.load_dataset("tiny")
@@ -600,7 +600,7 @@ class CacheResult(Record):
 
 
 class VerifyResult(Record):
-    """What became of checking one file.
+    """Check result of one file.
 
     Example:
         >>> dataset = iv.load_dataset("tiny")
@@ -630,7 +630,7 @@ class VerifyResult(Record):
 
 
 class EvaluationResult(Record):
-    """One question asked of one model, and what came of it.
+    """One question asked of one model, and the outcome.
 
     Example:
         >>> results = iv.read_results("data/tiny/results/c73fd3dd901a7ce2.jsonl")

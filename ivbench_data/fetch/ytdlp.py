@@ -93,7 +93,7 @@ class Attempt:
                 info = ydl.extract_info(url, download=True)
         files = [download.get("filepath") for download in (info or {}).get("requested_downloads") or ()]
         if not files or not Path(files[-1]).is_file():
-            raise YoutubeDLError("Unsupported URL: it brought no video file")
+            raise YoutubeDLError("Unsupported URL: no video file came of it")
         subtitles = (info.get("requested_subtitles") or {}).items()
         return Download(
             file=Path(files[-1]),

@@ -135,7 +135,7 @@ def _walk_mp4(file: BinaryIO, size_bytes: int) -> None:
         if box.end < box.contents_at:
             raise ValueError(f"damaged: a box of {box.end - at} bytes at byte {at}, shorter than its own header")
         if box.end > size_bytes:
-            raise ValueError(_tell_cut(box.end, size_bytes, box.name.decode("latin-1")))
+            raise ValueError(_describe_cut(box.end, size_bytes, box.name.decode("latin-1")))
         found.add(box.name)
         at = box.end
     else:
@@ -146,7 +146,7 @@ def _walk_mp4(file: BinaryIO, size_bytes: int) -> None:
         raise ValueError("an index without media (no mdat or moof box)")
 
 
-def _tell_cut(end: int, size_bytes: int, name: str) -> str:
+def _describe_cut(end: int, size_bytes: int, name: str) -> str:
     missing = end - size_bytes
     return f"cut short: {missing} bytes are missing at the end ({missing / end:.1%}; the last is {name!r})"
 
@@ -163,7 +163,7 @@ def _walk_matroska(file: BinaryIO, size_bytes: int) -> None:
         element_id, data_bytes, header_bytes = _read_element(file.read(12), at)
         if element_id == _SEGMENT:
             if data_bytes is not None and at + header_bytes + data_bytes > size_bytes:
-                raise ValueError(_tell_cut(at + header_bytes + data_bytes, size_bytes, "Segment"))
+                raise ValueError(_describe_cut(at + header_bytes + data_bytes, size_bytes, "Segment"))
             at += header_bytes  # into it: its clusters are in the same row
             continue
         has_clusters |= element_id == _CLUSTER
@@ -173,7 +173,7 @@ def _walk_matroska(file: BinaryIO, size_bytes: int) -> None:
             return  # a live recording: its clusters do not say how long they are
         end = at + header_bytes + data_bytes
         if end > size_bytes:
-            raise ValueError(_tell_cut(end, size_bytes, "Cluster" if element_id == _CLUSTER else element_id.hex()))
+            raise ValueError(_describe_cut(end, size_bytes, "Cluster" if element_id == _CLUSTER else element_id.hex()))
         at = end
     else:
         raise ValueError(f"more than {MAX_ELEMENTS} elements")
@@ -208,4 +208,4 @@ def _vint_bytes(header: bytes, at: int) -> int | None:
 def _check_avi(head: bytes, size_bytes: int) -> None:
     end = 8 + int.from_bytes(head[4:8], "little")
     if end > size_bytes:
-        raise ValueError(_tell_cut(end, size_bytes, "RIFF"))
+        raise ValueError(_describe_cut(end, size_bytes, "RIFF"))

@@ -98,7 +98,7 @@ def build_report(
     """The report's HTML."""
     by_id = {question.question_id: question for question in dataset.questions}
     hidden = {question.question_id for question in dataset.questions if hide_answers or question.answers_hidden}
-    told = [
+    shown = [
         finding
         for finding in findings
         if finding.check in SAFE_WITHOUT_ANSWERS
@@ -108,23 +108,23 @@ def build_report(
     finds = {name: describe_check(name) for name in CHECKS}
     for part in parts:
         finds.update(part.checks)
-    finds.update({finding.check: "" for finding in told if finding.check not in finds})
+    finds.update({finding.check: "" for finding in shown if finding.check not in finds})
     cards = [
         _make_card(by_id[question_id], of_question, notes, pictures, question_id in hidden)
-        for question_id, of_question in _group(told, by_id)
+        for question_id, of_question in _group(shown, by_id)
     ]
     document = {"videos": pictures.videos, "cards": cards}
-    flagged = [finding for finding in told if finding.question_id in by_id]
+    flagged = [finding for finding in shown if finding.question_id in by_id]
     is_grave = any(finding.severity != "info" for finding in flagged)
     context = {
         "name": dataset.name,
         "hides_answers": bool(hidden) or hide_answers,
         "severities": SEVERITIES,
-        "tiles": _count_questions(dataset, told),
-        "by_check": _count_by_check(told, finds),
+        "tiles": _count_questions(dataset, shown),
+        "by_check": _count_by_check(shown, finds),
         "totals": Counter(question.task for question in dataset.questions),
         "by_task": _count_by_task(flagged, by_id, finds),
-        "others": [finding for finding in told if finding.question_id not in by_id],
+        "others": [finding for finding in shown if finding.question_id not in by_id],
         "parts": [_draw_part(part) for part in parts],
         "checks": [name for name in finds if any(finding.check == name for finding in flagged)],
         "tasks": sorted({by_id[str(finding.question_id)].task for finding in flagged}),
@@ -172,7 +172,9 @@ def _make_card(
         "right": [] if is_hidden else list(question.correct_indices),
         "images": [{"name": name, "picture": pictures.add_image(name)} for name in question.image_ids],
         "findings": [_make_finding(finding, pictures) for finding in findings],
-        "notes": [] if is_hidden else [told[question.question_id] for told in notes if question.question_id in told],
+        "notes": []
+        if is_hidden
+        else [of_part[question.question_id] for of_part in notes if question.question_id in of_part],
     }
 
 
@@ -181,15 +183,15 @@ def _make_finding(finding: Finding, pictures: Pictures) -> dict[str, Any]:
     if finding.level is not None:
         made["level"] = finding.level
     if finding.repair is not None:
-        told = _tell_repair(finding.repair)
-        made["fix"] = told if len(told) <= REPAIR_CHARS else f"{told[: REPAIR_CHARS - 1]}…"
+        fix = _describe_repair(finding.repair)
+        made["fix"] = fix if len(fix) <= REPAIR_CHARS else f"{fix[: REPAIR_CHARS - 1]}…"
     time = finding.evidence.get("time_seconds")
     if finding.check == "image_from_own_video" and isinstance(time, int | float):
         made["picture"] = pictures.add_frame(finding.video_id, float(time))
     return made
 
 
-def _tell_repair(repair: Repair) -> str:
+def _describe_repair(repair: Repair) -> str:
     before, after = repair.before, repair.after
     if isinstance(before, list) and isinstance(after, list):
         left_out = list((Counter(map(str, before)) - Counter(map(str, after))).elements())

@@ -84,7 +84,7 @@ def show_necessity(report: NecessityReport) -> tuple[ReportPart, ReportPart]:
         text=describe_necessity(report),
         columns=NECESSITY_COLUMNS,
         rows=tuple(list_necessity_rows(report)),
-        notes={row.question_id: _tell_runs(row) for row in report.questions},
+        notes={row.question_id: _describe_runs(row) for row in report.questions},
     )
     comparisons = ReportPart(
         title="The full condition against every other",
@@ -119,7 +119,7 @@ def show_coverage(summaries: Sequence[CoverageSummary], points: Sequence[CurvePo
     )
 
 
-def _tell_runs(row: QuestionNecessity) -> str:
+def _describe_runs(row: QuestionNecessity) -> str:
     shares = (f"{condition} {row.right[condition]:.0%} of {runs}" for condition, runs in row.runs.items())
     return f"Answers of models: {row.label}; right in {', '.join(shares)}"
 

@@ -141,9 +141,9 @@ class Pictures:
 
     @staticmethod
     def _find_duration(clip: Clip, estimate: float) -> float:
-        told = clip.metadata.get("source_duration_seconds", "")
+        seconds = clip.metadata.get("source_duration_seconds", "")
         try:
-            return float(told)
+            return float(seconds)
         except ValueError:
             return estimate
 
