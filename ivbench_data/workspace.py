@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import time
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ivbench_data.errors import EnvironmentProblemError, UnsafeNameError
@@ -13,8 +16,15 @@ from ivbench_data.schema import FrameGrid, check_safe_name
 DEFAULT_DATASET = "ivbench"
 """The dataset that is meant where none is named; nothing else in the package goes by a benchmark's name."""
 
-VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
-"""Endings a video file may have, in order of preference when there are several."""
+ID_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".ts")
+"""Suffixes that are cut from a release's path to make a video id; never extended, for ids must not change."""
+
+VIDEO_SUFFIXES = (
+    *ID_SUFFIXES, ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".ogg", ".3gp",
+    ".3g2", ".qt", ".ivf", ".obu", ".h264", ".264", ".h265", ".265", ".hevc",
+)  # fmt: skip
+"""Suffixes of video files in any case, one at least for each container that is opened; in order of preference when a
+video has several files."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,7 @@ class Workspace:
         Raises:
             EnvironmentProblemError: no permission to list the folder.
         """
-        name = self._checked(video_id)
-        candidates = (self.videos / f"{name}{suffix}" for suffix in VIDEO_SUFFIXES)
-        try:
-            return next((path for path in candidates if path.is_file()), None)
-        except PermissionError:
-            raise EnvironmentProblemError(_describe_refusal(self.videos)) from None
+        return find_video_file(self.videos, self._checked(video_id))
 
     def image_path(self, image_id: str) -> Path:
         """Where the image's file belongs."""
@@ -132,6 +137,49 @@ def list_folder(folder: Path, pattern: str) -> list[Path]:
 
 def _describe_refusal(folder: Path) -> str:
     return f"cannot look into {folder}: permission denied: change its permissions, or choose another folder with --root"
+
+
+def find_video_file(folder: Path, video_id: str) -> Path | None:
+    """The video's file in a folder: its id and a suffix of `VIDEO_SUFFIXES` in any case, compared as Unicode NFC.
+
+    A file of exactly that name is preferred.
+
+    Raises:
+        EnvironmentProblemError: no permission to list the folder.
+    """
+    try:
+        exact = (folder / f"{video_id}{suffix}" for suffix in VIDEO_SUFFIXES)
+        if (path := next((path for path in exact if path.is_file()), None)) is not None:
+            return path
+        changed_seconds = folder.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise EnvironmentProblemError(_describe_refusal(folder)) from None
+    # a folder that has just changed may change again within one tick of its clock
+    is_settled = time.time() - changed_seconds > 2
+    files = _index_videos(folder, changed_seconds) if is_settled else _index_videos.__wrapped__(folder, 0)
+    return files.get(unicodedata.normalize("NFC", video_id))
+
+
+def split_video_name(name: str) -> tuple[str, str] | None:
+    """A file name's video id in Unicode NFC, and its suffix in lower case; None when that is not a video's."""
+    stem, dot, ending = name.rpartition(".")
+    suffix = f".{ending}".lower()
+    return (unicodedata.normalize("NFC", stem), suffix) if dot and suffix in VIDEO_SUFFIXES else None
+
+
+@lru_cache(maxsize=4)
+def _index_videos(folder: Path, changed_seconds: float) -> dict[str, Path]:
+    """The preferred file of each video id in a folder; `changed_seconds` keeps a changed folder from being reused."""
+    ranked: dict[str, tuple[int, Path]] = {}
+    for path in list_folder(folder, "*"):
+        named = split_video_name(path.name)
+        if named is not None and path.is_file():
+            rank = VIDEO_SUFFIXES.index(named[1])
+            if named[0] not in ranked or rank < ranked[named[0]][0]:
+                ranked[named[0]] = rank, path
+    return {video_id: path for video_id, (_, path) in ranked.items()}
 
 
 def default_root() -> Path:

@@ -73,7 +73,8 @@ def command(
 ) -> int:
     """Extract frames once, for every model: exact frames of every video present, in one decoding pass for all grids.
 
-    Without a grid, 32 frames at 240 pixels. Existing files are not built again. Exit code 1 when a video failed.
+    Without a grid, 32 frames at 240 pixels. Existing files are not built again. Exit code 1 when a video failed, or
+    when no video has a file.
     """
     if token_budget is not None or model is not None:
         return _list_grids_of_budget(token_budget, model, aspect, plan, as_json)
@@ -135,8 +136,10 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
 def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheOptions, as_json: bool) -> int:
     import time
 
-    from ivbench_data.cli.console import print_json, say, track
+    from ivbench_data.cli.console import print_json, say, say_strays, track
     from ivbench_data.frames.cache import cache_frames
+    from ivbench_data.video.stray_files import find_stray_files
+    from ivbench_data.workspace import Workspace
 
     started = time.monotonic()
     total = sum(options.takes(position) for position in range(len(dataset.videos))) * len(grids)
@@ -147,11 +150,16 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id} {row.grid}: {row.reason}", style="red")
     seconds = time.monotonic() - started
+    workspace = Workspace(root, dataset.name)
+    strays = find_stray_files(dataset, workspace)
     if as_json:
-        print_json({"seconds": round(seconds, 3), "rows": [row.model_dump() for row in rows]})
+        document = {"seconds": round(seconds, 3), "rows": [row.model_dump() for row in rows]}
+        print_json({**document, "stray_files": [stray.model_dump() for stray in strays]})
     else:
         _show_result(dataset, root, rows, seconds)
-    return 1 if any(row.status == "failed" for row in rows) else 0
+        say_strays(strays, workspace)
+    found_none = bool(rows) and all(row.status == "missing" for row in rows)
+    return 1 if found_none or any(row.status == "failed" for row in rows) else 0
 
 
 def _rates_describer(started: float) -> Callable[[CacheResult], str]:

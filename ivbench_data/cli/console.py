@@ -25,6 +25,8 @@ from ivbench_data.cli.plain import show_plain as show_plain
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
+    from ivbench_data.video.stray_files import StrayFile
+    from ivbench_data.workspace import Workspace
 
 RowT = TypeVar("RowT")
 
@@ -55,6 +57,14 @@ def say_without_videos(dataset: Dataset, work: str, quiet: bool = False) -> bool
     if not quiet:
         say(f"Nothing to {work}: no question of {dataset.name} has a video.")
     return True
+
+
+def say_strays(strays: Sequence[StrayFile], workspace: Workspace) -> None:
+    """Name the files in `videos/` that belong to no video, ten at most."""
+    if strays:
+        names = ", ".join(map(str, strays[:10])) + (f" and {len(strays) - 10:,} more" if len(strays) > 10 else "")
+        count = f"{len(strays):,} files" if len(strays) > 1 else "1 file"
+        say(f"{workspace.videos} holds {count} of no video of the dataset: {names}", style="yellow")
 
 
 def print_json(document: object) -> None:

@@ -27,9 +27,10 @@ Example:
 @json_option
 def command(dataset: str, root: Path, as_json: bool) -> int:
     """Show what a dataset holds and what of it is on disk, beside the counts that its benchmark states."""
-    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.cli.console import print_json, print_table, say, say_strays
     from ivbench_data.dataset import load
     from ivbench_data.manifests import load_manifest, manifest_names
+    from ivbench_data.video.stray_files import find_stray_files
     from ivbench_data.withdrawals import WITHDRAWING
     from ivbench_data.workspace import Workspace
 
@@ -39,6 +40,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     parts = _count_parts(loaded, workspace, manifest)
     tasks = _count_tasks(loaded, manifest)
     grids = _count_grids(workspace)
+    strays = find_stray_files(loaded, workspace)
     if as_json:
         print_json(
             {
@@ -47,6 +49,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
                 "parts": parts,
                 "tasks": tasks,
                 "grids": grids,
+                "stray_files": [stray.model_dump() for stray in strays],
                 "withdrawn": [withdrawal.model_dump(mode="json") for withdrawal in loaded.withdrawals],
                 "bad_lines": [line.model_dump() for line in loaded.bad_lines],
             }
@@ -74,6 +77,7 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
         print_table("Frame caches", ("grid", "videos"), list(grids.items()))
     elif loaded.videos:
         say(f"No frame cache yet. Build one with: ivbench-data cache --nframes 32 --res 240 --dataset {loaded.name}")
+    say_strays(strays, workspace)
     for withdrawal in loaded.withdrawals:
         say(f"withdrawn, and not counted: {withdrawal}")
     if WITHDRAWING in loaded.provenance:

@@ -14,7 +14,19 @@ SHARE_OF_LENGTH = 0.95
 """A file with a smaller share of the length that its source states is cut short. Sources count audio, which may be
 seconds longer than the video."""
 
-_SUFFIXES = {"mp4": ".mp4", "avi": ".avi", "mpegts": ".ts"}
+_SUFFIXES = {
+    "mp4": (".mp4",),
+    "avi": (".avi",),
+    "mpegts": (".ts", ".m2ts", ".mts"),
+    "mpeg": (".mpg", ".mpeg", ".vob"),
+    "flv": (".flv",),
+    "asf": (".wmv", ".asf"),
+    "ogg": (".ogv", ".ogg"),
+    "ivf": (".ivf",),
+    "obu": (".obu",),
+    "h26x": (".h264", ".264", ".h265", ".265", ".hevc"),
+}
+"""Suffixes of each container, the usual one first."""
 
 
 def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
@@ -53,4 +65,5 @@ def choose_suffix(path: Path) -> str:
     if container == "matroska":
         with path.open("rb") as file:
             return ".webm" if b"webm" in file.read(64) else ".mkv"
-    return _SUFFIXES[container]
+    own = path.suffix.lower()
+    return own if own in _SUFFIXES[container] else _SUFFIXES[container][0]

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from ivbench_data.atomic_files import claim_scratch_folder, digest_file, move_into_place, write_atomically, write_json
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, EnvironmentProblemError, StorageError, UsageError
-from ivbench_data.fetch.archives import ArchiveRefusedError, copy_bounded, is_archive, iterate_members
+from ivbench_data.fetch.archives import ArchiveRefusedError, copy_bounded, is_archive, iterate_members, normalise_name
 from ivbench_data.fetch.hub import HubListing, HubSource, list_repository
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
@@ -24,7 +24,7 @@ from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.manifests import Manifest, find_manifest
 from ivbench_data.schema import Record, SafeName, Sha256, Video
 from ivbench_data.strict_json import explain
-from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace
+from ivbench_data.workspace import Workspace, split_video_name
 
 
 class HubRecord(Record):
@@ -142,13 +142,13 @@ class ReleaseSource:
         archive = self._find_archive(folder)
         if isinstance(archive, HubListing):
             return HubSource(self.label, archive, self.max_bytes).download(video, folder)
-        path = find_released_path(video) or video.video_id
-        names = {path, *(f"{path}{suffix}" for suffix in VIDEO_SUFFIXES)}
+        released = f"/{normalise_name(find_released_path(video) or video.video_id)}"
         try:
             for member, _, open_member in iterate_members(archive):
-                name = next((name for name in names if f"/{member}".endswith(f"/{name}")), None)
-                if name is not None and PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES:
-                    target = folder / f"{video.video_id}{PurePosixPath(name).suffix}"
+                path = f"/{normalise_name(member)}"
+                named = split_video_name(path)
+                if named is not None and (path.endswith(released) or named[0].endswith(released)):
+                    target = folder / f"{video.video_id}{named[1]}"
                     with write_atomically(target) as file:
                         copy_bounded(open_member, file, self.max_bytes)
                     return Download(file=target, format=f"{archive.name}!/{member}"[:200])

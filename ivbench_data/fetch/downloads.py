@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from ivbench_data.atomic_files import claim_scratch_folder, digest_file, move_into_place
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.fetch.archives import normalise_name
 from ivbench_data.fetch.arrival_check import choose_suffix, find_fault, find_mismatch
 from ivbench_data.fetch.fetch_ledger import (
     LEDGER_KIND,
@@ -38,7 +39,7 @@ from ivbench_data.ledger import LedgerWriter
 from ivbench_data.schema import FetchResult, FetchStatus, Video, check_safe_name
 from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.video.fingerprint import Fingerprint, read_fingerprints
-from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace, default_root
+from ivbench_data.workspace import Workspace, default_root, list_folder, split_video_name
 
 SCRATCH_FOLDER = ".fetching"
 """Unfinished downloads, beside `videos/`: a folder for each video and source, resumed after a kill."""
@@ -289,10 +290,11 @@ class _Run:
             metadata["subtitle_files"] = names
         target = self.workspace.videos / f"{video.video_id}{suffix}"
         move_into_place(file, target)
-        for other in VIDEO_SUFFIXES:
-            # the former file was damaged, or it would not have been downloaded; left, it might be read instead
-            if other != suffix:
-                (self.workspace.videos / f"{video.video_id}{other}").unlink(missing_ok=True)
+        # the former file was damaged, or it would not have been downloaded; left, it might be read instead
+        video_id = normalise_name(video.video_id)
+        for other in list_folder(self.workspace.videos, "*"):
+            if other != target and (named := split_video_name(other.name)) is not None and named[0] == video_id:
+                other.unlink()
         return FetchResult(
             video_id=video.video_id,
             status="ok",

@@ -9,17 +9,19 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import EnvironmentProblemError, RepositoryNotFoundError, StorageError, UsageError
+from ivbench_data.fetch.archives import normalise_name
 from ivbench_data.fetch.fetch_options import FetchOptions
 from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
 from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
+from ivbench_data.workspace import split_video_name, stays_inside
 
 ResultT = TypeVar("ResultT")
 
@@ -64,6 +66,15 @@ class HubListing:
     token: str | None = field(default=None, repr=False)
     """Token to use instead of the one that this machine is logged in with."""
     is_private: bool = False
+
+    @cached_property
+    def videos(self) -> dict[str, list[str]]:
+        """Paths of the video files that are named after each video id, in any folder."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.files):
+            if (named := split_video_name(PurePosixPath(path).name)) is not None:
+                found.setdefault(named[0], []).append(path)
+        return found
 
     def download(self, path: str, folder: Path) -> Path:
         """Download the file into `folder`, resuming what is there, and check its digest; returns its path.
@@ -154,8 +165,7 @@ class HubSource:
 
     def download(self, video: Video, folder: Path) -> Download:
         """Download the video's file into the folder, resuming what is there."""
-        names = {f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES}
-        paths = sorted(path for path in self.listing.files if PurePosixPath(path).name in names)
+        paths = self.listing.videos.get(normalise_name(video.video_id), [])
         released = find_released_path(video)
         if released is not None and released in self.listing.files:
             paths = [released]

@@ -23,7 +23,7 @@ from ivbench_data.fetch.redaction import Redactor, secrets_of_address, secrets_o
 from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.manifests import find_manifest
 from ivbench_data.schema import Video
-from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace
+from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace, find_video_file
 
 ID_FIELD = "{video_id}"
 
@@ -102,11 +102,10 @@ class FolderSource:
 
     def download(self, video: Video, folder: Path) -> Download:
         """Link or copy the video's file into the folder."""
-        candidates = [self.folder / f"{video.video_id}{suffix}" for suffix in VIDEO_SUFFIXES]
-        if released := find_released_path(video):
-            candidates.append(self.folder / released)
-        original = next((path for path in candidates if path.is_file()), None)
-        if original is None:
+        original = find_video_file(self.folder, video.video_id)
+        if original is None and (released := find_released_path(video)):
+            original = self.folder / released
+        if original is None or not original.is_file():
             raise AttemptFailedError(f"not in the folder {self.folder}")
         size = original.stat().st_size
         if size > self.max_bytes:

@@ -33,7 +33,7 @@ from ivbench_data.sources.json_list import ListForm, detect_form, iterate_json_l
 from ivbench_data.sources.release_files import empty_release_error
 from ivbench_data.sources.released_fields import Released
 from ivbench_data.strict_json import explain, parse_json
-from ivbench_data.workspace import VIDEO_SUFFIXES, stays_inside
+from ivbench_data.workspace import ID_SUFFIXES, stays_inside
 
 RELEASE_FILES = ("bench_hard.json", "bench_final.json", "videoespresso_train_video.json", "videoespresso_train.json")
 """The closed-ended test first, then the open-ended one, then the training files; a folder's first one is read."""
@@ -133,7 +133,7 @@ def name_video(path: str) -> str:
     if not stays_inside(path):
         raise ValueError(f"video_path {shorten(path)} does not stay inside the folder of the videos")
     pure = PurePosixPath(path)
-    stem = path.removesuffix(pure.suffix) if pure.suffix.lower() in VIDEO_SUFFIXES else path
+    stem = path.removesuffix(pure.suffix) if pure.suffix.lower() in ID_SUFFIXES else path
     name = stem.replace("/", "~")
     try:
         if "~" not in path and len(name.encode(errors="surrogatepass")) <= MAX_ID_BYTES:

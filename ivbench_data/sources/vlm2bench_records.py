@@ -11,7 +11,7 @@ from reprlib import repr as shorten
 from pydantic import JsonValue
 
 from ivbench_data.schema import QuestionType, check_safe_name
-from ivbench_data.workspace import VIDEO_SUFFIXES
+from ivbench_data.workspace import ID_SUFFIXES
 
 TRUTHS = ("T", "F")
 """True and false as the questions ask for them."""
@@ -143,7 +143,7 @@ def find_option(answer: str, options: Sequence[str]) -> int:
 def _read_video(record: Mapping[str, JsonValue]) -> RecordFields:
     vid = _read_key(record, "vid")
     suffix = PurePosixPath(vid).suffix
-    video_id = check_safe_name(vid.removesuffix(suffix) if suffix.lower() in VIDEO_SUFFIXES else vid)
+    video_id = check_safe_name(vid.removesuffix(suffix) if suffix.lower() in ID_SUFFIXES else vid)
     answer = record.get("gt_answer")
     if answer is not None and not isinstance(answer, str):
         raise ValueError(f"the field 'gt_answer' is {shorten(answer)}, not a text")

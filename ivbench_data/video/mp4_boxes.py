@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Literal, NamedTuple
 
 from ivbench_data.errors import UnreadableVideoError
 
-Container = Literal["mp4", "matroska", "avi", "mpegts"]
+Container = Literal["mp4", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "ivf", "obu", "h26x"]
 
 MAX_ELEMENTS: Final = 500_000
 """Boxes or elements in a row: half-second fragments of a day need fewer; a file made to be walked forever has more."""
@@ -37,7 +37,19 @@ _MP4_FIRST = frozenset(
         b"prft",
     )
 )
-_MPEGTS_PACKET_BYTES = 188
+_MPEGTS_PACKETS = ((0, 188), (4, 192))
+"""Place of the first sync byte, and distance of the next: plain MPEG-TS, and with time codes (M2TS, of cameras)."""
+_UNCHECKED: dict[bytes, Container] = {
+    b"\x00\x00\x01\xba": "mpeg",
+    b"FLV\x01": "flv",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "asf",
+    b"OggS": "ogg",
+    b"DKIF": "ivf",
+    b"\x12\x00": "obu",
+    b"\x00\x00\x00\x01": "h26x",
+    b"\x00\x00\x01": "h26x",
+}
+"""First bytes of containers that do not say how long they are: a cut one is found by decoding, not by its structure."""
 _SNIFFED_BYTES = 512
 
 
@@ -67,11 +79,14 @@ def _check_open_file(file: BinaryIO, size_bytes: int) -> Container:
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         _check_avi(head, size_bytes)
         return "avi"
-    if len(head) > _MPEGTS_PACKET_BYTES and head[0] == head[_MPEGTS_PACKET_BYTES] == 0x47:
+    if any(len(head) > at + size and head[at] == head[at + size] == 0x47 for at, size in _MPEGTS_PACKETS):
         return "mpegts"
     if head[4:8] in _MP4_FIRST:
         _walk_mp4(file, size_bytes)
         return "mp4"
+    for start, container in _UNCHECKED.items():
+        if head.startswith(start):
+            return container
     raise ValueError(_name_what_it_is(head))
 
 
@@ -85,7 +100,7 @@ def _name_what_it_is(head: bytes) -> str:
         return "JSON, not a video"
     if not head.strip(b"\0"):
         return "begins with zeros: its bytes were never written, or were lost"
-    return "not an MP4, Matroska, WebM, AVI or MPEG-TS file"
+    return "not a video of a known container (MP4, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, IVF)"
 
 
 # --- MP4 and MOV ------------------------------------------------------------------------------------------------

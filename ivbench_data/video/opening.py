@@ -39,7 +39,7 @@ class DecodeLimits(Record):
 
 DEFAULT_LIMITS = DecodeLimits()
 
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,h264,hevc,ogg,asf,ivf,obu"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,h264,hevc,ogg,asf,ivf,obu"
 """Containers that hold their own bytes. A playlist (hls, dash, concat) would open other files and addresses."""
 
 
@@ -52,7 +52,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
         VideoLimitError: larger or longer than `limits` allow.
     """
     max_pixels = str(limits.max_pixels)
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

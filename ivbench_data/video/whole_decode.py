@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from ivbench_data.errors import MissingDependencyError, UnreadableVideoError
+from ivbench_data.video.opening import FORMATS
 
 DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
 
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts"
-"""Containers that hold their own bytes: a playlist named like a video would have ffmpeg read other files."""
 _MESSAGE_CHARACTERS = 200
 
 
@@ -43,7 +42,7 @@ def build_command(ffmpeg: Path, path: Path, timeout_seconds: float) -> list[str]
     source = ffmpeg_python.input(
         f"file:{path.absolute()}",
         protocol_whitelist="file",
-        format_whitelist=_FORMATS,
+        format_whitelist=FORMATS,
         err_detect="explode",
     )
     # 0:V leaves covers aside; "vfr" keeps the null muxer from taking a variable frame rate for an error of its own
