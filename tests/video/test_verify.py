@@ -368,7 +368,7 @@ def test_deep_without_ffmpeg_says_what_to_install(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify, "find_ffmpeg", lambda: None)
-    with pytest.raises(MissingDependencyError, match=r"ivbench-data\[fetch\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[fetch\]"):
         next(verify_videos(dataset, tmp_path, "deep"))
     assert cli.run(["verify", "--deep", "--dataset", "test", "--root", str(tmp_path)]) == 3
 
