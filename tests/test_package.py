@@ -12,6 +12,7 @@ import sys
 import tomllib
 import venv
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from itertools import takewhile
 from pathlib import Path
@@ -119,10 +120,28 @@ def test_help_loads_nothing_but_click(arguments: list[str]) -> None:
     assert loaded_by(f"from ivbench_data.cli import run; run({arguments})") == {"click"}
 
 
+HELP_OF_EACH_VERB = """
+import contextlib, io, json, sys
+seen, helps = set(sys.modules), {}
+from ivbench_data.cli import VERBS, run
+for verb in VERBS:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        run([verb, "--help"])
+    helps[verb] = printed.getvalue(), sorted({name.partition(".")[0] for name in set(sys.modules) - seen})
+print(json.dumps(helps))
+"""
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, tuple[str, list[str]]]:
+    """Of each verb, its help and the packages loaded since the interpreter began: one runs them all, one by one."""
+    return json.loads(run_python(HELP_OF_EACH_VERB))
+
+
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_is_light_and_shows_an_example(verb: str) -> None:
-    assert not loaded_by(f"from ivbench_data.cli import run; run(['{verb}', '--help'])") & HEAVY
-    text = run_python(f"from ivbench_data.cli import run; run(['{verb}', '--help'])")
+def test_help_of_a_verb_is_light_and_shows_an_example(helps: dict[str, tuple[str, list[str]]], verb: str) -> None:
+    text, loaded = helps[verb]
+    assert not HEAVY & set(loaded)
     assert re.search(rf"Examples?:\n\s+ivbench-data {verb}\b", text)
 
 
@@ -266,6 +285,17 @@ def test_editable_install_finds_the_repository_s_own_data() -> None:
 # --- the rooms --------------------------------------------------------------------------------------------------
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def list_nodes(tree: ast.Module) -> list[ast.AST]:
+    """All nodes of a module: several tests look through all modules, and walking takes longer than looking."""
+    return list(ast.walk(tree))
+
+
 def room_exists(room: str) -> bool:
     return (PACKAGE / f"{room}.py").is_file() or (PACKAGE / room / "__init__.py").is_file()
 
@@ -289,7 +319,7 @@ def place_of(module: tuple[str, ...]) -> tuple[int, ...]:
 def modules_imported(path: Path) -> set[tuple[str, ...]]:
     """Modules that a module imports anywhere in it: at its top, inside its functions, or for types alone."""
     modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in list_nodes(parse(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -361,7 +391,7 @@ def iterate_stages() -> Iterator[tuple[str, ast.Module]]:
     """Every module but the sources, each of which is about one benchmark."""
     for path in sorted(PACKAGE.rglob("*.py")):
         if room_of(path) != "sources":
-            yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+            yield path.relative_to(PACKAGE).as_posix(), parse(path)
 
 
 def find_texts(node: ast.AST) -> set[str]:
@@ -377,7 +407,7 @@ def asks_who_it_is(node: ast.AST) -> bool:
 
 def find_choices_by_name(tree: ast.Module) -> Iterator[int]:
     """Lines that compare something with a benchmark's name, or a dataset's name with any text."""
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             texts = {text for side in sides for text in find_texts(side)}
@@ -391,13 +421,13 @@ def find_names(tree: ast.Module) -> set[str]:
     """Benchmarks' names that stand in the code as texts of their own, the keys of the tables aside."""
     tables = {
         id(key)
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in TABLES
         for key in (node.value.keys if isinstance(node.value, ast.Dict) else ())
     }
     return {
         str(node.value)
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if isinstance(node, ast.Constant) and node.value in BENCHMARKS and id(node) not in tables
     }
 
