@@ -36,7 +36,8 @@ from ivbench_data.validate.probe.probe_report import (
 )
 from ivbench_data.validate.probe.text_probe import run_probe
 
-QUICK = ProbeOptions(folds=4, seeds=(0,), null_seeds=(0,), certification_seeds=(101,))
+QUICK = ProbeOptions(folds=3, seeds=(0,), null_seeds=(0,), certification_seeds=(101,))
+UNCERTIFIED = QUICK.model_copy(update={"certification_families": ()})
 Write = Callable[[random.Random, int, str], str]
 
 
@@ -84,7 +85,7 @@ def planted() -> ProbeReport:
 
 @pytest.fixture(scope="module")
 def clean() -> ProbeReport:
-    return run_probe(make_dataset(None, seed=1), QUICK)
+    return run_probe(make_dataset(None, seed=1), UNCERTIFIED)
 
 
 # --- what it finds ----------------------------------------------------------------------------------------------
@@ -201,7 +202,7 @@ def test_other_planted_cues_are_named_too(cue: str, heuristic: str, write: Calla
             questions.append(make_question(f"q{video}", f"v{video}", tuple(options), right))
         else:
             questions.append(make_question(f"q{video}", f"v{video}", tuple(options), answer_index))
-    options_quick = QUICK.model_copy(update={"null_seeds": ()})
+    options_quick = UNCERTIFIED.model_copy(update={"null_seeds": ()})
     report = run_probe(Dataset("made", questions=tuple(questions)), options_quick)
     assert report.overall.leaks
     assert report.overall.null is None
@@ -229,7 +230,7 @@ def test_the_hard_subset_leaves_out_what_leaks_and_others_certify_it(planted: Pr
 def test_stored_order_and_raw_records_change_nothing() -> None:
     dice = random.Random(9)
     dataset = make_dataset("B", videos=20, tasks=("A", "B"))
-    options_quick = QUICK.model_copy(update={"null_seeds": (), "folds": 3})
+    options_quick = QUICK.model_copy(update={"null_seeds": (), "folds": 2})
     shuffled = []
     for question in dataset.questions:
         order = dice.sample(range(6), 6)
@@ -300,7 +301,7 @@ def test_questions_that_cannot_be_judged_are_counted() -> None:
         update={"answer": None, "answer_index": None, "answers_hidden": True}
     )
     free = Question(question_id="f", question="?", question_type="open", answer="x", task="A", source="made")
-    options = QUICK.model_copy(update={"null_seeds": (), "certification_families": ()})
+    options = UNCERTIFIED.model_copy(update={"null_seeds": ()})
     report = run_probe(Dataset("made", questions=(hidden, *dataset.questions, free)), options)
     assert report.skipped == 2
     assert [question.question_id for question in report.questions] == [q.question_id for q in dataset.questions]
@@ -430,7 +431,7 @@ def test_the_plot_takes_any_name_and_is_the_same_each_time(planted: ProbeReport,
 
 def test_progress_is_told() -> None:
     told: list[tuple[str, int]] = []
-    options = QUICK.model_copy(update={"null_seeds": (), "certification_families": ()})
+    options = UNCERTIFIED.model_copy(update={"null_seeds": ()})
     run_probe(make_dataset(videos=10, tasks=("A",)), options, on_step=lambda name, done: told.append((name, done)))
     assert told[0] == ("boosting, seed 0", 1)
     assert [done for _, done in told] == list(range(1, len(told) + 1))
