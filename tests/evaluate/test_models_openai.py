@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -390,7 +391,7 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(server: Loopback, tmp
 def test_the_demo_scores_the_same_after_a_kill(server: Loopback, demo_media: Path, tmp_path: Path) -> None:
     asked = ("--model", f"openai:{MODEL}", "--base-url", server.base_url)
     whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")
-    killed = demo_evaluation.make_root(demo_media, tmp_path / "killed")
+    killed = shutil.copytree(whole, tmp_path / "killed")
     demo_evaluation.finish(demo_evaluation.start(whole, *asked))
     server.script.extend([Scripted(delay_seconds=0.05)] * 60)
     there = demo_evaluation.kill_after(demo_evaluation.start(killed, *asked), killed, 13)

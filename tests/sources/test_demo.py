@@ -151,8 +151,9 @@ def test_the_same_bytes_come_out_on_one_core_with_another_hash_seed_and_other_me
         "hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
         "from ivbench_data.sources.demo.encoding import encode_video\n"
         "from ivbench_data.sources.demo.script import write_scripts\n"
-        "for each in write_scripts()[:5]:\n"
-        "    print(each.footage.file_name, hashlib.sha256(encode_video(each)).hexdigest())\n"
+        "for each in write_scripts():\n"
+        "    if each.video_id in ('-harbour', 'quarry', 'tide'):\n"
+        "        print(each.footage.file_name, hashlib.sha256(encode_video(each)).hexdigest())\n"
     )
     # glibc fills new memory with this byte's complement: an encoder that reads what it never wrote shows itself
     environment = {**os.environ, "PYTHONHASHSEED": "7", "MALLOC_PERTURB_": "1"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ivbench_data import cli
 from ivbench_data.frames.cache import CacheOptions, cache_frames
 from ivbench_data.schema import FrameGrid
 from ivbench_data.sources import import_dataset
@@ -70,8 +73,9 @@ def score(root: Path) -> dict[str, Any]:
     """The scores of the one results file, as `ivbench-data score --json` tells them, but for its path and the time."""
     (path,) = find_results(root)
     asked = ["score", str(path), "--root", str(root), "--dataset", "demo", "--json"]
-    told = subprocess.run([sys.executable, "-m", "ivbench_data", *asked], check=True, capture_output=True)
-    (card,) = json.loads(told.stdout)["scores"]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.run(asked) == 0
+    (card,) = json.loads(printed.getvalue())["scores"]
     assert card["overall"]["evaluated"] == QUESTIONS
     assert card["overall"]["parse_rate"] > 0.5
     return {name: value for name, value in card.items() if name not in ("file", "seconds")}
