@@ -32,6 +32,7 @@ def name_images(paths: Iterable[str]) -> dict[str, str]:
     Alike is what is the same on a system that takes no notice of case. The ids depend on the set of paths alone.
     """
     plain = {path: _join(path) for path in dict.fromkeys(paths)}
+    # not text.folds: the ids are stored, and file systems fold nothing but case
     uses = Counter(name.casefold() for name in plain.values())
     return {path: name if uses[name.casefold()] == 1 else _add_digest(path, name) for path, name in plain.items()}
 

@@ -126,18 +126,23 @@ def find_option(answer: str, options: Sequence[str]) -> int:
     Raises:
         ValueError: it names none of them, or its text is another option's than its letter.
     """
-    folded = [option.strip(" .").casefold() for option in options]
+    folded = [_fold(option) for option in options]
     named = re.fullmatch(r"\s*\(?([A-Z])(?:[).:]\s*(.*?))?\s*", answer, re.DOTALL)
     if named is None:
-        at = folded.index(answer.strip(" .").casefold()) if answer.strip(" .").casefold() in folded else None
+        at = folded.index(_fold(answer)) if _fold(answer) in folded else None
     else:
         at = ord(named[1]) - ord("A")
         at = at if at < len(options) else None
-        if at is not None and named[2] and named[2].strip(" .").casefold() != folded[at]:
+        if at is not None and named[2] and _fold(named[2]) != folded[at]:
             raise ValueError(f"gt_answer is {shorten(answer)}, where option {named[1]} is {shorten(options[at])}")
     if at is None:
         raise ValueError(f"gt_answer {shorten(answer)} is none of the options {shorten(options)}")
     return at
+
+
+def _fold(text: str) -> str:
+    # not text.folds: answer_index is stored at import, and must not move with what the checks call the same
+    return text.strip(" .").casefold()
 
 
 def _read_video(record: Mapping[str, JsonValue]) -> RecordFields:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ivbench_data.errors import DatasetError, MissingDependencyError
+from ivbench_data.publish.tables.parquet_files import open_parquet
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -22,21 +22,13 @@ def read_beside_rows(path: Path) -> tuple[dict[str, str], bytes]:
         DatasetError: it is no Parquet file.
         MissingDependencyError: pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingDependencyError("pyarrow", "publish") from None
-    try:
-        with pq.ParquetFile(path) as file:
-            texts = {
-                "settings": "\n".join(_read_settings(file)),
-                "statistics": "\n".join(_read_statistics(file)),
-                "dictionaries": "\n".join(_read_unused_words(path, file.schema_arrow)),
-            }
-            return {place: text for place, text in texts.items() if text}, _read_gaps(path, file)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+    with open_parquet(path) as file:
+        texts = {
+            "settings": "\n".join(_read_settings(file)),
+            "statistics": "\n".join(_read_statistics(file)),
+            "dictionaries": "\n".join(_read_unused_words(path, file.schema_arrow)),
+        }
+        return {place: text for place, text in texts.items() if text}, _read_gaps(path, file)
 
 
 def _read_settings(file: pq.ParquetFile) -> Iterator[str]:

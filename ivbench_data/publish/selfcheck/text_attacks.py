@@ -15,10 +15,11 @@ from typing import Final
 
 from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS
 from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
-from ivbench_data.publish.selfcheck.distinctive_options import Slot, fold_text
+from ivbench_data.publish.selfcheck.distinctive_options import Slot
 from ivbench_data.publish.selfcheck.published_evidence import flatten
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
+from ivbench_data.text.folds import fold
 
 CONTROLS: Final = 24
 """Other questions whose material a guess is compared with."""
@@ -36,7 +37,7 @@ MIN_WORD_CHARACTERS: Final = 4
 def guess_by_words(attack_input: AttackInput) -> Iterator[Guess]:
     """The option that is named beside the question: in a column, a line, a video's row, a picture's metadata."""
     readers = {number: _OptionReader(attack_input.questions[number].options) for number in attack_input.chosen}
-    answers = {number: [fold_text(str(question.answer))] for number, question in enumerate(attack_input.questions)
+    answers = {number: [fold(str(question.answer))] for number, question in enumerate(attack_input.questions)
                if not question.options}  # fmt: skip
     kept_back = {number: list(_list_kept_back(question)) for number, question in enumerate(attack_input.questions)}
     for place, texts in attack_input.evidence.question_texts.items():
@@ -89,12 +90,12 @@ def guess_by_file_words(attack_input: AttackInput) -> Iterator[Guess]:
     words: dict[Slot, str] = {}
     first_words: dict[str, list[Slot]] = defaultdict(list)
     for question_id, at in sorted(distinctive):
-        text = fold_text(attack_input.questions[attack_input.number_of[question_id]].options[at])
+        text = fold(attack_input.questions[attack_input.number_of[question_id]].options[at])
         if len(text) >= MIN_WORD_CHARACTERS and not text.replace(" ", "").isdigit():
             words[question_id, at] = text
             first_words[text.split(" ", 1)[0].strip(_AROUND)].append((question_id, at))
     for place, text in attack_input.evidence.file_texts.items():
-        prepared = fold_text(text)
+        prepared = fold(text)
         counted = Counter(
             slot
             for match in re.finditer(r"\S+", prepared)
@@ -154,7 +155,7 @@ def _guess_present(
 ) -> Guess:
     """The guess that one of some texts stands in a question's material; the chance is that of finding it in others'."""
     hits, chances, numbers = 0, [], sorted(material)
-    prepared = {number: f" {fold_text(text)} " for number, text in material.items()}
+    prepared = {number: f" {fold(text)} " for number, text in material.items()}
     for number in numbers:
         if not sought.get(number):
             continue
@@ -186,12 +187,12 @@ class _OptionReader:
     """Reads which option a text names: the one it names most, the longest where one is part of another."""
 
     def __init__(self, options: Sequence[str]) -> None:
-        self._option_of = {fold_text(option): option for option in reversed(options) if option.strip()}
+        self._option_of = {fold(option): option for option in reversed(options) if option.strip()}
         self._pattern = _write_pattern(list(self._option_of))
 
     def read(self, text: str) -> str | None:
         """The option; None where the text names none, or several as often."""
-        counted = Counter(self._pattern.findall(fold_text(text)))
+        counted = Counter(self._pattern.findall(fold(text)))
         most = max(counted.values(), default=0)
         named = [found for found, count in counted.items() if count == most and found]
         return self._option_of[named[0]] if len(named) == 1 else None
@@ -199,7 +200,7 @@ class _OptionReader:
 
 def _list_kept_back(question: Question) -> Iterator[str]:
     """Texts of a question that are not published with it: evidence, groups, its raw record."""
-    shown = fold_text(flatten(question.model_dump(include=set(PUBLIC_QUESTION_FIELDS))))
+    shown = fold(flatten(question.model_dump(include=set(PUBLIC_QUESTION_FIELDS))))
     texts = [
         *(item.text for item in question.evidence),
         *(box.label for item in question.evidence for box in item.boxes),
@@ -208,8 +209,8 @@ def _list_kept_back(question: Question) -> Iterator[str]:
         *(value for value in (*question.metadata.values(), *(question.raw or {}).values())),
     ]
     for text in texts:
-        if isinstance(text, str) and len(fold_text(text)) >= MIN_WORD_CHARACTERS and fold_text(text) not in shown:
-            yield fold_text(text)
+        if isinstance(text, str) and len(fold(text)) >= MIN_WORD_CHARACTERS and fold(text) not in shown:
+            yield fold(text)
 
 
 # --- public twins -------------------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ def guess_by_twins(attack_input: AttackInput) -> Iterator[Guess]:
     digests = attack_input.evidence.image_digests
 
     def look(question: Question) -> Iterator[tuple[str, str]]:
-        words = fold_text(question.question)
+        words = fold(question.question)
         for image in {*question.image_ids, *digests.get(question.question_id, ())}:
             yield "the same picture", image
             yield "the same words and picture", f"{words}\0{image}"

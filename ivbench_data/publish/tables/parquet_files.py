@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from ivbench_data.atomic_files import write_atomically
 from ivbench_data.errors import DatasetError, MissingDependencyError
 
 if TYPE_CHECKING:
+    import pyarrow.parquet as pq
     from datasets import Features
 
 MAX_SHARD_BYTES: Final = 500 * 10**6
@@ -48,8 +50,9 @@ def write_shards(
         yield path, len(shard)
 
 
-def iterate_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file as they are stored, images as their bytes, a row group at a time in memory.
+@contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """The Parquet file, closed at the end; an error of reading it inside the block is ours, too.
 
     Raises:
         DatasetError: it is no Parquet file.
@@ -62,10 +65,21 @@ def iterate_rows(path: Path) -> Iterator[dict[str, Any]]:
         raise MissingDependencyError("pyarrow", "publish") from None
     try:
         with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group).to_pylist()
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
+
+
+def iterate_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file as they are stored, images as their bytes, a row group at a time in memory.
+
+    Raises:
+        DatasetError: it is no Parquet file.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    with open_parquet(path) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group).to_pylist()
 
 
 def _write_shard(path: Path, rows: Sequence[RowSource], features: Features) -> None:
