@@ -53,12 +53,14 @@ def test_templates_escape_what_they_are_given_and_group_digits() -> None:
         "columns": [(text, False)],
         "rows": [[text]],
         "tasks": [text],
+        "hidden": {text: 1234567},
         "questions": [],
     }
     made = render_page("wrong_answers", text, context)
-    assert made.count("&lt;b&gt;&#34;&#39;&amp;\\x1b\\u202e") == 6  # the title, the name, two cells, an option twice
+    assert made.count("&lt;b&gt;&#34;&#39;&amp;\\x1b\\u202e") == 7  # title, name, two cells, a split, an option twice
     assert not re.search("<b>|[\x1b\u202e]", made)
     assert '<p class="soft">1,234,567</p>' in made
+    assert "<p>1,234,567 questions of &lt;b&gt;" in made
 
 
 def test_the_policy_allows_only_this_style_and_this_script() -> None:
