@@ -1,7 +1,7 @@
-"""Rows that are only ever added: what was tried, found and decided, kept for good.
+"""Append-only rows: attempts, findings and review decisions.
 
 Every process appends to a file of its own, `ledger/{kind}-{uuid}.jsonl`, and all files of a kind are read together:
-nothing is locked, and a kill can at most tear the last line of one file, which is then passed over.
+nothing is locked, and a killed process can at most truncate the last line of one file, which is then skipped.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class LedgerWriter:
         self.path = workspace.ledger / f"{kind}-{uuid.uuid4()}.jsonl"
 
     def append(self, row: Record) -> None:
-        """Write one row; the first one makes the file.
+        """Append one row; the first one creates the file.
 
         Raises:
-            StorageError: the disk is full, read-only, or not ours to write.
+            StorageError: the disk is full or read-only, or writing is not permitted.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 Importable with pydantic alone, so that any harness can use the same records. Everything here is frozen, and
 refuses fields it does not know: a misspelt key in a JSONL file is an error, not a silent loss.
 
-Written beside each field is what it means; the JSON Schemas in `schemas/` carry the same words.
+Each field is documented by the string below it; the JSON Schemas in `schemas/` carry the same texts.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Subtitle(Record):
     """
 
     language: NonEmpty
-    """BCP 47 tag, as the source gives it."""
+    """BCP 47 tag, as the source reports it."""
     kind: Literal["manual", "automatic"] = "manual"
     """Whether a person or a machine wrote it."""
     file_name: SafeName | None = None
@@ -109,9 +109,9 @@ class Video(Record):
     url: NonEmpty | None = None
     """Where it can be fetched; None when the manifest's template says so, or when it is local."""
     duration_seconds: Seconds | None = None
-    """Length as the source or the file says; None when unknown."""
+    """Duration as reported by the source or the file; None when unknown."""
     license: str | None = None
-    """Licence as the source says it."""
+    """Licence as the source reports it."""
     language: str | None = None
     """BCP 47 tag of what is spoken."""
     category: str | None = None
@@ -119,7 +119,7 @@ class Video(Record):
     subtitles: tuple[Subtitle, ...] = ()
     """Caption tracks known to exist."""
     source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What else the source says (channel, age limit, upload date, when it was asked; `path`: the release's file)."""
+    """Further metadata (channel, age limit, upload date, when it was asked; `path`: the release's file)."""
 
 
 class QueryImage(Record):
@@ -141,11 +141,11 @@ class QueryImage(Record):
     height: PositiveInt | None = None
     """Pixels, once known."""
     source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What else the source says of it."""
+    """Further metadata of the source."""
 
 
 class EvidenceBox(Record):
-    """A rectangle in one frame or image that the answer rests on, in fractions of its width and height.
+    """A bounding box of evidence in one frame or image, in fractions of its width and height.
 
     Example:
         >>> iv.EvidenceBox(x0=0.25, y0=0, x1=0.5, y1=1, time_seconds=3).x1
@@ -169,7 +169,7 @@ class EvidenceBox(Record):
 
 
 class Evidence(Record):
-    """Where in the video the answer is to be seen.
+    """Evidence for the answer: a moment, a time range, or the whole video.
 
     `start_seconds` may be after `end_seconds`: releases hold such mistakes, import keeps them, `validate` reports them.
 
@@ -179,11 +179,11 @@ class Evidence(Record):
     """
 
     kind: Literal["point", "range", "whole"]
-    """A moment, a stretch, or the whole video."""
+    """A moment, a time range, or the whole video."""
     start_seconds: Seconds | None = None
-    """The moment, or the stretch's beginning; None for the whole video."""
+    """The moment, or the start of the range; None for the whole video."""
     end_seconds: Seconds | None = None
-    """The stretch's end; None for a moment and for the whole video."""
+    """End of the range; None for a moment and for the whole video."""
     text: str | None = None
     """The location as the annotator wrote it."""
     boxes: tuple[EvidenceBox, ...] = ()
@@ -242,13 +242,13 @@ class Question(Record):
     granularity: str | None = None
     """How much of the video the question is about; for IV-Bench `frame`, `clip` or `whole`."""
     evidence: tuple[Evidence, ...] = ()
-    """Where the answer is to be seen."""
+    """Evidence for the answer."""
     ask_time_seconds: Seconds | None = None
     """When the question is asked, for streaming benchmarks: only what came before may be used."""
     source: NonEmpty
     """The source that it was imported from."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What a benchmark says beside this."""
+    """Further fields of the benchmark."""
     raw: dict[str, JsonValue] | None = None
     """The record as released, from which the release can be rebuilt; None with hidden answers."""
 
@@ -404,7 +404,7 @@ class FrameGrid(Record):
         """Width and height of the frames, for a source of that width and height as displayed (after rotation).
 
         The short side becomes `res`, the other keeps the aspect; each is then rounded to the nearest multiple of
-        `multiple_of`, halves up, at least one: 854×480 at 240 gives 428×240; in multiples of 28, 420×252.
+        `multiple_of`, halves up, at least one: 854×480 at 240 becomes 428×240; in multiples of 28, 420×252.
         """
         short = min(width, height)
         return self._side(width, short), self._side(height, short)
@@ -435,7 +435,7 @@ class FrameSelection(Record):
     frame_indices: tuple[NonNegativeInt, ...]
     """Presentation indices in the video, each of them present in the dense cache."""
     scores: tuple[FiniteFloat, ...] | None = None
-    """The selector's score of each, when it gives one."""
+    """The selector's score of each frame, if it has one."""
     frames_digest: Sha256 | None = None
     """Digest of the dense cache's frames they were chosen from; reading checks it when given."""
 
@@ -492,7 +492,7 @@ class Finding(Record):
     level: str | None = None
     """The level at which texts were compared (`exact`, `folded`, `value`, `alnum`, `set`)."""
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
-    """What it rests on: texts, numbers, timestamps."""
+    """Evidence: texts, numbers, timestamps."""
     repair: Repair | None = None
     """A change that would mend it, where one is safe."""
     found_at: AwareDatetime | None = None
@@ -540,7 +540,7 @@ class FetchResult(Record):
     reason: str | None = None
     """Why, when it is not `ok`, and what can be done about it."""
     message: str | None = None
-    """What the source said, word for word, without secrets and without the query parts of addresses."""
+    """The source's message, verbatim, without secrets and without the query parts of addresses."""
     source: str | None = None
     """Where it was asked for: `origin`, or a mirror as named, without secrets; `local` when it was there already."""
     attempts: NonNegativeInt = 0
@@ -612,7 +612,7 @@ class VerifyResult(Record):
     video_id: SafeName
     """The video."""
     status: Literal["ok", "missing", "failed"]
-    """Whole, absent, or not what it should be."""
+    """Check result: whole, absent, or failed."""
     depth: NonEmpty
     """How far the check went."""
     reason: str | None = None
@@ -647,7 +647,7 @@ class EvaluationResult(Record):
     """Answered; failed, which counts as wrong; not asked, since its media are not here; not asked, since the way of
     asking makes no sense for it (as evidence removed from a question on the whole video)."""
     reply: str | None = None
-    """What the model said; None when it said nothing."""
+    """The model's reply; None if there is none."""
     answer_index: NonNegativeInt | None = None
     """The option that the reply names, in stored order; None when it names none, which counts as wrong."""
     value: FiniteFloat | None = None

@@ -213,7 +213,7 @@ def test_extras_are_those_of_the_project() -> None:
 
     assert {extra: set(names) for extra, names in EXTRAS.items()} == {extra: packages_of(extra) for extra in EXTRAS}
     assert packages_of("all") == set().union(*EXTRAS.values())
-    assert set(declared) == {*EXTRAS, "all", "dev"}
+    assert set(declared) == {*EXTRAS, "all", "dev", "docs"}
     assert EXTRAS_OF.keys() <= VERBS.keys()
     assert {extra for extras in EXTRAS_OF.values() for extra in extras} == EXTRAS.keys()
 

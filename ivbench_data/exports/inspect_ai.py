@@ -50,7 +50,7 @@ README = """\
 
 ## Run it
 
-In this folder, with inspect_ai and ivbench-data in one environment (`pip install inspect_ai ivbench-data`):
+In this folder, with inspect_ai and ivbench-data in one environment (`pip install inspect_ai 'ivbench-data[score]'`):
 
 ```
 inspect eval {file} --model mockllm/model

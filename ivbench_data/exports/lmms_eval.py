@@ -93,7 +93,7 @@ README = """\
 
 ## Run it
 
-In this folder, with lmms-eval 0.7 and ivbench-data in one environment (`pip install lmms-eval ivbench-data`):
+In this folder, with lmms-eval 0.7 and ivbench-data in one environment (`pip install lmms-eval 'ivbench-data[score]'`):
 
 ```
 python -m lmms_eval --model dummy --model_args response=A,read_bytes=1 --tasks {task} --include_path tasks \\

@@ -87,7 +87,7 @@ VLMEvalKit and ivbench-data in one environment:
 
 ```
 git clone https://github.com/open-compass/VLMEvalKit
-pip install -e VLMEvalKit ivbench-data
+pip install -e VLMEvalKit 'ivbench-data[score]'
 ```
 
 Then `{launcher}` in this folder takes the arguments of VLMEvalKit's `run.py`; `--data` has a default:
