@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from math import exp, lgamma, log, log1p
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import NonNegativeInt
 
 from ivbench_data.errors import MissingDependencyError, UsageError
@@ -165,3 +168,35 @@ def binomial_tail(n: int, hits: int, chance: float) -> float:
         for k in range(hits, n + 1)
     )
     return min(1.0, sum(map(exp, terms)))
+
+
+def compute_poisson_binomial_tail(hits: int, chances: Sequence[float]) -> float:
+    """The probability of that many hits or more, each of some guesses being right with its own chance, independently.
+
+    The exact tail of the Poisson-binomial distribution, summed from the far end, so that small ones keep their digits.
+    """
+    if hits <= 0:
+        return 1.0
+    if hits > len(chances):
+        return 0.0
+    return min(1.0, float(_weigh_hits(tuple(sorted(Counter(chances).items())))[hits:][::-1].sum()))
+
+
+@lru_cache(maxsize=256)
+def _weigh_hits(counted: tuple[tuple[float, int], ...]) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, 1, … hits, of guesses given as chances and how many have each."""
+    weights: npt.NDArray[np.float64] = np.ones(1)
+    for chance, times in counted:
+        weights = np.convolve(weights, _binomial_weights(times, min(1.0, max(0.0, chance))))
+    return weights
+
+
+def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
+    """Probabilities of 0 to n hits of n."""
+    if p in (0.0, 1.0):
+        certain: npt.NDArray[np.float64] = np.eye(1, n + 1, n if p else 0)[0]
+        return certain
+    counts = np.arange(1, n + 1)
+    logs = np.cumsum(np.log((n - counts + 1) / counts)) + counts * (np.log(p) - np.log1p(-p))
+    weights: npt.NDArray[np.float64] = np.exp(np.concatenate([[0.0], logs]) + n * np.log1p(-p))
+    return weights

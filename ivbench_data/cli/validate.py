@@ -247,9 +247,9 @@ def _gather_parts(
     from ivbench_data.validate.coverage.coverage_figure import compute_curve
     from ivbench_data.validate.coverage.coverage_summary import summarise_coverage
     from ivbench_data.validate.coverage.evidence_coverage import cover_questions
-    from ivbench_data.validate.report.report_parts import show_coverage, show_necessity, show_probe
+    from ivbench_data.validate.report.report_parts import show_coverage, show_necessity, show_probe, show_single_cues
 
-    parts = [] if probed is None else [show_probe(probed)]
+    parts = [] if probed is None else [show_probe(probed), show_single_cues(probed)]
     if needed is not None:
         parts.extend(show_necessity(needed))
     grids = list_grids(workspace) or [FrameGrid(nframes=32, res=240)]

@@ -153,13 +153,20 @@ def _print_counts(run: ValidationRun, as_markdown: bool) -> None:
 
 def _print_probe(probed: ProbeReport) -> None:
     from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.probe.probe_report import TASK_COLUMNS, describe_probe, list_task_rows
+    from ivbench_data.validate.probe.probe_report import (
+        CUE_COLUMNS,
+        TASK_COLUMNS,
+        describe_probe,
+        list_cue_rows,
+        list_task_rows,
+    )
 
     rows = list_task_rows(probed)
     figures = [at for at, column in enumerate(TASK_COLUMNS) if column not in _WORDY_COLUMNS]
     words = [0, *(at for at, column in enumerate(TASK_COLUMNS) if column in _WORDY_COLUMNS)]
     for title, chosen in (("What the text alone gives away", figures), ("By which cues", words)):
         print_table(title, [TASK_COLUMNS[at] for at in chosen], [[row[at] for at in chosen] for row in rows])
+    print_table("Single rules", CUE_COLUMNS, list_cue_rows(probed))
     say(describe_probe(probed))
 
 

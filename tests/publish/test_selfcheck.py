@@ -36,11 +36,12 @@ from ivbench_data.publish.hidden.hidden_answers import (
 )
 from ivbench_data.publish.publication_record import digest_public_question, digest_scored_fields
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
-from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published, compute_chance
+from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published
 from ivbench_data.publish.selfcheck.text_finder import TextFinder, write_variants
 from ivbench_data.publish.tables.parquet_columns import make_row, make_video_row, question_features, video_features
 from ivbench_data.questions.option_order import order_options
 from ivbench_data.schema import Evidence, Question, Video
+from ivbench_data.significance import compute_poisson_binomial_tail
 from ivbench_data.sources import import_dataset
 from ivbench_data.workspace import Workspace
 
@@ -716,14 +717,14 @@ def test_the_chance_of_so_many_hits_is_exact(chances: list[float], hits: int) ->
         for outcome in product((0, 1), repeat=len(chances))
         if sum(outcome) >= hits
     )
-    assert compute_chance(hits, chances) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert compute_poisson_binomial_tail(hits, chances) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_small_chances_keep_their_digits() -> None:
     from scipy.stats import binom
 
-    assert compute_chance(300, [0.1] * 1686) == pytest.approx(binom.sf(299, 1686, 0.1), rel=1e-9)
-    assert compute_chance(30, [0.1] * 30) == pytest.approx(1e-30, rel=1e-9)
+    assert compute_poisson_binomial_tail(300, [0.1] * 1686) == pytest.approx(binom.sf(299, 1686, 0.1), rel=1e-9)
+    assert compute_poisson_binomial_tail(30, [0.1] * 30) == pytest.approx(1e-30, rel=1e-9)
 
 
 def test_the_level_is_kept_over_all_tries_of_all_attacks(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ivbench_data.publish.selfcheck.attack_input import Attack
+from ivbench_data.publish.selfcheck.cue_attacks import guess_by_cues
 from ivbench_data.publish.selfcheck.hash_dictionary import guess_by_digests
 from ivbench_data.publish.selfcheck.order_attacks import guess_by_hash_order, guess_by_position, guess_by_shuffle
 from ivbench_data.publish.selfcheck.text_attacks import (
@@ -25,6 +26,7 @@ ATTACKS: Final[dict[str, Attack]] = {
     "bytes": guess_by_bytes,
     "file_words": guess_by_file_words,
     "twins": guess_by_twins,
+    "cues": guess_by_cues,
 }
 """Every attack, by name."""
 
@@ -40,6 +42,7 @@ ADVICE: Final[dict[str, str]] = {
     "codes": "leave out what is named",
     "bytes": "write those files anew without what they say beside their pixels or frames",
     "file_words": "leave the answers out of that file",
+    "cues": "the options give the answers away: rewrite them, so that answers look like the wrong options",
     "twins": "put questions that share a picture or a video into one split",
 }
 """What to do about each."""

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from ivbench_data.atomic_files import digest_file
@@ -28,7 +25,7 @@ from ivbench_data.publish.selfcheck.attack_input import Attack, AttackInput, Gue
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
 from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence, gather_evidence, is_empty
 from ivbench_data.schema import NonEmpty, Question, Record
-from ivbench_data.significance import adjust_holm
+from ivbench_data.significance import adjust_holm, compute_poisson_binomial_tail
 from ivbench_data.statistics import Probability
 
 SIGNIFICANCE: Final = 0.001
@@ -171,44 +168,12 @@ def check_published(
     )
 
 
-def compute_chance(hits: int, chances: Sequence[float]) -> float:
-    """The probability of that many hits or more, each of some guesses being right with its own chance, independently.
-
-    The exact tail of the Poisson-binomial distribution, summed from the far end, so that small ones keep their digits.
-    """
-    if hits <= 0:
-        return 1.0
-    if hits > len(chances):
-        return 0.0
-    return min(1.0, float(_weigh_hits(tuple(sorted(Counter(chances).items())))[hits:][::-1].sum()))
-
-
-@lru_cache(maxsize=256)
-def _weigh_hits(counted: tuple[tuple[float, int], ...]) -> npt.NDArray[np.float64]:
-    """Probabilities of 0, 1, … hits, of guesses given as chances and how many have each."""
-    weights: npt.NDArray[np.float64] = np.ones(1)
-    for chance, times in counted:
-        weights = np.convolve(weights, _binomial_weights(times, min(1.0, max(0.0, chance))))
-    return weights
-
-
-def _binomial_weights(n: int, p: float) -> npt.NDArray[np.float64]:
-    """Probabilities of 0 to n hits of n."""
-    if p in (0.0, 1.0):
-        certain: npt.NDArray[np.float64] = np.eye(1, n + 1, n if p else 0)[0]
-        return certain
-    counts = np.arange(1, n + 1)
-    logs = np.cumsum(np.log((n - counts + 1) / counts)) + counts * (np.log(p) - np.log1p(-p))
-    weights: npt.NDArray[np.float64] = np.exp(np.concatenate([[0.0], logs]) + n * np.log1p(-p))
-    return weights
-
-
 def _run_attack(name: str, attack: Attack, attack_input: AttackInput) -> AttackResult:
     best, best_p, tries = None, 1.0, 0
     for one in attack(attack_input):
         tries += 1
         # fewer hits than expected are no success, whatever their exact probability
-        p = compute_chance(one.hits, one.chances) if one.hits > one.expected else 1.0
+        p = compute_poisson_binomial_tail(one.hits, one.chances) if one.hits > one.expected else 1.0
         if best is None or p < best_p:
             best, best_p = one, p
     best = best or Guess("", 0, ())

@@ -20,6 +20,7 @@ from ivbench_data.validate.checks import (
     media_files,
     option_checks,
     question_wording,
+    single_cues,
     time_checks,
 )
 from ivbench_data.validate.checks.context import CheckContext
@@ -33,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "duplicate_option": option_checks.check_duplicate_option,
     "answer_among_distractors": option_checks.check_answer_among_distractors,
     "answer_gives_itself_away": option_checks.check_answer_gives_itself_away,
+    "single_cue": single_cues.check_single_cue,
     "reversed_range": time_checks.check_reversed_range,
     "malformed_time": time_checks.check_malformed_time,
     "seconds_over_59": time_checks.check_seconds_over_59,

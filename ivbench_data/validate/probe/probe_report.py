@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt
 from ivbench_data.plotting import make_figure
 from ivbench_data.schema import Finding, NonEmpty, Record
 from ivbench_data.statistics import CONFIDENCE, Estimate, Probability
+from ivbench_data.validate.checks.single_cues import RULES, SingleCue
 from ivbench_data.validate.probe.families import FAMILIES
 from ivbench_data.validate.probe.features import CUES
 
@@ -147,9 +148,10 @@ class TaskLeakage(Record):
 
     @property
     def named_cues(self) -> tuple[str, ...]:
-        """The cues that are named as giving it away: those of the probe, strongest first, then of heuristics."""
+        """What is named as giving it away: single rules, cues of the probe, strongest first, cues of heuristics."""
+        rules = [name for name in self.heuristics if name in RULES]
         of_heuristics = (HEURISTICS[name][0].split(".")[0] for name in self.heuristics)
-        return tuple(dict.fromkeys([*(cue.cue for cue in self.cues if cue.is_claimed), *of_heuristics]))
+        return tuple(dict.fromkeys([*rules, *(cue.cue for cue in self.cues if cue.is_claimed), *of_heuristics]))
 
     @property
     def null_is_at_chance(self) -> bool | None:
@@ -231,6 +233,8 @@ class ProbeReport(Record):
     """One row a heuristic and task, `Overall` among them."""
     hard: HardSubset
     """The questions that are left."""
+    single_cues: tuple[SingleCue, ...] = ()
+    """Accuracy of each single rule on the whole dataset, as the check `single_cue` measures it."""
 
     @property
     def overall(self) -> TaskLeakage:
@@ -270,6 +274,25 @@ def list_task_rows(report: ProbeReport) -> list[tuple[object, ...]]:
     return rows
 
 
+CUE_COLUMNS: Final = ("rule", "questions", "accuracy %", "chance %", "p (Holm)", "beats chance")
+"""Columns of `list_cue_rows`."""
+
+
+def list_cue_rows(report: ProbeReport) -> list[tuple[object, ...]]:
+    """One row a single rule, for a table."""
+    return [
+        (
+            cue.cue,
+            cue.questions,
+            _percent(cue.accuracy),
+            _percent(cue.chance),
+            f"{cue.p_value:.2g}",
+            "yes" if cue.is_claimed else "not shown",
+        )
+        for cue in report.single_cues
+    ]
+
+
 CERTIFICATE_COLUMNS: Final = ("family", "role", "trained on", "accuracy %", "interval", "above chance", "interval")
 """Columns of `list_certificate_rows`."""
 
@@ -301,6 +324,11 @@ def describe_probe(report: ProbeReport) -> str:
             f" With answers replaced at random it reaches {_percent(row.null.value)}% ({_interval(row.null)}), its "
             f"chance level of {_percent(row.null_chance)}% {position} that interval."
         )
+    rules = "".join(
+        f" The rule “{cue.cue}” answers {_percent(cue.accuracy)}% (chance {_percent(cue.chance)}%)."
+        for cue in report.single_cues
+        if cue.is_claimed
+    )
     subset = (
         f"{len(hard.question_ids):,} questions are left in the hard subset ({hard.status})."
         if hard.question_ids
@@ -310,7 +338,7 @@ def describe_probe(report: ProbeReport) -> str:
         f"From question and options alone, trained on other videos ({report.options.folds} folds), "
         f"{_percent(row.accuracy.value)}% ({_interval(row.accuracy)}) of {row.accuracy.n:,} questions are answered; "
         f"chance is {_percent(row.chance)}%. "
-        f"This is a trained leakage bound, not a zero-shot score.{null} {subset}"
+        f"This is a trained leakage bound, not a zero-shot score.{null}{rules} {subset}"
     )
 
 

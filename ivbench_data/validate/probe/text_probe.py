@@ -20,6 +20,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.significance import adjust_holm, compute_clustered_p_value
 from ivbench_data.statistics import Estimate, estimate_mean, estimate_share
+from ivbench_data.validate.checks.single_cues import measure_single_cues
 from ivbench_data.validate.probe.families import FAMILIES
 from ivbench_data.validate.probe.features import CUES
 from ivbench_data.validate.probe.hard_subset import find_hard_subset
@@ -98,6 +99,7 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
         questions=tuple(by_id[q.question_id] for q in dataset.questions if q.question_id in by_id),
         heuristics=heuristics,
         hard=hard,
+        single_cues=tuple(measure_single_cues(dataset.questions)),
     )
 
 

@@ -18,9 +18,11 @@ from ivbench_data.validate.necessity_report import (
 from ivbench_data.validate.necessity_report import TASK_COLUMNS as NECESSITY_COLUMNS
 from ivbench_data.validate.necessity_report import list_task_rows as list_necessity_rows
 from ivbench_data.validate.probe.probe_report import (
+    CUE_COLUMNS,
     TASK_COLUMNS,
     ProbeReport,
     describe_probe,
+    list_cue_rows,
     list_task_rows,
     plot_probe,
 )
@@ -49,6 +51,17 @@ def show_probe(report: ProbeReport) -> ReportPart:
         figure=encode_figure(plot_probe(report), ".svg"),
         notes=notes,
         checks={"answered_from_text": "Questions whose answer the text-only probe finds without video and image."},
+    )
+
+
+def show_single_cues(report: ProbeReport) -> ReportPart:
+    """How far each single rule goes, such as "always the longest option"."""
+    return ReportPart(
+        title="Single rules",
+        text="Rules that pick an option by its look, without training; a tie of k options that holds the answer counts "
+        "1/k. Exact one-sided tests, no smaller than one with videos as units, adjusted by Holm.",
+        columns=CUE_COLUMNS,
+        rows=tuple(list_cue_rows(report)),
     )
 
 
