@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -46,6 +46,12 @@ Examples:
     "--split", metavar="NAME=SIZE,…", help="Splits by video: `test=0.8,mini=200q,dev=rest`.  [default: test=rest]"
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Show the splits, and write nothing.")
+@click.option(
+    "--only",
+    type=click.Choice(["accepted", "reviewed"]),
+    help="Only what reviewers accepted, or reviewed and did not reject.",
+)
+@click.option("--include-rejected", is_flag=True, help="Publish what reviewers rejected, too.")
 @click.option("--hide-answers", "hidden", multiple=True, metavar="SPLIT", help="Keep its answers back; repeatable.")
 @click.option(
     "--reveal-answers",
@@ -87,6 +93,8 @@ def command(
     to: str | None,
     split: str | None,
     only_plan: bool,
+    only: Literal["accepted", "reviewed"] | None,
+    include_rejected: bool,
     hidden: tuple[str, ...],
     revealed: tuple[str, ...],
     secret_file: Path | None,
@@ -125,7 +133,7 @@ def command(
         raise UsageError("--version and --bump say the same; give one of them")
     if grids and "frames" not in include:
         raise UsageError("--grid belongs to --include frames")
-    loaded = load(workspace.folder)
+    loaded = _select(load(workspace.folder), workspace, only, include_rejected, as_json)
     earlier = _find_earlier(target, loaded.name, as_json)
     plan = _plan(loaded, split, workspace, earlier)
     record = earlier.record if earlier is not None else None
@@ -157,6 +165,29 @@ def command(
     elif target.repo_id is None:
         say(f"Load it with: datasets.load_dataset({str(target.folder)!r})")
     return 0
+
+
+def _select(
+    dataset: Dataset,
+    workspace: Workspace,
+    only: Literal["accepted", "reviewed"] | None,
+    include_rejected: bool,
+    quiet: bool,
+) -> Dataset:
+    """The questions to publish, by people's review decisions."""
+    from ivbench_data.cli.console import say
+    from ivbench_data.validate.review import read_reviews, select_by_review
+
+    if only == "accepted" and include_rejected:
+        raise UsageError("--only accepted and --include-rejected contradict each other; give one of them")
+    reviews, bad = read_reviews(workspace)
+    selected = select_by_review(dataset, reviews, only, include_rejected)
+    if not quiet:
+        if left_out := len(dataset.questions) - len(selected.questions):
+            say(f"{left_out:,} of {len(dataset.questions):,} questions are left out by --only {only}.")
+        for line in bad:
+            say(f"left out: {line}", style="yellow")
+    return selected
 
 
 def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Target:

@@ -25,8 +25,14 @@ Examples:
 )
 @dataset_option
 @root_option
-@click.option("--plan", is_flag=True, help="Write the safe repairs of what validate finds into a patch file.")
-@click.option("--check", "checks", multiple=True, metavar="NAME", help="Plan for this check only; may be given again.")
+@click.option("--plan", is_flag=True, help="Write a patch of safe repairs, with rejected questions dropped.")
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="NAME",
+    help="Plan for this check only, or review_rejected; repeatable.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="The patch.  [default: reports/repairs.jsonl]"
 )
@@ -45,6 +51,7 @@ def command(
     """Repair questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
 
     Questions are changed in no other way. A patch has a JSON line a change: question_id, field, before, after, check.
+    With the field `*` it replaces the whole question by `after`, or drops it where `after` is null.
 
     A video that must go is withdrawn: out of the dataset and its caches, and on record, so that no import adds it
     again.
@@ -52,7 +59,7 @@ def command(
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
     from ivbench_data.errors import UsageError
-    from ivbench_data.validate.repair import apply_patch, plan_repairs, read_versions, undo_patch, write_patch
+    from ivbench_data.validate.repair import apply_patch, read_versions, undo_patch
     from ivbench_data.workspace import Workspace
 
     if plan + (patch is not None) + undo + (withdraw is not None) > 1:
@@ -65,24 +72,7 @@ def command(
     if withdraw is not None:
         return _withdraw(workspace, withdraw, why, yes, as_json)
     if plan:
-        changes = plan_repairs(load(workspace.folder), checks=checks or None)
-        path = out or workspace.reports / "repairs.jsonl"
-        write_patch(path, changes)
-        counted = Counter(change.check for change in changes)
-        if as_json:
-            print_json({"patch_file": str(path), "changes": len(changes), "by_check": dict(counted)})
-            return 0
-        print_table(
-            f"Planned changes: {len({change.question_id for change in changes})} questions",
-            ("check", "changes"),
-            list(counted.items()),
-        )
-        if not changes:
-            say(f"Nothing that validate finds has a safe repair; the patch is empty: {path}")
-            return 0
-        say(f"The patch, to read and to edit: {path}")
-        say(f"Apply it with: ivbench-data repair --apply {path} --dataset {dataset}")
-        return 0
+        return _plan(workspace, checks, out or workspace.reports / "repairs.jsonl", as_json)
     if patch is not None:
         version = apply_patch(workspace, patch)
         message = f"Applied {version.changes} changes: this is version {version.version}."
@@ -103,6 +93,40 @@ def command(
         print_json(version.model_dump())
     else:
         say(message)
+    return 0
+
+
+def _plan(workspace: Workspace, checks: tuple[str, ...], path: Path, as_json: bool) -> int:
+    """Write the patch: safe repairs of findings, and rejected questions dropped."""
+    from ivbench_data.cli.console import print_json, print_table, say
+    from ivbench_data.dataset import load
+    from ivbench_data.validate.repair import REJECTED, plan_drops, plan_repairs, write_patch
+    from ivbench_data.validate.review import decide_outcomes, list_by_status, read_reviews
+
+    loaded = load(workspace.folder)
+    rejected = list_by_status(decide_outcomes(loaded, read_reviews(workspace)[0]))["rejected"]
+    drops = plan_drops(loaded, rejected) if not checks or REJECTED in checks else []
+    dropped = {change.question_id for change in drops}
+    wanted = [name for name in checks if name != REJECTED]
+    repairs = plan_repairs(loaded, checks=wanted or None) if wanted or not checks else []
+    changes = [*(change for change in repairs if change.question_id not in dropped), *drops]
+    write_patch(path, changes)
+    counted = Counter(change.check for change in changes)
+    if as_json:
+        print_json({"patch_file": str(path), "changes": len(changes), "by_check": dict(counted), "drops": len(drops)})
+        return 0
+    print_table(
+        f"Planned changes: {len({change.question_id for change in changes})} questions",
+        ("check", "changes"),
+        list(counted.items()),
+    )
+    if not changes:
+        say(f"Nothing that validate finds has a safe repair, no question is rejected; the patch is empty: {path}")
+        return 0
+    if drops:
+        say(f"It drops {len(drops):,} questions that reviewers rejected: {', '.join(sorted(dropped))}.")
+    say(f"The patch, to read and to edit: {path}")
+    say(f"Apply it with: ivbench-data repair --apply {path} --dataset {workspace.dataset}")
     return 0
 
 

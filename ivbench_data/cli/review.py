@@ -126,7 +126,7 @@ def status(dataset: str, root: Path, as_json: bool) -> int:
 
     from ivbench_data.cli.console import print_json, print_table, say
     from ivbench_data.dataset import load
-    from ivbench_data.validate.review import STATUSES, decide_outcomes, measure_agreement, read_reviews
+    from ivbench_data.validate.review import STATUSES, decide_outcomes, list_by_status, measure_agreement, read_reviews
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
@@ -135,11 +135,13 @@ def status(dataset: str, root: Path, as_json: bool) -> int:
     decisions = decide_outcomes(loaded, reviews)
     agreements = measure_agreement(loaded, reviews)
     counted = Counter(decision.status for decision in decisions)
+    by_status = list_by_status(decisions)
     stale = sum(decision.stale for decision in decisions)
     if as_json:
         print_json(
             {
                 "counts": {name: counted[name] for name in STATUSES},
+                "question_ids": {name: ids for name, ids in by_status.items() if name != "unreviewed"},
                 "stale_verdicts": stale,
                 "agreement": [asdict(agreement) for agreement in agreements],
                 "decisions": [asdict(decision) for decision in decisions if decision.status != "unreviewed"],
@@ -148,6 +150,9 @@ def status(dataset: str, root: Path, as_json: bool) -> int:
         )
         return 0
     print_table("Questions", ("status", "questions"), [(name, counted[name]) for name in STATUSES])
+    listed = [(name, ", ".join(ids)) for name, ids in by_status.items() if ids and name != "unreviewed"]
+    if listed:
+        print_table("Reviewed", ("status", "question ids"), listed)
     if agreements:
         print_table(
             "Agreement",

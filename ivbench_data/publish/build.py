@@ -44,7 +44,7 @@ from ivbench_data.workspace import Workspace
 NOT_CHECKED: Final = ("image_from_own_video",)
 """Checks that a publication does not wait for: they decode videos, or read all caches."""
 
-PUBLIC_PROVENANCE: Final = ("source", "file", "rebuilds_byte_for_byte", "versions")
+PUBLIC_PROVENANCE: Final = ("source", "file", "rebuilds_byte_for_byte", "versions", "review")
 """What is published of the provenance where answers are hidden; of `versions` their numbers and sizes."""
 
 _ROW_BYTES: Final = 2_000
@@ -318,7 +318,7 @@ def _describe_source(dataset: Dataset, hidden: bool) -> dict[str, JsonValue]:
     versions = shown.get("versions")
     if isinstance(versions, list):
         shown["versions"] = [
-            {name: row[name] for name in ("version", "changes") if name in row}
+            {name: row[name] for name in ("version", "changes", "dropped") if name in row}
             for row in versions
             if isinstance(row, dict)
         ]

@@ -1,14 +1,15 @@
 """Repair questions by a patch: planned from findings, read by a person, applied as a new version, undone to the byte.
 
-A patch is a JSONL file, a line a change: question, field, before, after, check. Applying it keeps the files as they
-were and the patch in `versions/{number}/`, and writes the version into `dataset.json` before `questions.jsonl` is
-replaced: however a run is killed, no question is ever mended without its patch being on record.
+A patch is a JSONL file, a line a change: question, field, before, after, check. The field `*` is the whole question:
+its `after` replaces it, or drops it where it is null. Applying a patch keeps the files as they were and the patch in
+`versions/{number}/`, and writes the version into `dataset.json` before `questions.jsonl` is replaced: however a run is
+killed, no question is ever changed without its patch being on record.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,12 @@ from ivbench_data.workspace import Workspace
 MAX_ROUNDS = 50
 """A question is mended one finding at a time until none is left; no honest one needs so many."""
 
+WHOLE = "*"
+"""Field of a change that replaces or drops the whole question."""
+
+REJECTED = "review_rejected"
+"""Stands for a check in changes that drop a question because its reviewers rejected it."""
+
 _FIXED_FIELDS = frozenset({"question_id", "source", "raw"})
 """What no patch may change: who the question is, and the record as released."""
 
@@ -40,13 +47,13 @@ class Change(Record):
     question_id: NonEmpty
     """The question."""
     field: NonEmpty
-    """Field of the question."""
+    """Field of the question; `*` for all of it."""
     before: JsonValue
     """What must be there; else the patch is for another version."""
     after: JsonValue
-    """What is put there."""
+    """What is put there; null, with the field `*`, drops the question."""
     check: NonEmpty
-    """The check whose finding this mends; `manual` for a person's own change."""
+    """The check whose finding this mends; `review_rejected`, or `manual` for one's own change."""
 
 
 class Version(Record):
@@ -58,6 +65,8 @@ class Version(Record):
     """Digest of the patch."""
     changes: NonNegativeInt
     """Changes in it."""
+    dropped: NonNegativeInt = 0
+    """Questions that it drops."""
     before_sha256: Sha256
     """Digest of `questions.jsonl` before."""
     after_sha256: Sha256
@@ -88,13 +97,28 @@ def plan_repairs(
                 continue
             question = by_id[finding.question_id]
             made = _expand(question, finding.repair.field, finding.repair.after, finding.check)
-            mended[question.question_id] = _change(question, made)
+            mended[question.question_id] = cast("Question", _change(question, made))  # no repair drops a question
             changes += made
         if not mended:
             return changes
         # only what was mended can need more: the findings of one question on its own
         remaining = replace(dataset, questions=tuple(mended.values()))
     raise DatasetError(f"{len(remaining.questions)} questions are not mended after {MAX_ROUNDS} rounds of repairs")
+
+
+def plan_drops(dataset: Dataset, question_ids: Collection[str]) -> list[Change]:
+    """The changes that drop those questions, as their reviewers rejected them, in the dataset's order."""
+    return [
+        Change(
+            question_id=question.question_id,
+            field=WHOLE,
+            before=question.model_dump(mode="json"),
+            after=None,
+            check=REJECTED,
+        )
+        for question in dataset.questions
+        if question.question_id in question_ids
+    ]
 
 
 def write_patch(path: Path, changes: Iterable[Change]) -> None:
@@ -119,17 +143,20 @@ def apply_changes(dataset: Dataset, changes: Iterable[Change]) -> Dataset:
 
     Raises:
         UsageError: a change is for a question or a field that is not there or may not be changed, its `before` is not
-            what is there, or what it leads to is no question.
+            what is there, or what it leads to is no question, or no question is left.
     """
-    questions = {question.question_id: question for question in dataset.questions}
+    questions: dict[str, Question | None] = {question.question_id: question for question in dataset.questions}
     by_question: dict[str, list[Change]] = {}
     for change in changes:
         if change.question_id not in questions:
             raise UsageError(f"the patch changes {change.question_id!r}, and there is no such question")
         by_question.setdefault(change.question_id, []).append(change)
     for question_id, made in by_question.items():
-        questions[question_id] = _change(questions[question_id], made)
-    return replace(dataset, questions=tuple(questions.values()))
+        questions[question_id] = _change(cast("Question", questions[question_id]), made)
+    left = tuple(question for question in questions.values() if question is not None)
+    if dataset.questions and not left:
+        raise UsageError("the patch drops every question")
+    return replace(dataset, questions=left)
 
 
 # --- versions -------------------------------------------------------------------------------------------------------
@@ -183,11 +210,12 @@ def apply_patch(workspace: Workspace, patch: Path) -> Version:
         version=len(versions) + 1,
         patch_sha256=digest_file(patch),
         changes=len(changes),
+        dropped=len(dataset.questions) - len(mended.questions),
         before_sha256=before,
         after_sha256=digest_file(folder / "after.jsonl"),
     )
     recorded = cast("list[JsonValue]", [row.model_dump() for row in (*versions, version)])
-    _write_header(workspace, {**dataset.provenance, "versions": recorded})
+    _write_header(workspace, {**dataset.provenance, "versions": recorded}, len(mended.questions))
     (folder / "after.jsonl").replace(questions_path)
     return version
 
@@ -240,10 +268,20 @@ def _expand(question: Question, field: str, after: JsonValue, check: str) -> lis
     ]
 
 
-def _change(question: Question, changes: Sequence[Change]) -> Question:
-    record = question.model_dump(mode="json")
-    for change in changes:
+def _change(question: Question, changes: Sequence[Change]) -> Question | None:
+    """The question with the changes made; None when it is dropped."""
+    record: dict[str, JsonValue] = question.model_dump(mode="json")
+    for number, change in enumerate(changes, 1):
         what = f"the patch changes {change.field!r} of {question.question_id!r}"
+        if change.field == WHOLE:
+            if record != change.before:
+                raise UsageError(f"{what}, which is another record than it expects: it was made for another version")
+            if change.after is None:
+                if number < len(changes):
+                    raise UsageError(f"the patch changes {question.question_id!r} after it drops it")
+                return None
+            record = _replace_record(record, change.after, what)
+            continue
         if change.field not in record or change.field in _FIXED_FIELDS:
             allowed = ", ".join(name for name in record if name not in _FIXED_FIELDS)
             raise UsageError(f"{what}, which no patch can; it can change {allowed}")
@@ -257,6 +295,15 @@ def _change(question: Question, changes: Sequence[Change]) -> Question:
         return Question.model_validate(record, strict=False)
     except ValidationError as error:
         raise UsageError(f"the patch makes no question of {question.question_id!r}: {explain(error)}") from error
+
+
+def _replace_record(record: dict[str, JsonValue], after: JsonValue, what: str) -> dict[str, JsonValue]:
+    if not isinstance(after, dict):
+        raise UsageError(f"{what}: `after` is null or a whole question, not {after!r}")
+    changed = sorted(name for name in _FIXED_FIELDS if name in after and after[name] != record[name])
+    if changed:
+        raise UsageError(f"{what}, and no patch can change {', '.join(changed)}")
+    return {**after, **{name: record[name] for name in _FIXED_FIELDS}}
 
 
 def _load_whole(workspace: Workspace) -> Dataset:
@@ -276,11 +323,11 @@ def _check_unchanged(workspace: Workspace, last: Version | None, now: str) -> No
         )
 
 
-def _write_header(workspace: Workspace, provenance: dict[str, JsonValue]) -> None:
-    """Write `dataset.json` again, with all that it holds but another provenance."""
+def _write_header(workspace: Workspace, provenance: dict[str, JsonValue], questions: int) -> None:
+    """Write `dataset.json` again, with another provenance and number of questions."""
     path = workspace.folder / _FILES[1]
     header = cast("dict[str, JsonValue]", parse_json(path.read_bytes()))
-    write_json(path, {**header, "provenance": provenance})
+    write_json(path, {**header, "questions": questions, "provenance": provenance})
 
 
 def _folder(workspace: Workspace, version: int) -> Path:

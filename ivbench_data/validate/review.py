@@ -13,13 +13,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import AwareDatetime, PositiveInt, ValidationError
+from pydantic import AwareDatetime, JsonValue, PositiveInt, ValidationError
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
@@ -223,6 +223,60 @@ def decide_outcomes(dataset: Dataset, reviews: Iterable[Review]) -> list[Outcome
     for review in reviews:
         by_question.setdefault(review.question_id, []).append(review)
     return [_decide(question, by_question.get(question.question_id, [])) for question in dataset.questions]
+
+
+def list_by_status(outcomes: Iterable[Outcome]) -> dict[Status, list[str]]:
+    """Ids of the questions of each status, in the dataset's order; every status has a list."""
+    ids: dict[Status, list[str]] = {status: [] for status in STATUSES}
+    for outcome in outcomes:
+        ids[outcome.status].append(outcome.question_id)
+    return ids
+
+
+def select_by_review(
+    dataset: Dataset,
+    reviews: Iterable[Review],
+    only: Literal["accepted", "reviewed"] | None = None,
+    include_rejected: bool = False,
+) -> Dataset:
+    """The dataset with the questions that reviewers let pass; its provenance says under `review` what was left out.
+
+    Args:
+        dataset: whose questions.
+        reviews: the decisions on them.
+        only: `accepted` keeps accepted questions; `reviewed` keeps accepted and disputed ones; None keeps all.
+        include_rejected: keeps rejected questions where `only` is not `accepted`.
+
+    Raises:
+        UsageError: all are to be kept and some are rejected, or none is left.
+    """
+    ids = list_by_status(decide_outcomes(dataset, reviews))
+    rejected = ids["rejected"]
+    if only is None and rejected and not include_rejected:
+        raise UsageError(
+            f"reviewers rejected {len(rejected):,} questions: {describe_ids(rejected)}. Leave them out with --only "
+            "accepted or --only reviewed, drop them with: ivbench-data repair --plan, or say --include-rejected"
+        )
+    kept = {*ids["accepted"], *(ids["disputed"] if only != "accepted" else ())}
+    kept |= {*ids["unreviewed"]} if only is None else set()
+    kept |= {*rejected} if include_rejected and only != "accepted" else set()
+    if only is not None and not kept:
+        raise UsageError(f"no question of {dataset.name} is {only}; see: ivbench-data review status")
+    if only is None and not rejected:
+        return dataset
+    review: dict[str, JsonValue] = {
+        "only": only,
+        "left_out": len(dataset.questions) - len(kept),
+        "rejected_included": len(kept & set(rejected)),
+    }
+    questions = tuple(question for question in dataset.questions if question.question_id in kept)
+    return replace(dataset, questions=questions, provenance={**dataset.provenance, "review": review})
+
+
+def describe_ids(ids: Sequence[str], most: int = 20) -> str:
+    """The ids with commas; of many, the first, and how many more there are."""
+    more = f" and {len(ids) - most:,} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more
 
 
 def measure_agreement(dataset: Dataset, reviews: Iterable[Review]) -> list[Agreement]:

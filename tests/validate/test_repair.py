@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,22 @@ from ivbench_data import validate_questions
 from ivbench_data.cli import run
 from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.publish.publication_record import read_published
 from ivbench_data.sources import import_dataset
 from ivbench_data.sources.ivbench import rebuild_release
+from ivbench_data.text.csv import write_csv
 from ivbench_data.validate.repair import (
     Change,
     apply_changes,
     apply_patch,
+    plan_drops,
     plan_repairs,
     read_patch,
     read_versions,
     undo_patch,
     write_patch,
 )
+from ivbench_data.validate.review import add_reviews, digest_for_review, import_sheet
 from ivbench_data.workspace import Workspace
 
 RECORDS = (
@@ -223,3 +228,155 @@ def test_the_journey_on_the_command_line(workspace: Workspace, capsys: pytest.Ca
     assert run(["repair", *at, "--undo"]) == 2
     assert run(["repair", *at, "--undo", "--plan"]) == 2
     assert run(["repair", *at, "--check", "duplicate_option"]) == 2
+
+
+def reject(workspace: Workspace, *numbers: int, decision: str = "reject") -> None:
+    """Two reviewers decide on these questions."""
+    dataset = load(workspace.folder)
+    for reviewer in ("ana", "ben"):
+        rows = [
+            {"question_id": question.question_id, "question_digest": digest_for_review(question), "verdict": decision}
+            for question in dataset.questions
+            if int(question.question_id.rpartition("_")[2]) in numbers
+        ]
+        content = write_csv([tuple(rows[0]), *(tuple(row.values()) for row in rows)]).encode()
+        reviews, bad = import_sheet(dataset, content, datetime.now(UTC), "sheet.csv", reviewer)
+        assert (len(reviews), bad) == (len(numbers), [])
+        add_reviews(workspace, reviews)
+
+
+def test_rejected_questions_are_dropped_by_a_patch_and_come_back(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(workspace, 0, 2)
+    at = ["--root", str(workspace.root)]
+    before = read_files(workspace)
+    path = workspace.reports / "repairs.jsonl"
+    assert run(["repair", "--plan", "--check", "review_rejected", *at]) == 0
+    assert f"{VIDEO}_0, {VIDEO}_2" in capsys.readouterr().err
+    changes = read_patch(path)
+    assert [(one.question_id, one.field, one.after, one.check) for one in changes] == [
+        (f"{VIDEO}_{number}", "*", None, "review_rejected") for number in (0, 2)
+    ]
+    assert read_files(workspace) == before
+    assert run(["repair", "--apply", str(path), *at]) == 0
+    dataset = load(workspace.folder)
+    assert [question.question_id for question in dataset.questions] == [f"{VIDEO}_1", f"{VIDEO}_3"]
+    assert dataset.bad_lines == ()
+    assert [version.dropped for version in read_versions(dataset)] == [2]
+    assert run(["repair", "--undo", *at]) == 0
+    assert read_files(workspace) == before
+
+
+def test_a_plan_repairs_no_question_that_it_drops(workspace: Workspace) -> None:
+    reject(workspace, 1)
+    assert run(["repair", "--plan", "--root", str(workspace.root)]) == 0
+    changes = read_patch(workspace.reports / "repairs.jsonl")
+    assert [one.field for one in changes if one.question_id == f"{VIDEO}_1"] == ["*"]
+    assert {one.question_id for one in changes} == {f"{VIDEO}_{number}" for number in (1, 2, 3)}
+    apply_patch(workspace, workspace.reports / "repairs.jsonl")
+    assert len(load(workspace.folder).questions) == 3
+
+
+def test_a_patch_replaces_a_whole_question(workspace: Workspace, tmp_path: Path) -> None:
+    question = load(workspace.folder).questions[0]
+    record = question.model_dump(mode="json")
+    after = {**record, "question": "What is it?", "task": "Another"}
+    change = Change(question_id=question.question_id, field="*", before=record, after=after, check="manual")
+    write_patch(tmp_path / "patch.jsonl", [change])
+    assert run(["repair", "--apply", str(tmp_path / "patch.jsonl"), "--root", str(workspace.root)]) == 0
+    changed = load(workspace.folder).questions[0]
+    assert (changed.question, changed.task, changed.raw) == ("What is it?", "Another", question.raw)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ({}, None, "another version"),
+        (None, 3, "null or a whole question"),
+        (None, {"question_id": "other"}, "no patch can change question_id"),
+        (None, {"options": []}, "makes no question"),
+    ],
+)
+def test_whole_changes_that_do_not_fit_change_nothing(
+    workspace: Workspace, before: Any, after: Any, message: str
+) -> None:
+    dataset = load(workspace.folder)
+    question = dataset.questions[0]
+    record = question.model_dump(mode="json") if before is None else before
+    change = Change(question_id=question.question_id, field="*", before=record, after=after, check="manual")
+    with pytest.raises(UsageError, match=message):
+        apply_changes(dataset, [change])
+
+
+def test_a_patch_leaves_some_question(workspace: Workspace) -> None:
+    dataset = load(workspace.folder)
+    with pytest.raises(UsageError, match="drops every question"):
+        apply_changes(dataset, plan_drops(dataset, [question.question_id for question in dataset.questions]))
+
+
+# --- review decisions -----------------------------------------------------------------------------------------------
+
+
+def test_review_status_names_the_questions(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    reject(workspace, 0, 2)
+    reject(workspace, 3, decision="accept")
+    at = ["--root", str(workspace.root)]
+    assert run(["review", "status", *at]) == 0
+    assert f"{VIDEO}_0, {VIDEO}_2" in " ".join(capsys.readouterr().out.split())
+    assert run(["review", "status", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["question_ids"] == {
+        "accepted": [f"{VIDEO}_3"],
+        "rejected": [f"{VIDEO}_0", f"{VIDEO}_2"],
+        "disputed": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "published", "card"),
+    [
+        ([], None, ""),
+        (["--include-rejected"], [0, 1, 2, 3], "2 questions are published that reviewers rejected"),
+        (["--only", "accepted"], [3], "only questions that reviewers accepted; 3 others are left out"),
+        (["--only", "reviewed"], [1, 3], "reviewed and did not reject; 2 others are left out"),
+        (["--only", "reviewed", "--include-rejected"], [0, 1, 2, 3], "2 questions are published"),
+    ],
+)
+def test_publish_follows_the_review(
+    workspace: Workspace,
+    tmp_path: Path,
+    options: list[str],
+    published: list[int] | None,
+    card: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("datasets", reason="datasets is not installed")
+    reject(workspace, 0, 2)
+    reject(workspace, 3, decision="accept")
+    reject(workspace, 1, decision="unsure")
+    folder = tmp_path / "published"
+    code = run(
+        ["publish", "--to", str(folder), "--allow-missing-images", *options, "--json", "--root", str(workspace.root)]
+    )
+    captured = capsys.readouterr()
+    if published is None:
+        assert code == 2
+        assert f"{VIDEO}_0, {VIDEO}_2" in captured.err
+        assert "--include-rejected" in captured.err
+        assert not folder.exists()
+        return
+    assert code == 0, captured.err
+    splits = read_published(folder).splits
+    assert sorted(name for split in splits.values() for name in split.questions) == [
+        f"{VIDEO}_{number}" for number in published
+    ]
+    assert card in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_publishing_what_nobody_accepted_is_refused(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = ["publish", "--to", str(tmp_path / "published"), "--root", str(workspace.root)]
+    assert run([*to, "--only", "accepted"]) == 2
+    assert "review status" in capsys.readouterr().err
+    assert run([*to, "--only", "accepted", "--include-rejected"]) == 2

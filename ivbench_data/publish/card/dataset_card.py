@@ -155,7 +155,8 @@ def _describe_provenance(facts: CardFacts) -> Iterator[str]:
         if isinstance(value := source.get(name), str):
             yield f"- {label}: {escape_markdown(value)}"
     if isinstance(rebuilds := source.get("rebuilds_byte_for_byte"), bool):
-        whole = not facts.hidden_splits and not facts.bad_lines and not facts.version.withdrawn
+        is_cut = bool(_describe_review(source)) or _drops_questions(source)
+        whole = not facts.hidden_splits and not facts.bad_lines and not facts.version.withdrawn and not is_cut
         yield (
             f"- The release {'can' if rebuilds else 'cannot'} be rebuilt byte for byte from the imported questions"
             + (
@@ -168,6 +169,7 @@ def _describe_provenance(facts: CardFacts) -> Iterator[str]:
         )
     if facts.bad_lines:
         yield f"- Lines of the release that could not be used: {facts.bad_lines:,}"
+    yield from _describe_review(source)
     repairs = _list_repairs(source)
     yield f"- Repairs applied: {', '.join(repairs) if repairs else 'none'}"
     if facts.version.withdrawn:
@@ -178,6 +180,25 @@ def _describe_provenance(facts: CardFacts) -> Iterator[str]:
             ("video", "questions", "why"),
             [(row.video_id, len(row.question_ids), row.why) for row in facts.version.withdrawn],
         )
+
+
+def _describe_review(source: Mapping[str, JsonValue]) -> list[str]:
+    """What was selected by review decisions; nothing where all is published and nothing is rejected."""
+    review = source.get("review")
+    if not isinstance(review, dict):
+        return []
+    lines = []
+    if review.get("only") is not None:
+        rule = {"accepted": "accepted", "reviewed": "reviewed and did not reject"}[str(review["only"])]
+        lines.append(f"- Review: only questions that reviewers {rule}; {review.get('left_out')} others are left out")
+    if review.get("rejected_included"):
+        lines.append(f"- Review: {review['rejected_included']} questions are published that reviewers rejected")
+    return lines
+
+
+def _drops_questions(source: Mapping[str, JsonValue]) -> bool:
+    rows = source.get("versions")
+    return any(isinstance(row, dict) and bool(row.get("dropped")) for row in (rows if isinstance(rows, list) else ()))
 
 
 def _list_repairs(source: Mapping[str, JsonValue]) -> list[str]:

@@ -42,7 +42,7 @@ ADVICE: Final[dict[str, str]] = {
     "codes": "leave out what is named",
     "bytes": "write those files anew without what they say beside their pixels or frames",
     "file_words": "leave the answers out of that file",
-    "cues": "the options give the answers away: rewrite them, so that answers look like the wrong options",
     "twins": "put questions that share a picture or a video into one split",
+    "cues": "the options give the answers away: rewrite them, so that answers look like the wrong options",
 }
 """What to do about each."""
