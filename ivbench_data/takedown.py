@@ -12,13 +12,14 @@ finishes. What is deleted is found by looking at what is there, so it can be run
 - `private/` stays: the answers of versions that were published. The next version has its own.
 - Pages in `reports/` that hold pictures are deleted, and made again by the commands that made them.
 - What was exported, published or pushed elsewhere is out of reach: the next version leaves it out, and says so.
+- A fetch, cache, export or publication that runs meanwhile reads the record before it writes, and leaves the video out.
+- What cannot be deleted, or looked into, is named in the result, and by `verify_withdrawal`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -29,7 +30,7 @@ from pydantic import JsonValue, NonNegativeInt
 
 from ivbench_data.atomic_files import delete, digest_file, sweep_temporaries, write_bytes, write_json
 from ivbench_data.dataset import Dataset, load
-from ivbench_data.errors import DatasetError, UsageError
+from ivbench_data.errors import DatasetError, EnvironmentProblemError, StorageError, UsageError
 from ivbench_data.fetch.downloads import SCRATCH_FOLDER
 from ivbench_data.schema import BadLine, Record, check_safe_name
 from ivbench_data.strict_json import iterate_jsonl, parse_json
@@ -68,11 +69,13 @@ class WithdrawalPlan(Record):
     """Size of these."""
     kept: tuple[str, ...]
     """What names it and stays, in sentences."""
+    left: tuple[str, ...] = ()
+    """Files and folders that could not be deleted, rewritten or looked into, and why."""
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.is_recorded and not (self.is_marked_unfinished or self.rewritten or self.deleted)
+        return self.is_recorded and not (self.is_marked_unfinished or self.rewritten or self.deleted or self.left)
 
 
 def plan_withdrawal(workspace: Workspace, video_id: str, why: str | None = None) -> WithdrawalPlan:
@@ -89,17 +92,31 @@ def plan_withdrawal(workspace: Workspace, video_id: str, why: str | None = None)
 
 
 def withdraw_video(workspace: Workspace, video_id: str, why: str | None = None) -> WithdrawalPlan:
-    """Take the video down; the plan of what was done. Running it again finishes what a killed run began.
+    """Take the video down; the plan of what was done, with what could not be done in `left`.
+
+    It is recorded first. Running it again finishes what a killed run began, or what was left.
 
     Raises:
         UsageError: as `plan_withdrawal`.
         DatasetError: as `plan_withdrawal`.
-        StorageError: the folder cannot be written, or a file cannot be deleted.
+        StorageError: the record cannot be written.
     """
     takedown = _Takedown.prepare(workspace, video_id, why)
     plan = takedown.plan()
-    if not plan.is_done:
-        takedown.run()
+    return plan if plan.is_done else plan.model_copy(update={"left": takedown.run()})
+
+
+def verify_withdrawal(workspace: Workspace, video_id: str) -> WithdrawalPlan:
+    """What is left of a video that was taken down: in `deleted`, `rewritten` and `left`; nothing is touched.
+
+    Raises:
+        UsageError: the video is not withdrawn, or another withdrawal is unfinished.
+        DatasetNotFoundError: there is no dataset.
+        DatasetError: the dataset cannot be read, or was changed by hand.
+    """
+    plan = plan_withdrawal(workspace, video_id, "to be verified")
+    if not plan.is_recorded:
+        raise UsageError(f"{video_id} is not withdrawn, so there is nothing to verify")
     return plan
 
 
@@ -125,6 +142,8 @@ class _Takedown:
     withdrawal: Withdrawal
     is_recorded: bool
     """Whether it is on record already."""
+    failures: dict[Path, str] = field(default_factory=dict)
+    """Files and folders that could not be deleted, rewritten or looked into, and why."""
 
     @classmethod
     def prepare(cls, workspace: Workspace, video_id: str, why: str | None) -> _Takedown:
@@ -151,9 +170,7 @@ class _Takedown:
         return frozenset(self.withdrawal.image_ids) - {image_id for question in kept for image_id in question.image_ids}
 
     def plan(self) -> WithdrawalPlan:
-        def name(path: Path) -> str:
-            return path.relative_to(self.workspace.folder).as_posix()
-
+        self.failures.clear()
         headers = [path for path in self.find_earlier_headers() if self.change_earlier_header(path) is not None]
         lines = [path for path in self.find_line_files() if self.drop_lines(path) is not None]
         files = list(self.find_files())
@@ -161,14 +178,16 @@ class _Takedown:
             withdrawal=self.withdrawal,
             is_recorded=self.is_recorded,
             is_marked_unfinished=WITHDRAWING in self.dataset.provenance,
-            rewritten=tuple(map(name, (*headers, *lines))),
-            deleted=tuple(map(name, files)),
-            deleted_bytes=sum(map(_measure, files)),
+            rewritten=tuple(map(self.name, (*headers, *lines))),
+            deleted=tuple(map(self.name, files)),
+            deleted_bytes=sum(map(self.measure, files)),
             kept=tuple(self.describe_kept()),
+            left=self.list_failures(),
         )
 
-    def run(self) -> None:
-        """Put it on record, delete, and say on record that it is done."""
+    def run(self) -> tuple[str, ...]:
+        """Put it on record, delete, and say on record that it is done; what could not be deleted or looked into."""
+        self.failures.clear()
         marker = self.workspace.folder / _MARKER
         write_json(marker, self.change_header(_read_header(marker), self.withdrawal.video_id))
         for path in self.find_earlier_headers():
@@ -179,39 +198,66 @@ class _Takedown:
             if (content := self.drop_lines(path)) is not None:
                 write_bytes(path, content)
         for path in self.find_files():
-            delete(path)
+            try:
+                delete(path)
+            except StorageError as error:
+                self.failures[path] = str(error)
         sweep_temporaries(self.workspace.folder)
         write_json(marker, self.change_header(_read_header(marker), None))
+        return self.list_failures()
+
+    def name(self, path: Path) -> str:
+        """The path in the dataset's folder."""
+        return path.relative_to(self.workspace.folder).as_posix()
+
+    def list_failures(self) -> tuple[str, ...]:
+        return tuple(f"{self.name(path)}: {reason}" for path, reason in sorted(self.failures.items()))
 
     # --- files ------------------------------------------------------------------------------------------------------
+
+    def measure(self, path: Path) -> int:
+        """Bytes of the file, or of all files in the folder."""
+        try:
+            if path.is_symlink() or not path.is_dir():
+                return path.lstat().st_size
+            return sum(below.lstat().st_size for below in path.rglob("*") if not below.is_dir())
+        except OSError as error:
+            self.failures[path] = str(error)
+            return 0
+
+    def list_names(self, folder: Path, is_searched: bool = True) -> list[Path]:
+        """What the folder holds, sorted; one that is searched for the video and cannot be opened is a failure."""
+        try:
+            return list_folder(folder, "*")
+        except (OSError, EnvironmentProblemError) as error:
+            if is_searched:
+                self.failures[folder] = str(error)
+            return []
 
     def find_files(self) -> Iterator[Path]:
         """Files and folders that go: the video and what lies beside it, frames, images, unfinished downloads, pages."""
         workspace, video_id = self.workspace, self.withdrawal.video_id
         longer = [f"{one.video_id}." for one in self.dataset.videos if one.video_id.startswith(f"{video_id}.")]
-        for path in list_folder(workspace.videos, "*"):  # captions have names that begin with the video's
+        for path in self.list_names(workspace.videos):  # captions have names that begin with the video's
             if path.name.startswith(f"{video_id}.") and not path.name.startswith(tuple(longer)):
                 yield path
-        for grid in list_folder(workspace.cache, "*"):
-            if os.path.lexists(path := grid / f"{video_id}.safetensors"):
-                yield path
-        for image_id in sorted(self.image_ids):
-            if os.path.lexists(path := workspace.image_path(image_id)):
-                yield path
-        for path in list_folder(workspace.folder / SCRATCH_FOLDER, "*"):
+        for grid in self.list_names(workspace.cache):
+            yield from (path for path in self.list_names(grid) if path.name == f"{video_id}.safetensors")
+        yield from (path for path in self.list_names(workspace.images) if path.name in self.image_ids)
+        for path in self.list_names(workspace.folder / SCRATCH_FOLDER):
             if path.name.rpartition(".")[0] == video_id:
                 yield path
-        yield from list_folder(workspace.reports, "*.html")
+        yield from (path for path in self.list_names(workspace.reports) if path.suffix == ".html")
 
     def describe_kept(self) -> Iterator[str]:
         """What names the video, or shows the same, and stays."""
         video_id = self.withdrawal.video_id
-        for path in list_folder(self.workspace.raw, "*.json*"):
-            if path.is_file() and video_id.encode() in path.read_bytes():
+        for path in self.list_names(self.workspace.raw, is_searched=False):
+            if ".json" in path.name and path.is_file() and video_id.encode() in path.read_bytes():
                 yield f"raw/{path.name}, the annotations as released; importing them again does not restore it"
-        if list_folder(self.workspace.results, "*.jsonl"):
+        if self.list_names(self.workspace.results, is_searched=False):
             yield "results/: what was answered to its questions; scores pass over it"
-        if list_folder(self.workspace.private, "answers-*.jsonl"):
+        if any(path.name.startswith("answers-") for path in self.list_names(self.workspace.private, is_searched=False)):
             yield "private/: the hidden answers of versions that were published"
         if self.workspace.ledger.is_dir():
             yield "ledger/: what was tried and reviewed"
@@ -226,9 +272,8 @@ class _Takedown:
     def find_line_files(self) -> Iterator[Path]:
         """JSONL files that may hold lines about it; the dataset's own come last, its questions at the end."""
         folder = self.workspace.folder
-        yield from list_folder(self.workspace.reports, "*.jsonl")
-        for version in list_folder(folder / _VERSIONS, "*"):
-            yield from list_folder(version, "*.jsonl")
+        for place in (self.workspace.reports, *self.list_names(folder / _VERSIONS)):
+            yield from (path for path in self.list_names(place) if path.suffix == ".jsonl")
         yield from (path for name in _PARTS if (path := folder / name).is_file())
 
     def drop_lines(self, path: Path) -> bytes | None:
@@ -286,7 +331,7 @@ class _Takedown:
 
     def find_earlier_headers(self) -> Iterator[Path]:
         """The `dataset.json` of each earlier version that undoing would restore."""
-        for version in list_folder(self.workspace.folder / _VERSIONS, "*"):
+        for version in self.list_names(self.workspace.folder / _VERSIONS):
             if (path := version / _MARKER).is_file():
                 yield path
 
@@ -356,9 +401,3 @@ def _read_header(path: Path) -> dict[str, JsonValue]:
 
 def _count_lines(content: bytes) -> int:
     return sum(bool(line.strip()) for line in content.split(b"\n"))
-
-
-def _measure(path: Path) -> int:
-    if path.is_symlink() or not path.is_dir():
-        return path.lstat().st_size
-    return sum(below.lstat().st_size for below in path.rglob("*") if not below.is_dir())

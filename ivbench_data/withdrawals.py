@@ -2,17 +2,23 @@
 
 A withdrawal is written into `dataset.json` before anything is deleted, and from then on `load` leaves its video out,
 whatever is still in the other files. Importing a release again leaves it out too, unless asked otherwise.
+
+A stage that was started before reads `dataset.json` again (`find_withdrawal`) before it writes anything of a video, and
+once more afterwards: a takedown that was recorded between the two may have looked for files before this one was there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import AwareDatetime, JsonValue, ValidationError
 
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, QueryImage, Question, Record, SafeName, Video
+from ivbench_data.strict_json import parse_json
 
 WITHDRAWN = "withdrawn"
 """Where a dataset's provenance keeps its withdrawals."""
@@ -57,6 +63,50 @@ def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, .
         return tuple(Withdrawal.model_validate(row, strict=False) for row in cast("list[Any]", rows))
     except (ValidationError, TypeError) as error:
         raise DatasetError(f"dataset.json holds withdrawals that cannot be read: {error}") from error
+
+
+def read_recorded_withdrawals(folder: Path) -> tuple[Withdrawal, ...]:
+    """The withdrawals that `dataset.json` in a dataset's folder records at this moment; none where there is no file.
+
+    Cheap enough to be asked for each file that is written: the file is parsed again only when it was replaced.
+
+    Raises:
+        DatasetError: it cannot be read, so that nobody knows what was withdrawn.
+    """
+    path = folder / "dataset.json"
+    try:
+        state = path.stat()
+        return _parse_withdrawals(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read, so it is unknown what was withdrawn: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _parse_withdrawals(path: Path, state: tuple[int, int, int]) -> tuple[Withdrawal, ...]:
+    header = parse_json(path.read_bytes())
+    provenance = header.get("provenance", {}) if isinstance(header, dict) else {}
+    return read_withdrawals(provenance if isinstance(provenance, dict) else {})
+
+
+def find_withdrawal(folder: Path, video_id: str) -> Withdrawal | None:
+    """The video's withdrawal, as the dataset's folder records it at this moment; None when it is not withdrawn.
+
+    Raises:
+        DatasetError: `dataset.json` cannot be read.
+    """
+    return next((each for each in read_recorded_withdrawals(folder) if each.video_id == video_id), None)
+
+
+def find_image_withdrawal(folder: Path, image_id: str, known: Collection[Withdrawal] = ()) -> Withdrawal | None:
+    """The withdrawal that took the query image, as recorded at this moment; those `known` already are passed over.
+
+    Raises:
+        DatasetError: `dataset.json` cannot be read.
+    """
+    new = (each for each in read_recorded_withdrawals(folder) if each not in known)
+    return next((each for each in new if image_id in each.image_ids), None)
 
 
 def record_withdrawals(

@@ -43,10 +43,13 @@ Examples:
 )
 @click.option("--why", metavar="TEXT", help="The withdrawal's reason, which stays on record and is published.")
 @click.option("--yes", is_flag=True, help="Withdraw it; the files cannot be restored.")
+@click.option(
+    "--verify", is_flag=True, help="Show what is left of a video that was withdrawn; exit code 1 if anything is."
+)
 @json_option
 def command(
     dataset: str, root: Path, plan: bool, checks: tuple[str, ...], out: Path | None, patch: Path | None, undo: bool,
-    withdraw: str | None, why: str | None, yes: bool, as_json: bool,
+    withdraw: str | None, why: str | None, yes: bool, verify: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Repair questions by a patch: plan it, read it, edit it, apply it as a new version, undo it.
 
@@ -66,11 +69,13 @@ def command(
         raise UsageError("--plan, --apply, --undo and --withdraw are four things to do; give one of them")
     if (checks or out) and not plan:
         raise UsageError("--check and --out belong to --plan")
-    if (why is not None or yes) and withdraw is None:
-        raise UsageError("--why and --yes belong to --withdraw")
+    if (why is not None or yes or verify) and withdraw is None:
+        raise UsageError("--why, --yes and --verify belong to --withdraw")
+    if verify and (why is not None or yes):
+        raise UsageError("--verify changes nothing: give it without --why and --yes")
     workspace = Workspace(root, dataset)
     if withdraw is not None:
-        return _withdraw(workspace, withdraw, why, yes, as_json)
+        return _verify(workspace, withdraw, as_json) if verify else _withdraw(workspace, withdraw, why, yes, as_json)
     if plan:
         return _plan(workspace, checks, out or workspace.reports / "repairs.jsonl", as_json)
     if patch is not None:
@@ -135,8 +140,9 @@ def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bo
     from ivbench_data.takedown import plan_withdrawal, withdraw_video
 
     if is_meant and as_json:
-        print_json({"plan": withdraw_video(workspace, video_id, why).model_dump(mode="json"), "done": True})
-        return 0
+        plan = withdraw_video(workspace, video_id, why)
+        print_json({"plan": plan.model_dump(mode="json"), "done": not plan.left})
+        return 1 if plan.left else 0
     plan = plan_withdrawal(workspace, video_id, why)
     if as_json:
         print_json({"plan": plan.model_dump(mode="json"), "done": plan.is_done})
@@ -152,7 +158,28 @@ def _withdraw(workspace: Workspace, video_id: str, why: str | None, is_meant: bo
         size = format_bytes(plan.deleted_bytes)
         say(f"Nothing was changed. To do it, for good ({size} of files): the same with --yes")
         return 0
-    withdraw_video(workspace, video_id, why)
+    left = withdraw_video(workspace, video_id, why).left
     say(f"Withdrawn: {plan.withdrawal}")
     say("A version that was published holds it still: publish the next one, which leaves it out and says so.")
-    return 0
+    for line in left:
+        say(f"Not removed: {line}", style="bold red")
+    if left:
+        say("It is on record, and left out of everything; remove what is named here, then run the same with --verify")
+    return 1 if left else 0
+
+
+def _verify(workspace: Workspace, video_id: str, as_json: bool) -> int:
+    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.takedown import verify_withdrawal
+
+    plan = verify_withdrawal(workspace, video_id)
+    if as_json:
+        print_json({"plan": plan.model_dump(mode="json"), "done": plan.is_done})
+        return 0 if plan.is_done else 1
+    for path in (*plan.deleted, *plan.rewritten, *plan.left):
+        say(f"Not removed: {path}", style="bold red")
+    if plan.is_done:
+        say(f"Withdrawn, and nothing of it is left: {plan.withdrawal}")
+    else:
+        say(f"Finish it with: ivbench-data repair --withdraw={video_id} --yes")
+    return 0 if plan.is_done else 1

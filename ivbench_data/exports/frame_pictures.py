@@ -6,19 +6,20 @@ JPEG and mp4 are lossy, for viewing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ivbench_data.atomic_files import sweep_temporaries, write_bytes, write_folder_atomically
+from ivbench_data.atomic_files import delete, sweep_temporaries, write_bytes, write_folder_atomically
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
 from ivbench_data.frames.frame_file import Clip, read_frame_file
 from ivbench_data.schema import FrameGrid
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.withdrawals import Withdrawal, find_withdrawal, read_recorded_withdrawals
+from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace, default_root, list_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,8 @@ def export_frames(
 ) -> Iterator[ExportedClip]:
     """Write the cached frames of every video under `out`, replacing existing files; yields a row per video.
 
+    Files of withdrawn videos are deleted there, also of those withdrawn while this runs.
+
     Args:
         dataset: the videos.
         out: folder to write.
@@ -86,6 +89,9 @@ def export_frames(
             reason = f"{clip.path}: {frame_format} supports sides of {least:,} to {most:,} pixels, not {width}×{height}"
             yield ExportedClip(video.video_id, "failed", reason=reason)
             continue
+        if (withdrawal := find_withdrawal(workspace.folder, video.video_id)) is not None:
+            yield ExportedClip(video.video_id, "missing", reason=f"withdrawn: {withdrawal}")
+            continue
         if frame_format == "mp4":
             path = folder / f"{video.video_id}.mp4"
             write_bytes(path, _encode_mp4(clip, seconds_per_frame))
@@ -93,6 +99,27 @@ def export_frames(
             path = folder / video.video_id
             _write_pictures(clip, path, frame_format, quality)
         yield ExportedClip(video.video_id, "done", path, len(clip.frames))
+    delete_withdrawn([folder], read_recorded_withdrawals(workspace.folder))
+
+
+def delete_withdrawn(folders: Iterable[Path], withdrawals: Iterable[Withdrawal], kept: Collection[str] = ()) -> None:
+    """Delete what lies in the folders under the names of withdrawn videos and images, except the names `kept`.
+
+    Raises:
+        StorageError: a folder cannot be changed.
+    """
+    names = {
+        name
+        for each in withdrawals
+        for name in (
+            each.video_id,
+            *(f"{each.video_id}{suffix}" for suffix in VIDEO_SUFFIXES),
+            *each.image_ids,
+            *(f"{image_id}.png" for image_id in each.image_ids),  # an upright copy
+        )
+    }.difference(kept)
+    for path in (path for folder in folders for path in list_folder(folder, "*") if path.name in names):
+        delete(path)
 
 
 def list_frame_paths(

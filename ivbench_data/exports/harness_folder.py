@@ -13,7 +13,7 @@ Videos and images are hard links to the workspace's files if the file system all
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from pydantic import NonNegativeInt, ValidationError
 from ivbench_data.atomic_files import link_or_copy, sweep_temporaries, write_json
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, DatasetNotFoundError
-from ivbench_data.exports.frame_pictures import ExportedClip, export_frames
+from ivbench_data.exports.frame_pictures import ExportedClip, delete_withdrawn, export_frames
 from ivbench_data.exports.harness import (
     Figure,
     HarnessOptions,
@@ -36,7 +36,8 @@ from ivbench_data.exports.harness import (
 from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.schema import Record, SafeName
 from ivbench_data.strict_json import explain, read_jsonl, write_jsonl
-from ivbench_data.workspace import Workspace, default_root
+from ivbench_data.withdrawals import Withdrawal, read_recorded_withdrawals
+from ivbench_data.workspace import Workspace, default_root, list_folder
 
 FORMAT_VERSION: Final = 1
 
@@ -103,6 +104,7 @@ def write_harness_folder(
             row = _place(row, folder)
         placed.append(row)
         yield row
+    placed = _drop_withdrawn(placed, folder, read_recorded_withdrawals(workspace.folder))
     whole = make_set(dataset, options, placed, folder)
     write_jsonl(folder / "rows.jsonl", whole.rows)
     write_jsonl(folder / "unasked.jsonl", whole.unasked)
@@ -116,6 +118,18 @@ def write_harness_folder(
         figures=whole.figures,
     )
     write_json(folder / "export.json", header.model_dump(mode="json"))
+
+
+def _drop_withdrawn(
+    rows: Sequence[HarnessRow | UnaskedRow], folder: Path, withdrawals: Sequence[Withdrawal]
+) -> list[HarnessRow | UnaskedRow]:
+    """The rows without those of withdrawn videos, whose media are deleted: an earlier export may have left some."""
+    gone = {withdrawal.video_id for withdrawal in withdrawals}
+    kept = [row for row in rows if row.question.video_id not in gone]
+    shown = {Path(path).name for row in kept if isinstance(row, HarnessRow) for path in row.images}
+    media = folder / MEDIA
+    delete_withdrawn([*list_folder(media, "*"), *list_folder(media / "frames", "*")], withdrawals, shown)
+    return kept
 
 
 def _place(row: HarnessRow, folder: Path) -> HarnessRow:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from ivbench_data.atomic_files import claim_scratch_folder, digest_file, move_into_place
+from ivbench_data.atomic_files import claim_scratch_folder, delete, digest_file, move_into_place
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import UsageError
+from ivbench_data.errors import StorageError, UsageError
 from ivbench_data.fetch.archives import normalise_name
 from ivbench_data.fetch.arrival_check import choose_suffix, find_fault, find_mismatch
 from ivbench_data.fetch.fetch_ledger import (
@@ -39,6 +39,7 @@ from ivbench_data.ledger import LedgerWriter
 from ivbench_data.schema import FetchResult, FetchStatus, Video, check_safe_name
 from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.video.fingerprint import Fingerprint, read_fingerprints
+from ivbench_data.withdrawals import Withdrawal, find_withdrawal
 from ivbench_data.workspace import Workspace, default_root, list_folder, split_video_name
 
 SCRATCH_FOLDER = ".fetching"
@@ -152,12 +153,23 @@ class _Run:
                     continue
                 if limit is not None and asked >= limit:
                     continue
+                if (withdrawal := find_withdrawal(self.workspace.folder, video.video_id)) is not None:
+                    yield self._describe_withdrawal(withdrawal)
+                    continue
                 asked += 1
                 rows = []
-                for row in self._ask_sources(video, history):
-                    ledger.append(row)
-                    history.add(row)
-                    rows.append(row)
+                try:
+                    for row in self._ask_sources(video, history):
+                        ledger.append(row)
+                        history.add(row)
+                        rows.append(row)
+                except (AttemptFailedError, OSError, StorageError):
+                    # a takedown deletes unfinished downloads, too
+                    if (withdrawal := find_withdrawal(self.workspace.folder, video.video_id)) is None:
+                        raise
+                    self._drop_parts(video)
+                    yield self._describe_withdrawal(withdrawal)
+                    continue
                 yield rows[-1] if rows[-1].status == "ok" else choose_decisive(rows)
                 if len(self.closed) == len(self.sources):
                     return
@@ -186,6 +198,15 @@ class _Run:
             file_name=path.name,
             size_bytes=path.stat().st_size,
             sha256=digest_file(path),
+        )
+
+    def _describe_withdrawal(self, withdrawal: Withdrawal) -> FetchResult:
+        """The row of a video that was withdrawn since the run began; it is in no dataset, so no ledger has it."""
+        return FetchResult(
+            video_id=withdrawal.video_id,
+            status="removed",
+            reason=f"withdrawn from the dataset: {withdrawal}",
+            when=self.clock.now(),
         )
 
     def _is_wanted(self, history: VideoHistory) -> bool:
@@ -243,6 +264,9 @@ class _Run:
                     keep = False
                     return self._sign(row, source, attempt), None
                 except AttemptFailedError as failure:
+                    if find_withdrawal(self.workspace.folder, video.video_id) is not None:
+                        keep = False
+                        raise
                     message, failed = str(failure), failure
                 meaning = explain_message(message)
                 keep = meaning.status in ("network", "rate_limited", "unknown", "needs_cookies", "configuration")
@@ -276,6 +300,8 @@ class _Run:
             raise AttemptFailedError(fault, source_metadata=metadata)
         suffix = choose_suffix(file)
         size_bytes, digest = file.stat().st_size, digest_file(file)
+        self._check_not_withdrawn(video)
+        placed: list[Path] = []
         names: dict[str, JsonValue] = {}
         for language, track in download.subtitles.items():
             name = f"{video.video_id}.{language}{track.suffix}"
@@ -285,11 +311,19 @@ class _Run:
                 continue
             if track.is_file():
                 move_into_place(track, self.workspace.videos / name)
+                placed.append(self.workspace.videos / name)
                 names[language] = name
         if names:
             metadata["subtitle_files"] = names
         target = self.workspace.videos / f"{video.video_id}{suffix}"
         move_into_place(file, target)
+        try:
+            self._check_not_withdrawn(video)
+        except AttemptFailedError:
+            # recorded since: the takedown may have looked for files before these were there
+            for path in (target, *placed):
+                delete(path)
+            raise
         # the former file was damaged, or it would not have been downloaded; left, it might be read instead
         video_id = normalise_name(video.video_id)
         for other in list_folder(self.workspace.videos, "*"):
@@ -304,6 +338,10 @@ class _Run:
             sha256=digest,
             source_metadata=metadata,
         )
+
+    def _check_not_withdrawn(self, video: Video) -> None:
+        if (withdrawal := find_withdrawal(self.workspace.folder, video.video_id)) is not None:
+            raise AttemptFailedError(f"withdrawn: {withdrawal}")
 
     def _choose_pause(self, meaning: Meaning, in_vain: int, retry_after: float | None) -> float | None:
         """Seconds to wait before the next attempt; None for no further attempt in this run."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
-from ivbench_data.atomic_files import digest_file, link_or_copy, write_atomically
+from ivbench_data.atomic_files import delete, digest_file, link_or_copy, write_atomically
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import EnvironmentProblemError, UsageError
 from ivbench_data.fetch.archives import (
@@ -29,6 +29,7 @@ from ivbench_data.query_images import MAX_IMAGE_BYTES, find_image_fault, open_im
 from ivbench_data.schema import QueryImage, Record, SafeName
 from ivbench_data.sources import RELEASE_FILES, SOURCES, import_dataset
 from ivbench_data.strict_json import read_jsonl, write_jsonl
+from ivbench_data.withdrawals import Withdrawal, find_image_withdrawal
 from ivbench_data.workspace import Workspace, stays_inside
 
 MAX_ANNOTATION_BYTES = 2**30
@@ -144,6 +145,8 @@ def fetch_images(
     wanted: dict[str, QueryImage] = {}
     for image in dataset.images:
         path = workspace.image_path(image.image_id)
+        if find_image_withdrawal(workspace.folder, image.image_id, dataset.withdrawals) is not None:
+            continue
         if path.is_file() and find_image_fault(path) is None and image.sha256 in (None, digest_file(path)):
             yield ImageResult(image_id=image.image_id, status="ok")
         elif (original := _take_from_folder(image, folders, path)) is not None:
@@ -164,7 +167,8 @@ def fetch_images(
     repository = Repository.open(manifest, workspace, redact or Redactor())
     try:
         with repository.scratch() as scratch:
-            yield from _Images(repository, workspace, wanted, notify or (lambda message: None)).fetch(scratch)
+            found = _Images(repository, workspace, wanted, notify or (lambda message: None), dataset.withdrawals)
+            yield from found.fetch(scratch)
     finally:
         repository.save()
         _record_images(workspace)
@@ -196,6 +200,8 @@ class _Images:
     workspace: Workspace
     wanted: dict[str, QueryImage]
     notify: Callable[[str], None]
+    withdrawals: Sequence[Withdrawal] = ()
+    """Those that were recorded when the run began."""
     refused: dict[str, str] = field(default_factory=dict)
     """Names that were found and refused, and why."""
     taken: dict[str, str] = field(default_factory=dict)
@@ -279,12 +285,24 @@ class _Images:
                     fault = f"its digest is {digest}, not {image.sha256}"
                 if fault is not None:
                     raise ArchiveRefusedError(fault)
+                self._check_not_withdrawn(image)
+            try:
+                self._check_not_withdrawn(image)
+            except ArchiveRefusedError:
+                # recorded since: the takedown may have looked for files before this one was there
+                delete(self.workspace.image_path(image.image_id))
+                raise
         except ArchiveRefusedError as error:
             self.refused[name] = f"{origin}: {error}"
             return False
         self.taken[name] = digest
         self.repository.images[image.image_id] = origin
         return True
+
+    def _check_not_withdrawn(self, image: QueryImage) -> None:
+        withdrawal = find_image_withdrawal(self.workspace.folder, image.image_id, self.withdrawals)
+        if withdrawal is not None:
+            raise ArchiveRefusedError(f"withdrawn: {withdrawal}")
 
     def _compare_with_taken(self, name: str, first: str, other: str, open_content: Callable[[], IO[bytes]]) -> None:
         """Remove the image when another one has its name: the right one cannot be known."""

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from ivbench_data.atomic_files import digest_stream, sweep_temporaries
+from ivbench_data.atomic_files import delete, digest_stream, sweep_temporaries
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
 from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
+from ivbench_data.withdrawals import find_withdrawal
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root, list_folder
 
@@ -184,6 +185,12 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
     except VideoError as error:
         reason = str(error) if _stat_file(source) == state else _describe_change(source)
         rows = [_row(task, grid, "failed", reason=reason) for grid in task.grids]
+    withdrawal = find_withdrawal(task.workspace.folder, task.video_id)
+    if withdrawal is not None:
+        # recorded since the run began: the takedown may have looked for files before these were there
+        for grid in task.grids:
+            delete(task.workspace.cache_path(grid, task.video_id))
+        rows = [_row(task, grid, "missing", reason=f"withdrawn: {withdrawal}") for grid in task.grids]
     used = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": _peak_memory_bytes()}
     return [row.model_copy(update=used) for row in rows]
 
@@ -274,6 +281,8 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             writers[number].put(position, frame)
         if _stat_file(source) != state:
             raise UnreadableVideoError(_describe_change(source))
+        if find_withdrawal(task.workspace.folder, task.video_id) is not None:
+            raise UnreadableVideoError(f"{task.video_id} was withdrawn")
         for writer in writers:
             writer.late_metadata = {
                 "decode_path": report.decode_path,

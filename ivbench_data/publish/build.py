@@ -38,7 +38,7 @@ from ivbench_data.schema import FrameGrid, Question, Record, json_schemas
 from ivbench_data.validate.checks import CheckContext, count_findings, select_checks, validate_questions
 from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.video.fingerprint import read_fingerprints
-from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_withdrawals
+from ivbench_data.withdrawals import WITHDRAWING, WITHDRAWN, read_recorded_withdrawals, read_withdrawals
 from ivbench_data.workspace import Workspace
 
 NOT_CHECKED: Final = ("image_from_own_video",)
@@ -146,7 +146,8 @@ def publish_folder(
     Raises:
         UsageError: the folder holds something else; a split names a question that is not there, or that another split
             has; a cache that is to be included does not exist.
-        DatasetError: query images are missing and may not be, or a file changes while it is read.
+        DatasetError: query images are missing and may not be, a file changes while it is read, or a video is withdrawn
+            meanwhile.
         CacheCorruptError: a cache that is to be included is damaged.
         StorageError: the folder cannot be written.
         MissingDependencyError: `datasets` is not installed.
@@ -188,11 +189,24 @@ def publish_folder(
         write_published(unfinished / FILE_NAME, version)
         if inspect is not None:
             inspect(unfinished)
+        _check_not_withdrawn(shown, workspace)
         check_replaceable(folder, dataset.name)  # it may have been filled since
     return version
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _check_not_withdrawn(shown: Dataset, workspace: Workspace) -> None:
+    """Raise if a video was withdrawn since the dataset was read.
+
+    Raises:
+        DatasetError: it was.
+    """
+    videos = {question.video_id for question in shown.questions}
+    for withdrawal in read_recorded_withdrawals(workspace.folder):
+        if withdrawal.video_id in videos:
+            raise DatasetError(f"nothing was published, since a video was withdrawn: {withdrawal}. Run it again")
 
 
 def _make_record(

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ivbench_data.atomic_files import write_bytes
+from ivbench_data.atomic_files import delete, write_bytes
 from ivbench_data.dataset import Dataset
+from ivbench_data.errors import DatasetError
 from ivbench_data.hidden_record import mark_hidden
 from ivbench_data.html.page import embed_image, embed_json, find_figures, render_page
 from ivbench_data.schema import Finding, Question, Repair, Severity
 from ivbench_data.validate.checks import CHECKS, describe_check
 from ivbench_data.validate.checks.context import quote
 from ivbench_data.validate.report.report_pictures import Pictures
+from ivbench_data.withdrawals import read_recorded_withdrawals
 from ivbench_data.workspace import Workspace
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
@@ -75,16 +77,21 @@ def write_report(
     """Write `reports/validate.html`; its path.
 
     With `hide_answers`, or for questions whose answers are hidden here or in a publication, whatever would give an
-    answer away is left out:
-    the answer's mark, the evidence, and every finding but those of `SAFE_WITHOUT_ANSWERS`.
+    answer away is left out: the answer's mark, the evidence, and every finding but those of `SAFE_WITHOUT_ANSWERS`.
 
     Raises:
+        DatasetError: a video was withdrawn while its pictures were read; then there is no page.
         StorageError: the root cannot be written.
     """
     path = workspace.reports / "validate.html"
     pictures = Pictures(workspace, max_picture_bytes)
     dataset = mark_hidden(dataset, workspace)
     write_bytes(path, build_report(dataset, findings, pictures, parts, hide_answers).encode())
+    shown = {video.video_id for video in dataset.videos}
+    for withdrawal in read_recorded_withdrawals(workspace.folder):
+        if withdrawal.video_id in shown:
+            delete(path)
+            raise DatasetError(f"there is no report, since a video was withdrawn: {withdrawal}. Run it again")
     return path
 
 
