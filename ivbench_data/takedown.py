@@ -253,7 +253,7 @@ class _Takedown:
         """What names the video, or shows the same, and stays."""
         video_id = self.withdrawal.video_id
         for path in self.list_names(self.workspace.raw, is_searched=False):
-            if ".json" in path.name and path.is_file() and video_id.encode() in path.read_bytes():
+            if ".json" in path.name and _mentions(path, video_id):
                 yield f"raw/{path.name}, the annotations as released; importing them again does not restore it"
         if self.list_names(self.workspace.results, is_searched=False):
             yield "results/: what was answered to its questions; scores pass over it"
@@ -397,6 +397,13 @@ def _read_header(path: Path) -> dict[str, JsonValue]:
     if not isinstance(header, dict):
         raise DatasetError(f"{path} is no dataset's header")
     return header
+
+
+def _mentions(path: Path, video_id: str) -> bool:
+    try:
+        return path.is_file() and video_id.encode() in path.read_bytes()
+    except OSError:  # it stays whatever is in it
+        return False
 
 
 def _count_lines(content: bytes) -> int:
