@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from ivbench_data.publish.build import PublishOptions, publish_folder
 from ivbench_data.publish.changes import Changes
 from ivbench_data.publish.edition import (
     Earlier,
+    PublicSplits,
     answers_path,
     check_whole,
     compare_with_earlier,
@@ -25,6 +26,11 @@ from ivbench_data.publish.hidden.hidden_answers import read_answers
 from ivbench_data.publish.hidden.hidden_plan import plan_hidden
 from ivbench_data.publish.hidden.secret import Secret
 from ivbench_data.publish.publication_record import PublishedVersion, read_published, write_published
+from ivbench_data.publish.selfcheck.published_answers import (
+    PublishedAnswers,
+    read_published_answers,
+    write_published_answers,
+)
 from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport, check_published
 from ivbench_data.publish.splits.split_plan import SplitPlan
 from ivbench_data.publish.tables.published_media import GatheredImages, gather_images
@@ -112,11 +118,13 @@ def publish_dataset(
     changes, doubts = compare_with_earlier(public, images, earlier, workspace)
     edition = make_edition(public, changes, earlier, workspace, options.version, plan.recipe)
     answers = {name: answers_path(workspace, name, edition.version) for name in public.hidden}
+    published_before = read_published_answers(workspace)
     checked: list[SelfCheckReport] = []
 
     def attack_answers(unfinished: Path) -> None:
         on_step("attacking the hidden answers")
-        checked.append(check_published(unfinished, *map(read_answers, answers.values())))
+        files = map(read_answers, answers.values())
+        checked.append(check_published(unfinished, *files, published_before=published_before))
         if not checked[0].passed:
             raise DatasetError(f"nothing was published: {checked[0].describe()}")
         # remembered before anybody can see them: from here on no other publication may show the answers
@@ -127,20 +135,35 @@ def publish_dataset(
         public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, on_step=on_step
     )
     forget_hidden(workspace, options.revealed)
+    shown = [question for question in public.dataset.questions if not question.answers_hidden]
+    digests = {question.question_id: images.digests_of(question) for question in shown}
+    write_published_answers(workspace, published_before.extend(shown, digests))
     if answers:
         write_published(workspace.private / LAST_PUBLISHED, version)
-    known_already = [
-        f"the answers of {name} are public in version {changes.earlier}: hiding them keeps them from nobody who has it"
-        for name in changes.hidden
-    ]
     warnings = (
         *plan.warnings,
         *public.warnings,
-        *known_already,
+        *_warn_of_known_answers(public, changes, published_before),
         *doubts,
         *(secret.warnings if secret is not None else ()),
     )
     return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
+
+
+def _warn_of_known_answers(public: PublicSplits, changes: Changes, published_before: PublishedAnswers) -> Iterator[str]:
+    """A sentence for each hidden split of which answers are public already."""
+    for name, hidden in public.hidden.items():
+        count = sum(map(published_before.has, hidden.answers))
+        if name in changes.hidden:
+            yield (
+                f"the answers of {name} are public in version {changes.earlier}: hiding them keeps them from nobody "
+                "who has it"
+            )
+        elif count:
+            yield (
+                f"the answers of {count:,} questions of {name} were public in another publication: hiding them keeps "
+                "them from nobody who has it"
+            )
 
 
 def read_last_published(workspace: Workspace) -> PublishedVersion | None:

@@ -221,6 +221,49 @@ def test_the_plan_says_what_stays_hidden(run: RunCli, hidden: frozenset[str]) ->
     assert (document["hidden"], document["revealed"]) == (["all_of_it"], {})
 
 
+# --- answers that were public elsewhere -------------------------------------------------------------------------------
+
+
+def test_a_twin_that_was_public_in_another_publication_stops_the_next(
+    run: RunCli, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Nine questions are public under one id; then they are hidden under another, with another wrong option."""
+    dataset = make_dataset()
+    options = tuple(f"thing {number}" for number in range(10))
+    asked = [
+        dataset.questions[0].model_copy(
+            update={"question_id": f"old_{at}", "question": f"Which {at}?", "options": options, "image_ids": (),
+                    "answer": options[at], "answer_index": at}
+        )
+        for at in range(9)
+    ]  # fmt: skip
+    replace(dataset, questions=tuple(asked)).save(workspace.root)
+    assert run("publish", "--to", tmp_path / "first").code == 0
+    changed = [
+        question.model_copy(update={"question_id": f"new_{at}", "options": (*question.options[:9], "another thing")})
+        for at, question in enumerate(asked)
+    ]
+    replace(dataset, questions=tuple(changed)).save(workspace.root)
+    refused = run("publish", "--to", tmp_path / "second", "--hide-answers", "test")
+    assert refused.code == 1
+    assert "the answer of a public question with the same words and video (9 of 9 guesses right" in refused.err
+    assert not (tmp_path / "second").exists()
+    assert read_hidden_record(workspace) == HiddenRecord()
+    # the very same questions are known, which hiding cannot undo: a warning says so
+    replace(dataset, questions=tuple(asked)).save(workspace.root)
+    done = run("publish", "--to", tmp_path / "third", "--hide-answers", "test")
+    assert done.code == 0, done.err
+    assert "the answers of 9 questions of test were public in another publication" in done.err
+
+
+def test_what_is_kept_of_published_answers_are_digests(run: RunCli, workspace: Workspace, tmp_path: Path) -> None:
+    assert run("publish", "--to", tmp_path / "first", "--split", SPLITS, "--hide-answers", "test").code == 0
+    kept = json.loads((workspace.folder / "published.json").read_text())["answers"]
+    assert {len(text) for known in kept.values() for pair in known.items() for text in pair} == {32}
+    public = read_published(tmp_path / "first").splits["dev"].questions
+    assert len({own for known in kept.values() for own in known}) == len(public)
+
+
 # --- exports and reports ----------------------------------------------------------------------------------------------
 
 

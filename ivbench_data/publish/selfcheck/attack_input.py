@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ivbench_data.publish.selfcheck.published_answers import PublishedAnswers
 from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
@@ -61,6 +62,8 @@ class AttackInput:
     """The questions, with their answers and the published order of options."""
     evidence: PublishedEvidence
     """What the folder holds."""
+    published_before: PublishedAnswers = PublishedAnswers()
+    """Answers that other publications of the dataset hold."""
 
     @cached_property
     def number_of(self) -> Mapping[str, int]:

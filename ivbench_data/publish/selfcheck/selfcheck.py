@@ -23,6 +23,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS, AnswersFile
 from ivbench_data.publish.selfcheck.attack_input import Attack, AttackInput, Guess
 from ivbench_data.publish.selfcheck.attacks import ADVICE, ATTACKS, PROOFS
+from ivbench_data.publish.selfcheck.published_answers import PublishedAnswers
 from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence, gather_evidence, is_empty
 from ivbench_data.schema import NonEmpty, Question, Record
 from ivbench_data.significance import adjust_holm, compute_poisson_binomial_tail
@@ -116,12 +117,17 @@ def check_published(
     folder: Path | str,
     *answers: AnswersFile,
     attacks: dict[str, Attack] = ATTACKS,
+    published_before: PublishedAnswers | None = None,
     on_attack: Callable[[str], None] | None = None,
 ) -> SelfCheckReport:
     """What can be found out about hidden answers from everything in a published folder.
 
-    `answers` are the answers files of the folder's hidden splits. `on_attack` is called with the name of each attack
-    when it begins.
+    Args:
+        folder: the published folder.
+        answers: the answers files of its hidden splits.
+        attacks: the attacks, by name.
+        published_before: answers that other publications of the dataset hold.
+        on_attack: called with the name of each attack when it begins.
 
     Args:
         folder: the published folder.
@@ -146,7 +152,8 @@ def check_published(
         raise UsageError("no answers file is given: there is nothing to look for")
     questions = tuple(question for file in answers for question in file.questions)
     evidence = gather_evidence(folder, questions)
-    attack_input = AttackInput(_sort_by_rows(questions, evidence, folder), evidence)
+    ordered = _sort_by_rows(questions, evidence, folder)
+    attack_input = AttackInput(ordered, evidence, published_before or PublishedAnswers())
     results = []
     for name, attack in attacks.items():
         if on_attack is not None:

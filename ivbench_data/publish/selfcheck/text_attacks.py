@@ -16,6 +16,7 @@ from typing import Final
 from ivbench_data.publish.hidden.hidden_answers import PUBLIC_QUESTION_FIELDS
 from ivbench_data.publish.selfcheck.attack_input import AttackInput, Guess
 from ivbench_data.publish.selfcheck.distinctive_options import Slot
+from ivbench_data.publish.selfcheck.published_answers import KINDS, PublishedAnswers, digest_text, list_shared
 from ivbench_data.publish.selfcheck.published_evidence import flatten
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.schema import Question
@@ -217,28 +218,23 @@ def _list_kept_back(question: Question) -> Iterator[str]:
 
 
 def guess_by_twins(attack_input: AttackInput) -> Iterator[Guess]:
-    """The answer of a published question that shows the same picture, or is the same in words and on the same video."""
+    """The answer of a public question that shows the same picture, or is the same in words and on the same video.
+
+    Whose own answer was published before is guessed from this folder alone: no split can keep it back any more.
+    """
     digests = attack_input.evidence.image_digests
-
-    def look(question: Question) -> Iterator[tuple[str, str]]:
-        words = fold(question.question)
-        for image in {*question.image_ids, *digests.get(question.question_id, ())}:
-            yield "the same picture", image
-            yield "the same words and picture", f"{words}\0{image}"
-        if question.video_id is not None:
-            yield "the same words and video", f"{words}\0{question.video_id}"
-
-    said: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for question in attack_input.evidence.public:
-        for sight in look(question):
-            said[sight][str(question.answer)] += 1
-    for kind in ("the same picture", "the same words and picture", "the same words and video"):
+    here = PublishedAnswers().extend(attack_input.evidence.public, digests)
+    before = attack_input.published_before
+    known = {number for number, question in enumerate(attack_input.questions) if before.has(question)}
+    for kind in KINDS:
         slots: dict[int, int] = {}
         for number, question in enumerate(attack_input.questions):
-            answers = sum(
-                (said[sight] for sight in look(question) if sight[0] == kind and sight in said), Counter[str]()
-            )
-            slot = _pick({question.options.index(text): n for text, n in answers.items() if text in question.options})
+            counts = Counter[str]()
+            for shared in list_shared(question, digests.get(question.question_id, ())):
+                if shared[0] == kind:
+                    counts += here.count(shared) + (Counter() if number in known else before.count(shared))
+            digests_of = [digest_text("answer", option) for option in question.options]
+            slot = _pick({digests_of.index(answer): count for answer, count in counts.items() if answer in digests_of})
             if slot is not None:
                 slots[number] = slot
         yield attack_input.guess_positions(f"the answer of a public question with {kind}", slots)

@@ -129,19 +129,16 @@ def plan_splits(
         for questions, side in _divide(cluster, published, sides, names):
             loads.append(_make_load(cluster.key, questions, labels, None if side is None else names.index(side)))
             members.append(questions)
-    split_of: dict[str, int] = {}
-    for at, questions in zip(apportion(loads, targets, salt), members, strict=True):
-        split_of.update((question.question_id, at) for question in questions)
+    split_of = {
+        question.question_id: at
+        for at, questions in zip(apportion(loads, targets, salt), members, strict=True)
+        for question in questions
+    }
     ids: list[list[str]] = [[] for _ in targets]
     for question in dataset.questions:
         ids[split_of[question.question_id]].append(question.question_id)
     warnings += [f"The split {name} holds no question." for name, own in zip(names, ids, strict=False) if not own]
-    for cluster in clustering.clusters:
-        videos = {question.video_id for question in cluster.questions} - {None}
-        if len(cluster.questions) > LARGE_CLUSTER * len(dataset.questions) and len(videos) != 1:
-            description = f"{len(cluster.questions):,} questions"
-            description += f" of {len(videos):,} videos" if videos else " without a video"
-            warnings.append(f"{description} hang together, and no split can part them.")
+    warnings += _warn_of_large_clusters(clustering.clusters, len(dataset.questions))
     return SplitPlan(
         dataset=dataset.name,
         salt=salt,
@@ -154,6 +151,14 @@ def plan_splits(
         links=tuple(f"{link.kind} {link.first} and {link.second}: {link.reason}" for link in clustering.links),
         warnings=tuple(warnings),
     )
+
+
+def _warn_of_large_clusters(clusters: Sequence[Cluster], total: int) -> Iterator[str]:
+    for cluster in clusters:
+        videos = {question.video_id for question in cluster.questions} - {None}
+        if len(cluster.questions) > LARGE_CLUSTER * total and len(videos) != 1:
+            about = f"of {len(videos):,} videos" if videos else "without a video"
+            yield f"{len(cluster.questions):,} questions {about} hang together, and no split can part them."
 
 
 def _repeat_requests(previous: PublishedVersion | None) -> tuple[SplitRequest, ...]:
