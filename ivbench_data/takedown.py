@@ -18,6 +18,7 @@ finishes. What is deleted is found by looking at what is there, so it can be run
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -237,9 +238,10 @@ class _Takedown:
     def find_files(self) -> Iterator[Path]:
         """Files and folders that go: the video and what lies beside it, frames, images, unfinished downloads, pages."""
         workspace, video_id = self.workspace, self.withdrawal.video_id
-        longer = [f"{one.video_id}." for one in self.dataset.videos if one.video_id.startswith(f"{video_id}.")]
+        start, kept = f"{_normalise(video_id)}.", [f"{_normalise(one.video_id)}." for one in self.dataset.videos]
+        longer = tuple(name for name in kept if name.startswith(start) and name != start)
         for path in self.list_names(workspace.videos):  # captions have names that begin with the video's
-            if path.name.startswith(f"{video_id}.") and not path.name.startswith(tuple(longer)):
+            if (name := _normalise(path.name)).startswith(start) and not name.startswith(longer):
                 yield path
         for grid in self.list_names(workspace.cache):
             yield from (path for path in self.list_names(grid) if path.name == f"{video_id}.safetensors")
@@ -397,6 +399,11 @@ def _read_header(path: Path) -> dict[str, JsonValue]:
     if not isinstance(header, dict):
         raise DatasetError(f"{path} is no dataset's header")
     return header
+
+
+def _normalise(name: str) -> str:
+    """The name as it is compared: some systems store `é` as one character, some as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _mentions(path: Path, video_id: str) -> bool:

@@ -6,6 +6,7 @@ JPEG and mp4 are lossy, for viewing.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +20,7 @@ from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageErro
 from ivbench_data.frames.frame_file import Clip, read_frame_file
 from ivbench_data.schema import FrameGrid
 from ivbench_data.withdrawals import Withdrawal, find_withdrawal, read_recorded_withdrawals
-from ivbench_data.workspace import VIDEO_SUFFIXES, Workspace, default_root, list_folder
+from ivbench_data.workspace import Workspace, default_root, list_folder, split_video_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,18 +109,14 @@ def delete_withdrawn(folders: Iterable[Path], withdrawals: Iterable[Withdrawal],
     Raises:
         StorageError: a folder cannot be changed.
     """
-    names = {
-        name
-        for each in withdrawals
-        for name in (
-            each.video_id,
-            *(f"{each.video_id}{suffix}" for suffix in VIDEO_SUFFIXES),
-            *each.image_ids,
-            *(f"{image_id}.png" for image_id in each.image_ids),  # an upright copy
-        )
-    }.difference(kept)
-    for path in (path for folder in folders for path in list_folder(folder, "*") if path.name in names):
-        delete(path)
+    withdrawals = list(withdrawals)
+    videos = {unicodedata.normalize("NFC", each.video_id) for each in withdrawals}
+    images = {name for each in withdrawals for image_id in each.image_ids for name in (image_id, f"{image_id}.png")}
+    for path in [path for folder in folders for path in list_folder(folder, "*")]:
+        named = split_video_name(path.name)
+        video_id = unicodedata.normalize("NFC", path.name) if named is None else named[0]
+        if video_id in videos or path.name in images.difference(kept):
+            delete(path)
 
 
 def list_frame_paths(

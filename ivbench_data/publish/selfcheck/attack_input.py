@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -62,7 +62,7 @@ class AttackInput:
     """The questions, with their answers and the published order of options."""
     evidence: PublishedEvidence
     """What the folder holds."""
-    published_before: PublishedAnswers = PublishedAnswers()
+    published_before: PublishedAnswers = field(default_factory=PublishedAnswers)
     """Answers that other publications of the dataset hold."""
 
     @cached_property
