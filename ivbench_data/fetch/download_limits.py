@@ -60,6 +60,8 @@ class Watchdog:
         """Why the attempt was cut; None while it was not."""
         self.retry_after: str | None = None
         """Retry-After of the last refusal, as the server wrote it."""
+        self.content_range: str | None = None
+        """Content-Range of the last refusal, which of a 416 states the file's size."""
 
     def __enter__(self) -> Watchdog:
         poll = max(0.02, min(0.5, self._limits.stall_seconds / 8, self._limits.max_seconds / 8))

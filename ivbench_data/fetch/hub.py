@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.errors import EnvironmentProblemError, RepositoryNotFoundError, StorageError, UsageError
@@ -21,7 +21,10 @@ from ivbench_data.fetch.outcomes import AttemptFailedError, Download
 from ivbench_data.fetch.redaction import Redactor
 from ivbench_data.fetch.source_metadata import find_released_path
 from ivbench_data.schema import Video
-from ivbench_data.workspace import split_video_name, stays_inside
+from ivbench_data.workspace import VIDEO_SUFFIXES, split_video_name, stays_inside
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 ResultT = TypeVar("ResultT")
 
@@ -171,11 +174,12 @@ class HubSource:
             paths = [released]
         if not paths:
             raise AttemptFailedError(f"not in {self.label} at {self.listing.revision[:12]}")
-        size = self.listing.files[paths[0]].size_bytes
+        path = self._choose(paths)
+        size = self.listing.files[path].size_bytes
         if size > self.max_bytes:
             raise AttemptFailedError(f"{size} bytes are over the limit of {self.max_bytes}")
         try:
-            file = self.listing.download(paths[0], folder / "hub")
+            file = self.listing.download(path, folder / "hub")
         except StorageError:
             raise
         except (EnvironmentProblemError, UsageError) as error:
@@ -183,7 +187,16 @@ class HubSource:
         placed = folder / f"{video.video_id}{file.suffix.lower()}"
         file.replace(placed)
         shutil.rmtree(folder / "hub")
-        return Download(file=placed, format=f"{paths[0]} at {self.listing.revision}"[:200])
+        return Download(file=placed, format=f"{path} at {self.listing.revision}"[:200])
+
+    def _choose(self, paths: list[str]) -> str:
+        """The path to download: of one content, of `videos/`, or in the only folder, by preference of its suffix."""
+        files = self.listing.files
+        if len({files[path].sha256 or files[path].git_digest or path for path in paths}) > 1:
+            paths = [path for path in paths if PurePosixPath(path).parent.name == "videos"] or paths
+            if len({PurePosixPath(path).parent for path in paths}) > 1:
+                raise AttemptFailedError(f"different files have this name in {self.label}: {', '.join(paths[:5])}")
+        return min(paths, key=lambda path: (VIDEO_SUFFIXES.index(PurePosixPath(path).suffix.lower()), path))
 
 
 def call_hub(
@@ -217,10 +230,12 @@ def call_hub(
     except errors.HFValidationError as error:
         raise UsageError(redact.shorten(error)) from None
     except errors.LocalEntryNotFoundError as error:
+        # what the library raises when it may ask for a file and gets no answer, or not the file
+        if isinstance(error.__cause__, errors.HfHubHTTPError):
+            raise _explain_refusal(error.__cause__, repo_id, redact) from None
         raise EnvironmentProblemError(f"the Hub cannot be reached for {repo_id}: {redact.shorten(error)}") from None
     except errors.HfHubHTTPError as error:
-        advice = "log in with `hf auth login`: " if error.response.status_code == 401 else ""
-        raise EnvironmentProblemError(f"the Hub refuses for {repo_id}: {advice}{redact.shorten(error)}") from None
+        raise _explain_refusal(error, repo_id, redact) from None
     except _network_errors() as error:
         raise EnvironmentProblemError(
             f"the Hub cannot be reached for {repo_id}: {type(error).__name__}: {redact.shorten(error)}. Check the "
@@ -229,6 +244,14 @@ def call_hub(
     except (ValueError, RuntimeError) as error:  # an invalid response, an upload that was given up
         message = redact.shorten(f"{error} {error.__cause__ or ''}")
         raise EnvironmentProblemError(f"the exchange with the Hub for {repo_id} failed: {message}") from None
+
+
+def _explain_refusal(error: HfHubHTTPError, repo_id: str, redact: Redactor) -> EnvironmentProblemError:
+    status = error.response.status_code
+    advice = {401: "log in with `hf auth login`: ", 429: "it limits the rate of requests: wait before a re-run: "}
+    return EnvironmentProblemError(
+        f"the Hub refuses for {repo_id} with HTTP Error {status}: {advice.get(status, '')}{redact.shorten(error)}"
+    )
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:

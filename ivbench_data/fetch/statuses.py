@@ -8,6 +8,9 @@ next run.
 message                               status            tried again?  stops the queue?
 ====================================  ================  ============  ================
 not whole:                            corrupt           once more     no
+the hub refuses * http error 429      rate_limited      next run      yes
+hf auth login                         configuration     next run      yes
+different files have this name        configuration     next run      no
 content mismatch:                     content_mismatch  next run      no
 confirm you're not a bot              needs_cookies     next run      yes
 captcha                               needs_cookies     next run      yes
@@ -42,7 +45,7 @@ tunnel connection failed              configuration     next run      yes
 proxy authentication                  configuration     next run      yes
 certificate_verify_failed             configuration     next run      yes
 certificate verify failed             configuration     next run      yes
-refused address                       unsupported       when asked    no
+refused address                       configuration     next run      no
 refused redirect                      unsupported       when asked    no
 unsupported url scheme                unsupported       when asked    no
 http error 3*                         unsupported       when asked    no
@@ -131,6 +134,10 @@ WAIT = "wait some hours, then run the same command again; a larger --sleep keeps
 MEANINGS: Final[tuple[Meaning, ...]] = (
     # what this package found; these messages quote others
     Meaning(("not whole:",), "corrupt", "once more"),
+    Meaning(("the hub refuses * http error 429",), "rate_limited", "next run", True, WAIT),
+    Meaning(("hf auth login",), "configuration", "next run", True, "then run the same command again"),
+    Meaning(("different files have this name",), "configuration", "next run", False,
+            "put the right one into a folder, and name that folder as the first --source"),
     Meaning(("content mismatch:",), "content_mismatch", "next run", False,
             "the source shows another video, or another cut of it: compare with ivbench-data verify"),
     # the site's state, before the video's
@@ -160,8 +167,10 @@ MEANINGS: Final[tuple[Meaning, ...]] = (
     Meaning(("certificate_verify_failed", "certificate verify failed"), "configuration", "next run", True,
             "check the machine's clock, its certificates, and whatever stands between it and the net"),
     # refused by this package
-    Meaning(("refused address", "refused redirect", "unsupported url scheme", "http error 3*"), "unsupported",
-            "when asked"),
+    Meaning(("refused address",), "configuration", "next run", False,
+            "only public addresses are connected to; to allow one of your own network, name it: "
+            "--source 'http://HOST:PORT/{video_id}.mp4'"),
+    Meaning(("refused redirect", "unsupported url scheme", "http error 3*"), "unsupported", "when asked"),
     Meaning(("unsupported url", "is not a valid url", "drm protected", "no suitable extractor", "refused protocol"),
             "unsupported", "when asked"),
     Meaning(("over the limit of",), "over_limit", "when asked", False, "raise --max-bytes"),

@@ -78,7 +78,12 @@ class Attempt:
         with Watchdog(self._options.limits, self._folder) as watchdog:
             self._watchdog = watchdog
             try:
-                return self._run(url, is_file)
+                try:
+                    return self._run(url, is_file)
+                except YoutubeDLError as error:
+                    if "HTTP Error 416" not in str(error) or not self._settle_parts():
+                        raise
+                    return self._run(url, is_file)
             except (YoutubeDLError, http.client.HTTPException, OSError, *_EXTRACTOR_BUGS) as error:
                 raise self._explain(error) from None  # what yt-dlp raised may quote secrets
 
@@ -175,6 +180,22 @@ class Attempt:
             for path in self._folder.iterdir():
                 path.unlink()
             self._cut(f"content too short: the source's file had {earlier} bytes and has {announced} now; begun anew")
+
+    def _settle_parts(self) -> bool:
+        """After a 416: take a part that is as long as the source's file, delete any other; whether there was one.
+
+        yt-dlp asks for the same range again, in every later run, too.
+        """
+        parts = list(self._folder.glob("*.part"))
+        size = re.fullmatch(r"bytes \*/(\d+)", self._watchdog.content_range or "")
+        for part in parts:
+            if size is not None and part.stat().st_size == int(size[1]):
+                part.replace(part.with_suffix(""))  # where yt-dlp finds it finished
+            else:
+                part.unlink()
+        for note in self._folder.glob("*.announced"):
+            note.unlink()
+        return bool(parts)
 
     def _cut(self, reason: str) -> NoReturn:
         self._watchdog.reason = self._watchdog.reason or reason

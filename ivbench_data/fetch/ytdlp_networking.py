@@ -134,6 +134,7 @@ class GuardedUrllibRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
         except HTTPError as error:
             # yt-dlp's downloader drops the response when it reports the error
             self._watchdog.retry_after = error.response.headers.get("Retry-After")
+            self._watchdog.content_range = error.response.headers.get("Content-Range")
             raise
 
     def _create_instance(self, proxies: Any, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:

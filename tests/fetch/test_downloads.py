@@ -141,8 +141,8 @@ FAULTS: dict[str, tuple[Fault | None, str, int]] = {
     "drip": (drip(0.05), "network", 4),
     "endless": (never_end, "over_limit", 1),
     "to-a-file": (redirect_to("file:///etc/passwd"), "unsupported", 1),
-    "to-another-private-address": (redirect_to("http://127.0.0.2:9/x.mp4"), "unsupported", 1),
-    "to-metadata-service": (redirect_to("http://169.254.169.254/latest/meta-data/"), "unsupported", 1),
+    "to-another-private-address": (redirect_to("http://127.0.0.2:9/x.mp4"), "configuration", 1),
+    "to-metadata-service": (redirect_to("http://169.254.169.254/latest/meta-data/"), "configuration", 1),
     "in-a-circle": (lambda request: redirect_to(request.path)(request), "unsupported", 1),
 }
 
@@ -508,7 +508,8 @@ def test_an_address_in_the_dataset_may_not_be_local(tmp_path: Path, server: Loop
     urls = [f"{server.url}/a.mp4", f"http://localhost:{server.port}/a.mp4", "file:///etc/passwd", "ytsearch:cats"]
     videos = [Video(video_id=f"v{number}", url=url) for number, url in enumerate(urls)]
     rows = fetch(tmp_path, [], "origin", videos=videos)
-    assert [row.status for row in rows] == ["unsupported"] * 4, rows
+    assert [row.status for row in rows] == ["configuration"] * 2 + ["unsupported"] * 2, rows
+    assert "--source 'http://HOST:PORT/{video_id}.mp4'" in str(rows[0].reason)
     assert server.counts.total() == 0
 
 
@@ -524,7 +525,7 @@ def test_a_name_is_judged_by_the_address_that_it_leads_to(
     monkeypatch.setattr(socket, "getaddrinfo", rebind)
     videos = [Video(video_id="v", url=f"http://rebound.example:{server.port}/a.mp4")]
     (row,) = fetch(tmp_path, [], "origin", videos=videos)
-    assert row.status == "unsupported"
+    assert row.status == "configuration"
     assert "not a public address" in str(row.reason)
     assert server.counts.total() == 0
 
@@ -566,6 +567,29 @@ def test_an_announced_size_over_the_limit_is_not_downloaded(tmp_path: Path, serv
 
 
 # --- nothing half-done ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extra", [0, 5000, -1])
+def test_a_part_that_the_source_cannot_continue_is_taken_or_dropped(
+    tmp_path: Path, server: Loopback, extra: int
+) -> None:
+    content = make_video()
+    server.add("/video.mp4", content, drop_after(1000, times=99))
+    (row,) = fetch(tmp_path, ["video"], server.template, attempts=1)
+    assert row.status == "network"
+    (part,) = (tmp_path / "set" / SCRATCH_FOLDER).rglob("*.part")
+    # the part is as long as the source's file, longer, or the source refuses every range
+    part.write_bytes(content if extra == 0 else content + bytes(5000) if extra > 0 else content[:1000])
+    server.faults["/video.mp4"] = lambda request: (
+        extra < 0 and request.range_start is not None and request.send_head(416, {"Content-Length": "0"}) is None
+    )
+    server.ranges.clear()
+    (again,) = fetch(tmp_path, ["video"], server.template, attempts=1)
+    assert (again.status, again.attempts) == ("ok", 1), again.reason
+    assert (tmp_path / "set" / "videos" / "video.mp4").read_bytes() == content
+    assert scratch(tmp_path) == []
+    asked_for_all = any(start is None for _, start in server.ranges)
+    assert asked_for_all == (extra != 0)
 
 
 def test_a_dropped_download_goes_on_by_range(tmp_path: Path, server: Loopback) -> None:

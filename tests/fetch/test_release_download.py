@@ -13,6 +13,7 @@ import pytest
 from conftest import Outcome
 from fetch_media import make_video
 from hub_standin import OTHER_REVISION, REPOSITORY, REVISION, HubStandIn, hub
+from loopback import fail_with
 from PIL import Image
 
 import ivbench_data as iv
@@ -394,3 +395,52 @@ def test_the_token_is_sent_and_never_told(
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert "canary" not in out + err + caplog.text
     assert b"canary" not in written
+
+
+# --- what the Hub refuses, and what it holds twice ----------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Hub's library waits between its own attempts."""
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+
+
+@pytest.mark.parametrize(("code", "status", "asked"), [(429, "rate_limited", 1), (401, "configuration", 1)])
+def test_a_refusal_of_the_hub_keeps_its_own_status_and_stops_the_queue(
+    tmp_path: Path, hub: HubStandIn, impatient: None, code: int, status: str, asked: int
+) -> None:
+    hub.files = {f"v{number}.mp4": make_video() for number in range(3)}
+    for name in hub.files:
+        hub.loopback.faults[f"/datasets/{REPOSITORY}/resolve/{REVISION}/{name}"] = fail_with(code)
+    dataset = Dataset("set", tuple(Video(video_id=f"v{number}") for number in range(3)))
+    rows = list(fetch_videos(dataset, tmp_path, FetchOptions(sources=(f"hf://{REPOSITORY}",), backoff_seconds=0)))
+    assert [(row.status, row.attempts) for row in rows] == [(status, 1)] * asked
+    assert f"HTTP Error {code}" in str(rows[0].message)
+    assert "connection" not in str(rows[0].message).partition(".")[0]
+    assert "The queue stops here" in str(rows[0].reason)
+
+
+def test_one_name_in_two_folders_is_not_taken_silently(tmp_path: Path, hub: HubStandIn) -> None:
+    one, other = make_video(), make_video(3)
+    hub.files = {
+        "preview/ambiguous.mp4": one,
+        "full/ambiguous.mp4": other,
+        "preview/inside.mp4": one,
+        "videos/inside.mp4": other,
+        "a/same.mp4": one,
+        "b/same.mp4": one,
+        "c/Case.MP4": other,
+    }
+    hub.large = set(hub.files)
+    dataset = Dataset("set", tuple(Video(video_id=name) for name in ("ambiguous", "inside", "same", "Case")))
+    rows = {row.video_id: row for row in fetch_videos(dataset, tmp_path, FetchOptions(sources=(f"hf://{REPOSITORY}",)))}
+    assert rows["ambiguous"].status == "configuration"
+    assert "full/ambiguous.mp4, preview/ambiguous.mp4" in str(rows["ambiguous"].reason)
+    assert {name: row.status for name, row in rows.items() if name != "ambiguous"} == dict.fromkeys(
+        ("inside", "same", "Case"), "ok"
+    )
+    videos = tmp_path / "set" / "videos"
+    assert (videos / "inside.mp4").read_bytes() == other
+    assert (videos / "same.mp4").read_bytes() == one
+    assert (videos / "Case.mp4").read_bytes() == other
