@@ -447,7 +447,7 @@ def test_a_model_without_a_chat_template_is_named(family: str, tmp_path: Path) -
 
 def test_a_template_without_a_place_for_videos_is_named(tmp_path: Path) -> None:
     checkpoint = str(tiny_models.make_qwen(tmp_path, chat_template="{{ messages[0]['role'] }}"))
-    with pytest.raises(UsageError, match="no place for a video"):
+    with pytest.raises(UsageError, match="does not render a video"):
         open_model(checkpoint, make_options())
 
 

@@ -1,7 +1,8 @@
 """Models of transformers, from the Hub or a folder; torch is imported only when one is opened.
 
 Qwen2.5-VL and Qwen3-VL take the fast path (`qwen_vl`); all others go through their own processor (`processor_vl`).
-Code from a model repository is never run.
+Code from a model repository is never run: every loader gets `trust_remote_code=False`, since without it transformers
+asks on the terminal.
 """
 
 from __future__ import annotations
@@ -40,14 +41,16 @@ def open_model(name: str, options: ModelOptions) -> Model:
     """
     transformers = import_transformers()
     with _explain(name):
-        config = transformers.AutoConfig.from_pretrained(name, revision=options.revision)
+        config = transformers.AutoConfig.from_pretrained(name, revision=options.revision, trust_remote_code=False)
     if config.model_type in FAST:
         return open_qwen(name, options)
     from ivbench_data.evaluate.models.processor_vl import ProcessorVL
 
     with _explain(name):
         try:
-            processor = transformers.AutoProcessor.from_pretrained(name, revision=options.revision)
+            processor = transformers.AutoProcessor.from_pretrained(
+                name, revision=options.revision, trust_remote_code=False
+            )
         except ImportError as error:
             raise EnvironmentProblemError(
                 f"the processor of {name} needs a library that is not installed: {error}"
@@ -78,7 +81,7 @@ def open_qwen(name: str, options: ModelOptions, *, share_prefix: bool = True) ->
 
     revision = options.revision
     with _explain(name):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         image_processor = _load_image_processor(name, revision)
     template = find_chat_template(name, revision, tokenizer)
     if template is None:
@@ -117,7 +120,12 @@ def load_weights(name: str, options: ModelOptions) -> Any:
         placed = {"device_map": "auto", "max_memory": memory}
     with _explain(name):
         model = transformers.AutoModelForImageTextToText.from_pretrained(
-            name, revision=options.revision, dtype=options.dtype, attn_implementation=options.attn, **placed
+            name,
+            revision=options.revision,
+            trust_remote_code=False,
+            dtype=options.dtype,
+            attn_implementation=options.attn,
+            **placed,
         )
     model.eval()
     return model if placed else model.to(devices[0])
@@ -214,13 +222,13 @@ def _load_image_processor(name: str, revision: str | None) -> Any:
     """The checkpoint's image processor: the torchvision one if installed, else the PIL one."""
     transformers = import_transformers()
     try:
-        return transformers.AutoImageProcessor.from_pretrained(name, revision=revision)
+        return transformers.AutoImageProcessor.from_pretrained(name, revision=revision, trust_remote_code=False)
     except ImportError:
         # some releases fall back to PIL by themselves, 5.17 does not
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
         processor: Any = Qwen2VLImageProcessorPil
-        return processor.from_pretrained(name, revision=revision)
+        return processor.from_pretrained(name, revision=revision, trust_remote_code=False)
 
 
 def _read_video_config(name: str, revision: str | None) -> dict[str, Any]:
@@ -276,5 +284,11 @@ def _explain(name: str) -> Iterator[None]:
             "none where only Qwen2.5-VL and Qwen3-VL are evaluated"
         ) from error
     except (OSError, ValueError, KeyError) as error:
+        if "trust_remote_code" in str(error):
+            raise UsageError(
+                f"cannot load {name}: it needs Python code from its own repository, which ivbench-data never runs. To "
+                "evaluate it all the same, run it yourself: behind an OpenAI-compatible server (--model openai:NAME "
+                "--base-url URL), or in a function of your own (--model python:module:function)"
+            ) from error
         reason = str(error).strip().splitlines()
         raise UsageError(f"cannot load {name}: {reason[0] if reason else type(error).__name__}") from error
