@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ivbench_data.errors import UsageError as UsageError
     from ivbench_data.errors import VideoError as VideoError
     from ivbench_data.errors import VideoLimitError as VideoLimitError
+    from ivbench_data.evaluate.evaluation import RunPlan as RunPlan
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
     from ivbench_data.evaluate.llm_judge import JudgeReply as JudgeReply
     from ivbench_data.evaluate.llm_judge import ask_judge as ask_judge
@@ -143,7 +144,7 @@ _NAMES_IN = {
         "RepositoryNotFoundError StorageError UnreadableVideoError UnsafeNameError UsageError VideoError "
         "VideoLimitError"
     ),
-    "evaluate.evaluation": "evaluate_questions",
+    "evaluate.evaluation": "RunPlan evaluate_questions",
     "evaluate.llm_judge": "JudgeReply ask_judge open_judge",
     "evaluate.metrics.units": "JudgeReplies",
     "evaluate.models": "ModelOptions",

@@ -15,6 +15,7 @@ from ivbench_data.schema import FrameGrid, Sampler
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
+    from ivbench_data.evaluate.evaluation import RunPlan
     from ivbench_data.evaluate.models import ModelOptions
     from ivbench_data.evaluate.prompts.asking import AskOptions
     from ivbench_data.evaluate.prompts.requests import Model
@@ -72,6 +73,7 @@ Examples:
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Concurrent requests.")
 @click.option("--timeout", type=NumberRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
 @click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Retries of a failed request.")
+@click.option("--fresh", is_flag=True, help="Ask every question again; earlier results go to results/replaced/.")
 @click.option("--sweep", help="Run an ablation: patterns, frames, resolution, budget or tokens.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens per question.")
 @click.option(
@@ -93,6 +95,7 @@ def command(
     profile: str,
     rotations: str,
     tasks: tuple[str, ...],
+    fresh: bool,
     sweep: str | None,
     token_budget: int | None,
     figure: Path | None,
@@ -129,7 +132,7 @@ def command(
     if sweep is not None:
         points = plan_sweep(sweep, options, name_token_rule(model), token_budget or DEFAULT_TOKEN_BUDGET)
     opened = open_model(model, model_options, loaded)
-    run = _Run(loaded, workspace, model, opened, model_options, quiet=as_json)
+    run = _Run(loaded, workspace, model, opened, model_options, fresh, quiet=as_json)
     return run.evaluate(points, sweep, figure)
 
 
@@ -166,6 +169,7 @@ class _Run:
         model_name: str,
         model: Model,
         model_options: ModelOptions,
+        fresh: bool,
         quiet: bool,
     ) -> None:
         self.dataset = dataset
@@ -173,8 +177,9 @@ class _Run:
         self.model_name = model_name
         self.model = model
         self.model_options = model_options
+        self.fresh = fresh
         self.quiet = quiet
-        self.paths: list[Path] = []
+        self.plans: list[RunPlan] = []
         self.statuses: Counter[str] = Counter()
         self.reasons: dict[tuple[str, str], None] = {}
         self.has_missing_caches = False
@@ -193,7 +198,7 @@ class _Run:
         for point in points:
             self._ask(point.options, point.label.split("\n")[0] or "Asking")
         try:
-            cards = [self._score(path) for path in self.paths]
+            cards = [self._score(plan.path) for plan in self.plans]
         except MissingDependencyError as error:
             say(f"The answers are stored, but not scored: {error}", style="yellow")
             cards = []
@@ -205,7 +210,10 @@ class _Run:
         if self.quiet:
             print_json(
                 {
-                    "results": [str(path) for path in self.paths],
+                    "results": [str(plan.path) for plan in self.plans],
+                    "replaced": [str(plan.replaced) for plan in self.plans if plan.replaced is not None],
+                    "kept": sum(plan.kept for plan in self.plans),
+                    "asked": sum(plan.asked for plan in self.plans),
                     "statuses": dict(self.statuses),
                     "scores": [card.model_dump(mode="json") for card in cards],
                 }
@@ -226,13 +234,22 @@ class _Run:
             options=options,
             model_options=self.model_options,
             model_name=self.model_name,
-            on_open=self.paths.append,
+            fresh=self.fresh,
+            on_plan=self._note_plan,
         )
         total = Asker(self.dataset, self.workspace, options).count_requests()
         for row in track(rows, label, total=total, quiet=self.quiet):
             self.statuses[row.status] += 1
             if row.error is not None:
                 self.reasons[row.status, row.error] = None
+
+    def _note_plan(self, plan: RunPlan) -> None:
+        from ivbench_data.cli.console import say
+
+        self.plans.append(plan)
+        if plan.replaced is not None:
+            say(f"The earlier answers were moved to {plan.replaced}.", style="yellow")
+        say(f"{plan.path.stem}: {plan.kept:,} answers kept, {plan.asked:,} questions asked.")
 
     def _score(self, path: Path) -> Scorecard:
         from ivbench_data.evaluate.results import read_results
@@ -265,5 +282,5 @@ class _Run:
                 say(f"{count:,} {status}: {reasons[0]}{more}", style="yellow")
         if cards:
             show_cards(cards, self.dataset, with_paper=False)
-        for path in self.paths:
-            say(f"Answers: {path}")
+        for plan in self.plans:
+            say(f"Answers: {plan.path}")

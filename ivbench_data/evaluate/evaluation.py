@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -18,11 +20,25 @@ from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
-from ivbench_data.evaluate.results import Configuration, ResultsFile
+from ivbench_data.evaluate.results import Configuration, ResultsFile, set_aside
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.workspace import Workspace, default_root
 
 LIBRARIES = ("numpy", "pillow", "torch", "torchvision", "transformers", "accelerate", "flash-attn")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run reuses and what it asks."""
+
+    path: Path
+    """The results file."""
+    kept: int
+    """Number of answers of earlier runs that are reused."""
+    asked: int
+    """Number of requests to the model."""
+    replaced: Path | None = None
+    """Where the earlier results file was moved to, with `fresh`."""
 
 
 def evaluate_questions(
@@ -33,7 +49,8 @@ def evaluate_questions(
     options: AskOptions = DEFAULT_ASK_OPTIONS,
     model_options: ModelOptions = DEFAULT_MODEL_OPTIONS,
     model_name: str | None = None,
-    on_open: Callable[[Path], None] | None = None,
+    fresh: bool = False,
+    on_plan: Callable[[RunPlan], None] | None = None,
 ) -> Iterator[EvaluationResult]:
     """Rows of a model's answers to the dataset's questions, each stored in `results/` before it is yielded.
 
@@ -47,7 +64,8 @@ def evaluate_questions(
         options: how questions are asked.
         model_options: how a named model is loaded and asked.
         model_name: name of a callable in the results, which must differ from that of every other model.
-        on_open: called once with the path of the results file.
+        fresh: ask every question again; the earlier results file is moved to `results/replaced/`.
+        on_plan: called once, after the reused rows and before the model is asked.
 
     Raises:
         UsageError: there is no such model, pattern, profile, task or question.
@@ -77,18 +95,24 @@ def evaluate_questions(
         prompt_version=PROMPT_VERSION,
     )
     asker = Asker(dataset, workspace, options)
-    with ResultsFile(workspace.results, configuration, find_versions()) as file:
-        if on_open is not None:
-            on_open(file.path)
-        pending: dict[Key, tuple[Question, Request]] = {}
-        for question, request in asker.iterate():
-            row = _reuse_row(file, question, request, options.profile)
-            if row is None:
-                assert isinstance(request, Request)
-                pending[request.key] = (question, request)
-            else:
+    path = workspace.results / f"{configuration.digest}.jsonl"
+    with nullcontext():
+        replaced = set_aside(path) if fresh else None
+        with ResultsFile(workspace.results, configuration, find_versions()) as file:
+            kept = 0
+            pending: dict[Key, tuple[Question, Request]] = {}
+            for question, request in asker.iterate():
+                row = _reuse_row(file, question, request, options.profile)
+                if row is None:
+                    assert isinstance(request, Request)
+                    pending[request.key] = (question, request)
+                else:
+                    kept += row.status == "ok"
+                    yield row
+            if on_plan is not None:
+                on_plan(RunPlan(path, kept, len(pending), replaced))
+            for row in _ask(file, answer, pending, options.profile):
                 yield row
-        yield from _ask(file, answer, pending, options.profile)
 
 
 def _shows_video(dataset: Dataset, pattern: str) -> bool:

@@ -216,6 +216,28 @@ class ResultsFile:
             os.fsync(self._file.fileno())
 
 
+def set_aside(path: Path) -> Path | None:
+    """Move a results file to `replaced/` beside it, named by the time; returns its new path, None without a file.
+
+    Raises:
+        StorageError: it cannot be moved.
+    """
+    if not path.exists():
+        return None
+    stamp = f"{path.stem}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    target = path.parent / "replaced" / f"{stamp}.jsonl"
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{stamp}-{number}.jsonl")
+    try:
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise StorageError.from_os_error(error, target) from error
+    return target
+
+
 def find_results(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """The named results files, by path or by prefix of the digest; without names, all in the folder.
 

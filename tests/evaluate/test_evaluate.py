@@ -21,9 +21,9 @@ from evaluation_dataset import GRID, cache_video, make_dataset, make_media
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.evaluation import evaluate_questions
+from ivbench_data.evaluate.evaluation import RunPlan, evaluate_questions
 from ivbench_data.evaluate.models import ModelOptions, open_model
-from ivbench_data.evaluate.models.function import answer_one_by_one
+from ivbench_data.evaluate.models.function import FunctionModel
 from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
@@ -178,12 +178,12 @@ def test_a_failed_question_is_a_row_that_counts_as_wrong_and_is_asked_again(root
             raise RuntimeError("out of memory")
         return "A"
 
-    rows = {row.question_id: row for row in _run(root, answer_one_by_one(fail_once))}
+    rows = {row.question_id: row for row in _run(root, FunctionModel(fail_once))}
     assert rows["alpha_1"].status == "failed"
     assert rows["alpha_1"].error == "RuntimeError: out of memory"
     assert not rows["alpha_1"].correct
     assert rows["alpha_2"].status == "ok"
-    assert all(row.status == "ok" for row in _run(root, answer_one_by_one(fail_once)))
+    assert all(row.status == "ok" for row in _run(root, FunctionModel(fail_once)))
 
 
 def test_a_damaged_frame_fails_its_question_and_names_the_file(root: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_damaged_frame_fails_its_question_and_names_the_file(root: Path) -> No
         assert request.video is not None
         return LETTERS[int(request.video.read()[0, 0, 0, 0]) % 4]
 
-    rows = {row.question_id: row for row in _run(root, answer_one_by_one(look))}
+    rows = {row.question_id: row for row in _run(root, FunctionModel(look))}
     assert rows["alpha_0"].status == "failed"
     assert "alpha.safetensors is damaged" in str(rows["alpha_0"].error)
     assert rows["beta_3"].status == "ok"
@@ -207,7 +207,7 @@ def test_a_mistake_in_the_function_ends_the_run(root: Path) -> None:
         return request.no_such_thing
 
     with pytest.raises(AttributeError):
-        _run(root, answer_one_by_one(wrong))
+        _run(root, FunctionModel(wrong))
 
 
 def test_replies_may_come_in_any_order_and_may_be_missing(root: Path) -> None:
@@ -237,7 +237,7 @@ def test_the_likeliest_letter_counts_where_no_text_is_written(root: Path) -> Non
     assert {row.metadata["rule"] for row in rows.values()} == {"likelihood"}
     assert rows["alpha_2"].answer_index == 3  # the last row is the rotated one: C is the fourth option
     again: list[str] = []
-    _run(root, answer_one_by_one(lambda request: again.append("x") or "A"), AskOptions(grid=GRID, rotations=2))
+    _run(root, FunctionModel(lambda request: again.append("x") or "A"), AskOptions(grid=GRID, rotations=2))
     assert again == []
 
 
@@ -436,6 +436,8 @@ def test_killed_and_gone_on_with_gives_the_same_scores(
     path.unlink()
     assert run(arguments) == 0
     whole = json.loads(capsys.readouterr().out)
+    assert (resumed.pop("kept"), resumed.pop("asked")) == (answered, 74 - answered)
+    assert (whole.pop("kept"), whole.pop("asked")) == (0, 74)
     for document in (resumed, whole):
         for score in document["scores"]:
             score["seconds"] = None
@@ -487,3 +489,88 @@ def test_a_reply_is_scored_in_stored_order() -> None:
     assert score_reply(question, None) == ReplyScore(None, "none", False)
     with pytest.raises(UsageError, match="no profile named 'papre'"):
         score_reply(question, "B", "papre")
+
+
+# --- edited models ------------------------------------------------------------------------------------------------
+
+VARYING_MODEL = """
+from parts.choose import choose
+def answer(request):
+    return choose(request)
+"""
+
+
+def _write_model(folder: Path, letter: int) -> None:
+    (folder / "parts").mkdir(exist_ok=True)
+    (folder / "parts" / "__init__.py").write_text("")
+    (folder / "parts" / "choose.py").write_text(
+        f"from . import letters\ndef choose(request):\n    return letters.pick(request, {letter})\n"
+    )
+    (folder / "parts" / "letters.py").write_text("def pick(request, at):\n    return request.letters[at]\n")
+    (folder / "varying_model.py").write_text(VARYING_MODEL)
+
+
+def _run_model(root: Path, name: str, *more: str) -> dict[str, object]:
+    """One run of the verb in a process of its own."""
+    command = [sys.executable, "-m", "ivbench_data", "evaluate", "--dataset", "tiny", "--root", str(root)]
+    command += ["--nframes", "8", "--res", "16", "--json", "--model", name, *more]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    document = json.loads(done.stdout)
+    assert f"{document['kept']} answers kept, {document['asked']} questions asked" in done.stderr
+    return document
+
+
+def test_an_edited_model_is_asked_again(root: Path) -> None:
+    _write_model(root, 0)
+    first = _run_model(root, "python:varying_model:answer")
+    assert (first["kept"], first["asked"]) == (0, 8)
+    again = _run_model(root, "python:varying_model:answer")
+    assert (again["kept"], again["asked"], again["results"]) == (8, 0, first["results"])
+    _write_model(root, 1)  # in a file that the model's package imports
+    edited = _run_model(root, "python:varying_model:answer")
+    assert (edited["kept"], edited["asked"]) == (0, 8)
+    assert edited["results"] != first["results"]
+    rows = [read_results(Path(str(document["results"][0]))).rows["alpha_2", 0] for document in (first, edited)]  # type: ignore[index]
+    assert [row.answer_index for row in rows] == [0, 1]
+
+
+def test_a_declared_version_stands_for_the_code(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    text = "{version}\ndef answer(request):\n    return request.letters[{letter}]\n"
+    for version, letter, asked in (("version = '1'", 0, 8), ("version = '1'", 3, 0), ("version = '2'", 3, 8)):
+        (root / "declared_model.py").write_text(text.format(version=version, letter=letter) + "#" * letter)
+        plans: list[RunPlan] = []
+        model = open_model("python:declared_model:answer")
+        list(
+            evaluate_questions(make_dataset(), root, model=model, options=OPTIONS, model_name="m", on_plan=plans.append)
+        )
+        assert [plan.asked for plan in plans] == [asked]
+    (root / "declared_model.py").write_text("def answer(request):\n    return 'A'\nanswer.version = 7\n")
+    assert open_model("python:declared_model:answer").identity == {"version": 7}  # type: ignore[attr-defined]
+
+
+def test_code_edited_while_a_process_runs_is_imported_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    _write_model(root, 0)
+    assert {row.answer_index for row in _run(root, open_model("python:varying_model:answer"))} == {0}
+    _write_model(root, 2)
+    (root / "parts" / "choose.py").write_text((root / "parts" / "choose.py").read_text() + "# edited\n")
+    assert {row.answer_index for row in _run(root, open_model("python:varying_model:answer"))} == {2}
+
+
+def test_fresh_asks_again_and_keeps_the_earlier_file(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _evaluate(root, "--model", "baseline:random", "--json") == 0
+    (path,) = (root / "tiny" / "results").glob("*.jsonl")
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert _evaluate(root, "--model", "baseline:random", "--fresh", "--json") == 0
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    assert (document["kept"], document["asked"]) == (0, 8)
+    (replaced,) = (root / "tiny" / "results" / "replaced").glob("*.jsonl")
+    assert replaced.read_bytes() == before
+    assert document["replaced"] == [str(replaced)]
+    assert f"moved to {replaced}" in output.err
+    assert run(["score", str(replaced), "--dataset", "tiny", "--root", str(root)]) == 0

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from pydantic import JsonValue
+
 from ivbench_data.errors import CacheError, UsageError
-from ivbench_data.evaluate.prompts.requests import Model, Reply, Request
+from ivbench_data.evaluate.models.code_digest import digest_code, list_code
+from ivbench_data.evaluate.prompts.requests import Reply, Request, read_identity
 
 Answer = Callable[[Request], str | Reply | None]
 
 PASSING_ERRORS = (CacheError, ArithmeticError, LookupError, OSError, RuntimeError, ValueError)
 """Errors that fail one request; any other exception is a bug in the function, and ends the run."""
 
+_DIGEST_ATTRIBUTE = "__ivbench_data_code__"
+"""On an imported module: the digest of the code that was imported."""
 
-def answer_one_by_one(answer: Answer) -> Model:
-    """A model that calls the function for each request; one of `PASSING_ERRORS` becomes a failed reply."""
 
-    def answer_all(requests: Sequence[Request]) -> Iterator[Reply]:
+@dataclass(frozen=True)
+class FunctionModel:
+    """A model that calls a function for each request; one of `PASSING_ERRORS` becomes a failed reply."""
+
+    answer: Answer
+    """The function."""
+    identity: dict[str, JsonValue] = field(default_factory=dict)
+    """What determines its answers besides its name."""
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """A reply to every request, in their order."""
         for request in requests:
             started = time.perf_counter()
             try:
-                reply = answer(request)
+                reply = self.answer(request)
             except PASSING_ERRORS as error:
                 yield Reply(request.key, error=f"{type(error).__name__}: {error}")
                 continue
@@ -36,11 +51,12 @@ def answer_one_by_one(answer: Answer) -> Model:
             else:
                 yield Reply(request.key, text=reply, seconds=seconds)
 
-    return answer_all
 
-
-def open_model(name: str) -> Model:
+def open_model(name: str) -> FunctionModel:
     """The model of a name `module:function`; the module is searched in the current folder, too.
+
+    Its identity holds the `version` that the function or the module declares (a text or a number), or else the digest
+    of its code: the module's file, and what it imports from its own folder. Edited code is another model.
 
     Raises:
         UsageError: there is no such module or function.
@@ -51,14 +67,37 @@ def open_model(name: str) -> Model:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UsageError(f"cannot import {module_name!r}: {error}") from error
+    module, digest = _import_module(module_name)
+    found: Any = module
     for part in function_name.split("."):
         if not hasattr(found, part):
             raise UsageError(f"{module_name!r} has no {function_name!r}")
         found = getattr(found, part)
     if not callable(found):
         raise UsageError(f"{name!r} is not a function")
-    return answer_one_by_one(found)
+    version = next((value for value in map(_read_version, (found, module)) if value is not None), None)
+    code: dict[str, JsonValue] = {"code": digest} if version is None else {"version": version}
+    return FunctionModel(found, {**read_identity(found), **code})
+
+
+def _import_module(name: str) -> tuple[ModuleType, str]:
+    """The module and the digest of its code; imported anew where the code changed since this process imported it."""
+    importlib.invalidate_caches()
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise UsageError(f"cannot import {name!r}: there is no module of that name")
+        digest, known = digest_code(name, spec.origin), sys.modules.get(name)
+        if known is not None and getattr(known, _DIGEST_ATTRIBUTE, digest) != digest:
+            for imported in list_code(name, spec.origin):
+                sys.modules.pop(imported, None)
+        module = importlib.import_module(name)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"cannot import {name!r}: {error}") from error
+    setattr(module, _DIGEST_ATTRIBUTE, digest)
+    return module, digest
+
+
+def _read_version(holder: object) -> str | int | float | None:
+    version = getattr(holder, "version", None)
+    return version if isinstance(version, str | int | float) else None
