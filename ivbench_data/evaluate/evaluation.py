@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +20,7 @@ from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
 from ivbench_data.evaluate.results import Configuration, ResultsFile, set_aside
+from ivbench_data.evaluate.run_claim import RunClaim
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.workspace import Workspace, default_root
 
@@ -96,7 +96,7 @@ def evaluate_questions(
     )
     asker = Asker(dataset, workspace, options)
     path = workspace.results / f"{configuration.digest}.jsonl"
-    with nullcontext():
+    with RunClaim(workspace.ledger, path) as claim:
         replaced = set_aside(path) if fresh else None
         with ResultsFile(workspace.results, configuration, find_versions()) as file:
             kept = 0
@@ -112,6 +112,7 @@ def evaluate_questions(
             if on_plan is not None:
                 on_plan(RunPlan(path, kept, len(pending), replaced))
             for row in _ask(file, answer, pending, options.profile):
+                claim.check()
                 yield row
 
 

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from evaluation_dataset import GRID, cache_video, make_dataset, make_media
 
 from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import UsageError
+from ivbench_data.errors import EnvironmentProblemError, UsageError
 from ivbench_data.evaluate.evaluation import RunPlan, evaluate_questions
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.models.function import FunctionModel
@@ -29,6 +30,7 @@ from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_reply
 from ivbench_data.evaluate.results import read_results
+from ivbench_data.evaluate.run_claim import RunClaim
 from ivbench_data.evaluate.sweeps import name_token_rule, plan_sweep
 from ivbench_data.frames.grids import count_visual_tokens
 from ivbench_data.questions.option_letters import LETTERS
@@ -574,3 +576,80 @@ def test_fresh_asks_again_and_keeps_the_earlier_file(root: Path, capsys: pytest.
     assert document["replaced"] == [str(replaced)]
     assert f"moved to {replaced}" in output.err
     assert run(["score", str(replaced), "--dataset", "tiny", "--root", str(root)]) == 0
+
+
+# --- two processes ------------------------------------------------------------------------------------------------
+
+COUNTING_MODEL = """
+import time
+def answer(request):
+    with open("asked.txt", "a") as file:
+        file.write(request.question_id + "\\n")
+    time.sleep(0.2)
+    return "A"
+"""
+
+
+def _start_counting(root: Path) -> subprocess.Popen[str]:
+    (root / "counting_model.py").write_text(COUNTING_MODEL)
+    command = [sys.executable, "-m", "ivbench_data", "evaluate", "--dataset", "tiny", "--root", str(root)]
+    command += ["--nframes", "8", "--res", "16", "--model", "python:counting_model:answer"]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _wait_until_asked(root: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (root / "asked.txt").exists() or len((root / "asked.txt").read_text().splitlines()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_processes_ask_every_question_once(root: Path) -> None:
+    with _start_counting(root) as one, _start_counting(root) as other:
+        outcomes = [(process.pid, *process.communicate(timeout=120), process.returncode) for process in (one, other)]
+    asked = (root / "asked.txt").read_text().splitlines()
+    assert sorted(asked) == sorted(question.question_id for question in make_dataset().questions)
+    refused = [outcome for outcome in outcomes if outcome[3] != 0]
+    for pid, _, err, code in refused:
+        (holder,) = {one.pid, other.pid} - {pid}
+        assert code == 3, err
+        assert f"process {holder} on {socket.gethostname()}, since 20" in err
+    assert not list((root / "tiny" / "ledger").glob("claim-*"))
+
+
+def test_a_killed_process_blocks_nobody(root: Path) -> None:
+    with _start_counting(root) as killed:
+        _wait_until_asked(root, 2)
+        os.kill(killed.pid, signal.SIGKILL)
+        # not waited for: it is a zombie while the next one starts
+        with _start_counting(root) as heir:
+            _, err = heir.communicate(timeout=120)
+    assert heir.returncode == 0, err
+    rows = [read_results(path).rows for path in (root / "tiny" / "results").glob("*.jsonl")]
+    assert [len(each) for each in rows] == [8]
+    assert not list((root / "tiny" / "ledger").glob("claim-*"))
+
+
+def test_a_silent_claim_of_another_machine_is_taken_over_and_its_owner_stops(tmp_path: Path) -> None:
+    results = tmp_path / "results" / "abc.jsonl"
+    with RunClaim(tmp_path, results) as first:
+        (claim,) = tmp_path.glob("claim-abc.*.json")
+        elsewhere = json.loads(claim.read_bytes()) | {"machine": "elsewhere", "host": "elsewhere", "pid": 1}
+        with pytest.raises(EnvironmentProblemError, match=f"process {os.getpid()} on .*, since 20"):
+            RunClaim(tmp_path, results, silent_seconds=1).__enter__()
+        claim.write_text(json.dumps(elsewhere))
+        with pytest.raises(EnvironmentProblemError, match="process 1 on elsewhere"):
+            RunClaim(tmp_path, results, silent_seconds=10).__enter__()  # the first one touches it still
+        deadline = time.monotonic() + 30
+        claim.write_text(json.dumps(elsewhere | {"token": "another"}))
+        while time.monotonic() < deadline:
+            try:
+                first.check()
+            except EnvironmentProblemError:
+                break
+            time.sleep(0.1)
+        with pytest.raises(EnvironmentProblemError, match="another process took over"):
+            first.check()
+        with RunClaim(tmp_path, results, silent_seconds=0.5):
+            assert [path.name for path in tmp_path.glob("claim-*")] == ["claim-abc.1.json"]
+    assert not list(tmp_path.glob("claim-*"))
