@@ -29,7 +29,17 @@ LIBRARIES = ("numpy", "pillow", "torch", "torchvision", "transformers", "acceler
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run reuses and what it asks."""
+    """What a run reuses and what it asks.
+
+    Example:
+        >>> plans = []
+        >>> options = iv.AskOptions(grid=iv.FrameGrid(nframes=4, res=16))
+        >>> rows = iv.evaluate_questions(
+        ...     iv.load_dataset("tiny"), model="baseline:random", options=options, fresh=True, on_plan=plans.append
+        ... )
+        >>> len(list(rows)), plans[0].kept, plans[0].asked
+        (3, 0, 3)
+    """
 
     path: Path
     """The results file."""
@@ -69,6 +79,7 @@ def evaluate_questions(
 
     Raises:
         UsageError: there is no such model, pattern, profile, task or question.
+        EnvironmentProblemError: another process evaluates the same configuration.
         StorageError: the root cannot be written.
 
     Example:
@@ -94,7 +105,18 @@ def evaluate_questions(
         grid=options.grid.identity if _shows_video(dataset, options.pattern) else None,
         prompt_version=PROMPT_VERSION,
     )
-    asker = Asker(dataset, workspace, options)
+    yield from _run(Asker(dataset, workspace, options), answer, configuration, fresh, on_plan)
+
+
+def _run(
+    asker: Asker,
+    answer: Model,
+    configuration: Configuration,
+    fresh: bool,
+    on_plan: Callable[[RunPlan], None] | None,
+) -> Iterator[EvaluationResult]:
+    """Rows of one configuration: the reused ones, then those of the model's replies."""
+    workspace, profile = asker.workspace, asker.options.profile
     path = workspace.results / f"{configuration.digest}.jsonl"
     with RunClaim(workspace.ledger, path) as claim:
         replaced = set_aside(path) if fresh else None
@@ -102,7 +124,7 @@ def evaluate_questions(
             kept = 0
             pending: dict[Key, tuple[Question, Request]] = {}
             for question, request in asker.iterate():
-                row = _reuse_row(file, question, request, options.profile)
+                row = _reuse_row(file, question, request, profile)
                 if row is None:
                     assert isinstance(request, Request)
                     pending[request.key] = (question, request)
@@ -111,7 +133,7 @@ def evaluate_questions(
                     yield row
             if on_plan is not None:
                 on_plan(RunPlan(path, kept, len(pending), replaced))
-            for row in _ask(file, answer, pending, options.profile):
+            for row in _ask(file, answer, pending, profile):
                 claim.check()
                 yield row
 
