@@ -70,8 +70,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "probe", "report",
     ),
     "evaluate": (
-        "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "evaluation", "scores",
-        "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
+        "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "run_claim", "evaluation",
+        "scores", "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
     ),
     "publish": (
         "publication_record", "tables", "published_damage", "changes", "hidden", "splits", "selfcheck", "card", "hub",
