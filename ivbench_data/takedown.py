@@ -27,13 +27,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
-from pydantic import JsonValue, NonNegativeInt
+from pydantic import JsonValue
 
 from ivbench_data.atomic_files import delete, digest_file, sweep_temporaries, write_bytes, write_json
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, EnvironmentProblemError, StorageError, UsageError
 from ivbench_data.fetch.downloads import SCRATCH_FOLDER
-from ivbench_data.schema import BadLine, Record, check_safe_name
+from ivbench_data.schema import BadLine, check_safe_name
 from ivbench_data.strict_json import iterate_jsonl, parse_json
 from ivbench_data.validate.checks.context import CheckContext
 from ivbench_data.validate.checks.media_files import check_near_duplicate_videos
@@ -42,6 +42,7 @@ from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.withdrawals import (
     WITHDRAWING,
     Withdrawal,
+    WithdrawalPlan,
     check_no_withdrawal_is_unfinished,
     record_withdrawals,
 )
@@ -51,32 +52,6 @@ _MARKER = "dataset.json"
 _QUESTIONS, _PATCH, _VERSIONS = "questions.jsonl", "patch.jsonl", "versions"
 _PARTS = ("images.jsonl", "videos.jsonl", FINGERPRINTS, _QUESTIONS)
 """The dataset's own files with a line for each thing, in the order in which they are rewritten."""
-
-
-class WithdrawalPlan(Record):
-    """What taking a video down will do."""
-
-    withdrawal: Withdrawal
-    """What is put on record."""
-    is_recorded: bool
-    """Whether it stands there already: then this finishes, or repeats, what was begun."""
-    is_marked_unfinished: bool
-    """Whether an earlier run was killed before it was done."""
-    rewritten: tuple[str, ...]
-    """Files that lose their lines about it, by their path in the dataset's folder."""
-    deleted: tuple[str, ...]
-    """Files and folders that are deleted, by their path in the dataset's folder."""
-    deleted_bytes: NonNegativeInt
-    """Size of these."""
-    kept: tuple[str, ...]
-    """What names it and stays, in sentences."""
-    left: tuple[str, ...] = ()
-    """Files and folders that could not be deleted, rewritten or looked into, and why."""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.is_recorded and not (self.is_marked_unfinished or self.rewritten or self.deleted or self.left)
 
 
 def plan_withdrawal(workspace: Workspace, video_id: str, why: str | None = None) -> WithdrawalPlan:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import AwareDatetime, JsonValue, ValidationError
+from pydantic import AwareDatetime, JsonValue, NonNegativeInt, ValidationError
 
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.schema import NonEmpty, QueryImage, Question, Record, SafeName, Video
@@ -50,6 +50,32 @@ class Withdrawal(Record):
         count = len(self.question_ids)
         text = f"{self.video_id}, with {count:,} question{'' if count == 1 else 's'}"
         return f"{text}, on {self.when.date().isoformat()}: {self.why}"
+
+
+class WithdrawalPlan(Record):
+    """What taking a video down will do."""
+
+    withdrawal: Withdrawal
+    """What is put on record."""
+    is_recorded: bool
+    """Whether it stands there already: then this finishes, or repeats, what was begun."""
+    is_marked_unfinished: bool
+    """Whether an earlier run was killed before it was done."""
+    rewritten: tuple[str, ...]
+    """Files that lose their lines about it, by their path in the dataset's folder."""
+    deleted: tuple[str, ...]
+    """Files and folders that are deleted, by their path in the dataset's folder."""
+    deleted_bytes: NonNegativeInt
+    """Size of these."""
+    kept: tuple[str, ...]
+    """What names it and stays, in sentences."""
+    left: tuple[str, ...] = ()
+    """Files and folders that could not be deleted, rewritten or looked into, and why."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.is_recorded and not (self.is_marked_unfinished or self.rewritten or self.deleted or self.left)
 
 
 def read_withdrawals(provenance: Mapping[str, JsonValue]) -> tuple[Withdrawal, ...]:

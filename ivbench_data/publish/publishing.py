@@ -135,9 +135,7 @@ def publish_dataset(
         public.dataset, edition, folder, workspace, options, images=images, inspect=inspect, on_step=on_step
     )
     forget_hidden(workspace, options.revealed)
-    shown = [question for question in public.dataset.questions if not question.answers_hidden]
-    digests = {question.question_id: images.digests_of(question) for question in shown}
-    write_published_answers(workspace, published_before.extend(shown, digests))
+    _remember_published(public, images, workspace, published_before)
     if answers:
         write_published(workspace.private / LAST_PUBLISHED, version)
     warnings = (
@@ -148,6 +146,15 @@ def publish_dataset(
         *(secret.warnings if secret is not None else ()),
     )
     return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
+
+
+def _remember_published(
+    public: PublicSplits, images: GatheredImages, workspace: Workspace, published_before: PublishedAnswers
+) -> None:
+    """Add the answers that are public now to those that the self-check of later publications looks at."""
+    shown = [question for question in public.dataset.questions if not question.answers_hidden]
+    digests = {question.question_id: images.digests_of(question) for question in shown}
+    write_published_answers(workspace, published_before.extend(shown, digests))
 
 
 def _warn_of_known_answers(public: PublicSplits, changes: Changes, published_before: PublishedAnswers) -> Iterator[str]:

@@ -129,9 +129,9 @@ class HubRepositoryClient:
             raise type(error)(f"{error}. If {self.repo_id} was made, it is private and empty: push again") from None
         if made is None:
             raise PublicationConflictError(f"{self.repo_id} was made, and is gone again: plan again")
-        if strangers := made.files.keys() - HUB_OWN_FILES:
+        if unknown := made.files.keys() - HUB_OWN_FILES:
             raise PublicationConflictError(
-                f"{self.repo_id} was made, and {min(strangers)} put there by another: plan again"
+                f"{self.repo_id} was made, and {min(unknown)} put there by another: plan again"
             )
         return made
 

@@ -140,7 +140,7 @@ def plan_push(
         is_private=was_private and private is not False,
         makes_public=was_private and private is False,
     )
-    _check_strangers(plan)
+    _check_unknown_files(plan)
     return plan
 
 
@@ -222,7 +222,7 @@ def _plan_files(
             yield PlannedFile(name, "deleted" if name in was_ours else "kept", theirs.size_bytes)
 
 
-def _check_strangers(plan: PushPlan) -> None:
+def _check_unknown_files(plan: PushPlan) -> None:
     """Refuse what was never ours and would be read as ours, or would keep ours from being committed."""
     folders = {name.split("/")[0] for name in plan.folder.files if "/" in name}
     for name in plan.paths("kept"):

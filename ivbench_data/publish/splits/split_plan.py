@@ -118,22 +118,18 @@ def plan_splits(
         held = Counter(published.values())
         targets = [*(held[name] for name in names), len(dataset.questions) - held.total()]
     clustering = find_clusters(dataset, workspace)
-    labels = _label_questions(dataset, workspace)
     warnings += clustering.unknown
-    loads: list[Load] = []
-    members: list[tuple[Question, ...]] = []
+    parts: list[tuple[Load, tuple[Question, ...]]] = []
+    labels = _label_questions(dataset, workspace)
     for cluster in clustering.clusters:
         sides = Counter(published[q.question_id] for q in cluster.questions if q.question_id in published)
         if len(sides) > 1:
             warnings.append(_describe_joined(cluster, sides))
         for questions, side in _divide(cluster, published, sides, names):
-            loads.append(_make_load(cluster.key, questions, labels, None if side is None else names.index(side)))
-            members.append(questions)
-    split_of = {
-        question.question_id: at
-        for at, questions in zip(apportion(loads, targets, salt), members, strict=True)
-        for question in questions
-    }
+            pinned_to = None if side is None else names.index(side)
+            parts.append((_make_load(cluster.key, questions, labels, pinned_to), questions))
+    split_numbers = apportion([load for load, _ in parts], targets, salt)
+    split_of = {q.question_id: at for at, (_, own) in zip(split_numbers, parts, strict=True) for q in own}
     ids: list[list[str]] = [[] for _ in targets]
     for question in dataset.questions:
         ids[split_of[question.question_id]].append(question.question_id)
