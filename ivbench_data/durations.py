@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, VideoError
 from ivbench_data.fetch.fetch_ledger import VideoHistory, read_histories
-from ivbench_data.frames.cached_grids import find_grids
+from ivbench_data.frames.cached_grids import list_grids
 from ivbench_data.frames.frame_file import read_frame_file
-from ivbench_data.schema import Video
+from ivbench_data.schema import FrameGrid, Video
 from ivbench_data.video.decode import scan_video
 from ivbench_data.video.fingerprint import FILE_NAME, Fingerprint, read_fingerprints
 from ivbench_data.workspace import Workspace
@@ -66,10 +66,11 @@ def _read_first(video: Video, readers: dict[DurationSource, Callable[[Video], fl
 
 
 def _find_readers(workspace: Workspace, scans_files: bool) -> dict[DurationSource, Callable[[Video], float | None]]:
+    grids = list_grids(workspace)
     fingerprints, _ = read_fingerprints(workspace.folder / FILE_NAME)
     histories = read_histories(workspace)
     readers: dict[DurationSource, Callable[[Video], float | None]] = {
-        "cache": lambda video: _read_cache(workspace, video.video_id),
+        "cache": lambda video: _read_cache(workspace, grids, video.video_id),
         "fingerprint": lambda video: _read_fingerprint(fingerprints, video.video_id),
         "ledger": lambda video: _read_history(histories, video.video_id),
     }
@@ -78,10 +79,12 @@ def _find_readers(workspace: Workspace, scans_files: bool) -> dict[DurationSourc
     return readers
 
 
-def _read_cache(workspace: Workspace, video_id: str) -> float | None:
-    for grid in find_grids(workspace, video_id):
+def _read_cache(workspace: Workspace, grids: Sequence[FrameGrid], video_id: str) -> float | None:
+    for grid in grids:
+        path = workspace.cache_path(grid, video_id)
         try:
-            return float(read_frame_file(workspace.cache_path(grid, video_id)).metadata["source_duration_seconds"])
+            if path.is_file():
+                return float(read_frame_file(path).metadata["source_duration_seconds"])
         except (CacheError, KeyError, ValueError):
             continue
     return None

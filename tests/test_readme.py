@@ -171,7 +171,7 @@ def test_the_table_of_the_release_is_the_command_s(
     (command,) = re.findall(r"```sh\nivbench-data (.*?)(?:  #.*)?\n```", section.partition("\n## ")[0])
     dataset = import_dataset("ivbench", release_file, tmp_path)
     assert cli.run([*command.split(), "--root", str(tmp_path), "--fail-on", "never"]) == 0
-    table = capsys.readouterr().out
+    table = capsys.readouterr().out.partition("\n\n")[0] + "\n"  # what could not run depends on the media here
     assert table.count("\n") > 20
     assert f"\n\n{table}\n" in section
     assert f"{len(dataset.questions):,} released questions" in section

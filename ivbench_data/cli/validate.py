@@ -159,7 +159,7 @@ def _run_checks(run: ValidationRun, decode_videos: bool, quiet: bool) -> None:
     run.shortfalls = list(find_shortfalls(run.dataset, context, run.names))
     run.findings = list(_find(run.dataset, context, run.names, quiet))
     if run.probed is not None:
-        from ivbench_data.validate.probe.probe_report import find_leaks
+        from ivbench_data.validate.probe.probe_tables import find_leaks
 
         run.names.append(PROBE_CHECK)
         run.findings.extend(find_leaks(run.probed))

@@ -153,7 +153,7 @@ def _print_counts(run: ValidationRun, as_markdown: bool) -> None:
 
 def _print_probe(probed: ProbeReport) -> None:
     from ivbench_data.cli.console import print_table, say
-    from ivbench_data.validate.probe.probe_report import (
+    from ivbench_data.validate.probe.probe_tables import (
         CUE_COLUMNS,
         TASK_COLUMNS,
         describe_probe,

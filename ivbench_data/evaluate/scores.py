@@ -15,6 +15,7 @@ from types import MappingProxyType
 from pydantic import JsonValue, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
+from ivbench_data.durations import find_durations
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.means import (
@@ -234,7 +235,7 @@ def score_results(
             for key, title in groups.items()
         },
         tasks=tasks,
-        slices=_slice(dataset, scored_rows),
+        slices=_slice(dataset, scored_rows, workspace),
         rotations=rotations,
         right_in_all=right_in_all,
         mean_of_rotations=mean_of_rotations,
@@ -272,7 +273,10 @@ def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questi
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
-def _slice(dataset: Dataset, scored_rows: Sequence[ScoredRow]) -> dict[str, dict[str, Score]]:
+def _slice(
+    dataset: Dataset, scored_rows: Sequence[ScoredRow], workspace: Workspace | None
+) -> dict[str, dict[str, Score]]:
+    durations = find_durations(dataset, workspace, scans_files=False)
     videos = {video.video_id: video for video in dataset.videos}
 
     def category(item: ScoredRow) -> str | None:
@@ -280,8 +284,8 @@ def _slice(dataset: Dataset, scored_rows: Sequence[ScoredRow]) -> dict[str, dict
         return item.question.category or (video.category if video else None)
 
     def duration(item: ScoredRow) -> str | None:
-        video = videos.get(item.question.video_id or "")
-        known: JsonValue = video.duration_seconds if video else None
+        found = durations.get(item.question.video_id or "")
+        known: JsonValue = found.seconds if found is not None else None
         if known is None and item.row is not None:
             known = item.row.metadata.get("duration_seconds")
         return name_duration(float(known)) if isinstance(known, int | float) else None

@@ -23,14 +23,8 @@ from ivbench_data.schema import Evidence, Finding, FrameGrid
 from ivbench_data.sources import import_dataset
 from ivbench_data.statistics import Estimate
 from ivbench_data.validate.checks import CHECKS, CheckContext, validate_questions
-from ivbench_data.validate.probe.probe_report import (
-    HardSubset,
-    ProbeOptions,
-    ProbeReport,
-    QuestionLeakage,
-    TaskLeakage,
-    find_leaks,
-)
+from ivbench_data.validate.probe.probe_report import HardSubset, ProbeOptions, ProbeReport, QuestionLeakage, TaskLeakage
+from ivbench_data.validate.probe.probe_tables import find_leaks
 from ivbench_data.validate.report.findings_page import SAFE_WITHOUT_ANSWERS, ReportPart, write_report
 from ivbench_data.validate.report.report_parts import show_probe
 from ivbench_data.workspace import Workspace

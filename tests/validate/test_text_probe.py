@@ -24,10 +24,8 @@ from ivbench_data.strict_json import read_jsonl
 from ivbench_data.validate.probe.features import CUES, describe_options, measure_option
 from ivbench_data.validate.probe.holdout import deal_folds, replace_answers
 from ivbench_data.validate.probe.option_table import RATE_NAMES, count_answers, tabulate_options
-from ivbench_data.validate.probe.probe_report import (
-    HEURISTICS,
-    ProbeOptions,
-    ProbeReport,
+from ivbench_data.validate.probe.probe_report import HEURISTICS, ProbeOptions, ProbeReport
+from ivbench_data.validate.probe.probe_tables import (
     describe_probe,
     find_leaks,
     list_certificate_rows,

@@ -17,10 +17,10 @@ from ivbench_data.validate.necessity_report import (
 )
 from ivbench_data.validate.necessity_report import TASK_COLUMNS as NECESSITY_COLUMNS
 from ivbench_data.validate.necessity_report import list_task_rows as list_necessity_rows
-from ivbench_data.validate.probe.probe_report import (
+from ivbench_data.validate.probe.probe_report import ProbeReport
+from ivbench_data.validate.probe.probe_tables import (
     CUE_COLUMNS,
     TASK_COLUMNS,
-    ProbeReport,
     describe_probe,
     list_cue_rows,
     list_task_rows,
