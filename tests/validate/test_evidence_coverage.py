@@ -191,7 +191,7 @@ def demo_root(demo_media: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_caches_and_files_agree(demo_root: Path) -> None:
-    from ivbench_data import load
+    from ivbench_data.dataset import load
 
     dataset = load(demo_root / "demo")
     grid = FrameGrid(nframes=8, res=64)
@@ -263,7 +263,7 @@ def run_json(capsys: pytest.CaptureFixture[str], *args: str) -> Any:
 
 
 def test_the_verb_on_the_demo(demo_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from ivbench_data import load
+    from ivbench_data.dataset import load
 
     at = ("--root", str(demo_root), "--dataset", "demo")
     document = run_json(capsys, "--grid", "16x64", "--grid", "2x64", *at)

@@ -310,7 +310,7 @@ def test_results_files_become_runs(tmp_path: Path) -> None:
     report = assess_necessity(dataset, gather_runs(dataset, results))
     assert [question.label for question in report.questions] == ["image_needed"] * 3
     assert {row.condition: row.difference.value for row in report.comparisons} == {"video_only": 1.0, "text_only": 1.0}
-    with pytest.raises(UsageError, match="is about 'made', not about 'another'"):
+    with pytest.raises(UsageError, match="is of the dataset 'made', not of 'another'"):
         gather_runs(replace(dataset, name="another"), results)
     other_grid = write_results(tmp_path, dataset, "video_first", right=True, grid="64x240")
     with pytest.raises(UsageError, match="32x240 and 64x240"):
