@@ -11,8 +11,9 @@ from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.accuracy import NUMBER
 from ivbench_data.evaluate.metrics.units import Answer
 from ivbench_data.evaluate.prompts.compose import PROFILES, resolve_profile, rotate, shows_letters
-from ivbench_data.evaluate.replies.parse import PARSERS, Rule, parse_true_false
+from ivbench_data.evaluate.replies.parse import PARSERS, parse_true_false
 from ivbench_data.evaluate.replies.parse_numbers import parse_number
+from ivbench_data.evaluate.replies.parsed import Rule
 from ivbench_data.schema import Question
 
 

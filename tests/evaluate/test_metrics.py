@@ -22,8 +22,10 @@ from ivbench_data.evaluate.metrics.units import JudgeReplies
 from ivbench_data.evaluate.metrics.vlm2bench_metrics import read_count_like_benchmark, score_count
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
-from ivbench_data.evaluate.replies.parse import parse_before_bracket, parse_true_false
-from ivbench_data.evaluate.replies.parse_numbers import find_numbers, parse_number
+from ivbench_data.evaluate.replies.number_words import find_numbers
+from ivbench_data.evaluate.replies.parse import parse_true_false
+from ivbench_data.evaluate.replies.parse_numbers import parse_number
+from ivbench_data.evaluate.replies.reference_parsers import parse_before_bracket
 from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
 from ivbench_data.evaluate.score_tables import make_paper_table

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivbench_data.evaluate.replies.parse import PARSERS, parse_answer, parse_like_paper, strip_reasoning
+from ivbench_data.evaluate.replies.parse import PARSERS, parse_answer
+from ivbench_data.evaluate.replies.reference_parsers import parse_like_paper
+from ivbench_data.evaluate.replies.strip import make_plain, strip_reasoning
 from ivbench_data.questions.option_letters import LETTERS
 
 OBJECTS = [
@@ -106,8 +108,8 @@ REPLIES: list[tuple[str, list[str], str | None, str, str | None, str | None, str
     ("The wrong answer is A.", OBJECTS, None, "none", "A", "A", "A"),
     ("The answer is A because it is red.", OBJECTS, "A", "phrase", "A", "A", "A"),
     ("I think A is the best answer.", OBJECTS, "A", "phrase", "A", "I", None),
-    ("A red car is the best answer.", OBJECTS, None, "none", "A", "A", "A"),
-    ("The answer, I think, is B.", OBJECTS, None, "none", "B", "B", None),
+    ("A red car is the best answer.", OBJECTS, "A", "phrase", "A", "A", "A"),
+    ("The answer, I think, is B.", OBJECTS, "B", "phrase", "B", "B", None),
     ("B. two dogs", OBJECTS, "B", "leading", "B", "B", "B"),
     ("B) two dogs", OBJECTS, "B", "leading", "?", "B", "B"),
     ("(B) two dogs", OBJECTS, "B", "leading", "B", "B", "B"),
@@ -210,7 +212,7 @@ def test_the_references_lot_is_drawn_from_ten_letters_by_the_questions_digest() 
     ],
 )
 def test_reasoning_is_stripped(reply: str, left: str) -> None:
-    assert strip_reasoning(reply).split() == left.split()
+    assert strip_reasoning(make_plain(reply)).text.split() == left.split()
 
 
 OPTIONS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), min_size=2, max_size=12)

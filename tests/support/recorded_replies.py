@@ -40,7 +40,7 @@ RECORDED_REPLIES: dict[str, tuple[str, str]] = {
     "-harbour_1": ("A car is never shown, hence: Answer: J", "J"),
     "-harbour_2": ("The correct answer is not A. The correct answer is C.", "C"),
     "-harbour_3": ("答案是（E）。", "E"),
-    "-harbour_6": ("Die richtige Antwort lautet F", ""),  # nothing that the parser knows; it does not guess
+    "-harbour_6": ("Die richtige Antwort lautet F", "F"),
     # reasoning, closed and left open
     "-harbour_8": ("<think>Is the answer is A? No.</think>\n\n<answer>C</answer>", "C"),
     "-harbour_9": ("<think>The answer is G, since the tree", ""),

@@ -5,35 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ivbench_data.evaluate.replies.parse import Rule, find_answer_text, find_clauses_after_leads, first_clause
-
-NUMBER_WORDS = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
-    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-"""English numbers of one word."""
-NUMBER_SCALES = {"hundred": 100, "thousand": 1000}
-
-
-def _spell_numbers() -> str:
-    """A pattern of English numbers below a million: `twenty-one`, `one hundred and five`, `two thousand`."""
-    units, teens, tens = (
-        "|".join(word for word, number in NUMBER_WORDS.items() if low <= number < high)
-        for low, high in ((1, 10), (10, 20), (20, 100))
-    )
-    small = rf"(?:(?:{tens})(?:[\s-]+(?:{units}))?|{teens}|{units})"
-    below_thousand = rf"(?:(?:{small}|a)\s+hundred(?:\s+(?:and\s+)?{small})?|{small})"
-    return rf"(?:(?:{below_thousand}|a)\s+thousand(?:,?\s+(?:and\s+)?{below_thousand})?|{below_thousand}|zero)"
-
-
-_NUMBER = re.compile(
-    rf"(?<![\w.,])(?P<digits>[-+−]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,15}})(?:\.\d{{1,15}})?)(?![\w]|\.\d|,\d)"
-    rf"|\b(?P<words>{_spell_numbers()})\b",
-    re.IGNORECASE,
-)
-"""A number in digits that belongs to no word (`2nd` and `image1` do not count), or in words."""
+from ivbench_data.evaluate.replies.mentions import Body, Mention
+from ivbench_data.evaluate.replies.mood import find_lead, is_stated
+from ivbench_data.evaluate.replies.number_words import NUMBER, find_numbers
+from ivbench_data.evaluate.replies.options import prepare_options
+from ivbench_data.evaluate.replies.parsed import Rule
+from ivbench_data.evaluate.replies.region import cut_run_on, find_answer
 
 
 @dataclass(frozen=True)
@@ -49,40 +26,34 @@ class ParsedNumber:
 def parse_number(reply: str | None) -> ParsedNumber:
     """The one number that the reply names, in digits or in English words; nothing where it names several.
 
-    The rules, in order: `tag`, the last `<answer>…</answer>` or `\\boxed{…}`; `phrase`, the clause after the last
+    The rules, in order: `tag` or `field`, the last explicit answer; `phrase`, the clause after the last
     answer-anchored phrase that is not negated ("the answer is 3"), when it holds one number; `number`, the whole reply.
     A number said twice is one number.
     """
     if reply is None:
         return ParsedNumber(None, "none")
-    text, is_tagged = find_answer_text(reply)
-    if not is_tagged:
-        for clause in reversed(find_clauses_after_leads(text)):
-            found = find_numbers(first_clause(clause))
-            if len(found) == 1:
-                return ParsedNumber(found.pop(), "phrase")
-    found = find_numbers(text)
-    if len(found) != 1:
-        return ParsedNumber(None, "none")
-    return ParsedNumber(found.pop(), "tag" if is_tagged else "number")
+    text, explicit = find_answer(reply)
+    for part in cut_run_on(text):
+        if explicit is None:
+            value = _find_stated(Body(part.text, prepare_options(())))
+            if value is not None:
+                return ParsedNumber(value, "phrase")
+        found = find_numbers(part.text)
+        if len(found) == 1:
+            return ParsedNumber(found.pop(), explicit or "number")
+    return ParsedNumber(None, "none")
 
 
-def find_numbers(text: str) -> set[float]:
-    """Every number in the text, in digits or in English words."""
-    return {
-        float(match["digits"].replace(",", "").replace("−", "-"))
-        if match["digits"]
-        else float(_read_number_words(match["words"]))
-        for match in _NUMBER.finditer(text)
-    }
+def _find_stated(body: Body) -> float | None:
+    """The number in the clause after the last phrase that leads up to an answer, when that clause holds one number."""
+    for found in reversed(list(NUMBER.finditer(body.text))):
+        mention = Mention(found.start(), found.end(), 0, "number", True)
+        lead = find_lead(body, mention)
+        if lead.kind == "phrase" and is_stated(body, mention, lead):
+            numbers = find_numbers(_CLAUSE_END.split(body.text[found.start() :], maxsplit=1)[0])
+            if len(numbers) == 1:
+                return numbers.pop()
+    return None
 
 
-def _read_number_words(words: str) -> int:
-    total = current = 0
-    for word in re.findall(r"[a-z]+", words.lower()):
-        if word in NUMBER_SCALES:
-            current = max(current, 1) * NUMBER_SCALES[word]
-            total, current = (total + current, 0) if word == "thousand" else (total, current)
-        else:
-            current += NUMBER_WORDS.get(word, 0)
-    return total + current
+_CLAUSE_END = re.compile(r"\n|(?<=\w)[.;!?](?=\s|$)")

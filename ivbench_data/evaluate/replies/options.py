@@ -1,0 +1,115 @@
+"""Options as the reader looks for them: folded texts, and values where options are numbers or times."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from ivbench_data.evaluate.replies.number_words import NUMBER, NUMBER_WORDS, find_numbers
+from ivbench_data.evaluate.replies.strip import lower, make_plain, strip_markup
+
+_EDGES = " .,;:!?*_`\"'“”()[]«»「」–—-\n。、，！？；："
+_TIME = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d{1,3})?"
+TIMES = re.compile(
+    rf"(?<![\d:.])({_TIME})(?:\s*(?:-|–|—|~|to\b|until\b|and\b|至|到|から|bis\b|a\b|à\b)\s*({_TIME}))?(?![\d:])"
+)
+"""A time or a range of times."""
+_BARE = frozenset(
+    ["yes", "no", "none", "true", "false", "not", "t", "f", "y", "n", "all", "both", "neither", "never", "always"]
+)
+
+Value = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a question, prepared."""
+
+    texts: tuple[str, ...]
+    """As they were shown, edges trimmed."""
+    folded: tuple[str, ...]
+    """In lower case, without markup and outer punctuation."""
+    has_twin: tuple[bool, ...]
+    """Whether another option differs by case alone."""
+    values: tuple[Value | None, ...]
+    """Seconds of a time or a range, or a number; None for other texts."""
+    are_numbered: bool
+    """Whether a number can stand for the position of an option: none of them begins with a number."""
+    is_distinct: tuple[bool, ...]
+    """Whether a sentence may be searched for an option's text: it is in no other option and not too common a word."""
+    are_times: bool
+    """Whether an option is a time."""
+    are_numbers: bool
+    """Whether every option is a number."""
+    longest: int
+    """Characters of the longest option."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def find_exact(self, text: str) -> int | None:
+        """The one option that this is the text of: to the character, else case aside, else by value."""
+        if len(text) > self.longest + 20:
+            return None
+        stripped, folded = text.strip(), fold(text)
+        for candidates, wanted in ((self.texts, stripped), (self.texts, stripped.rstrip(".。")), (self.folded, folded)):
+            found = [at for at, candidate in enumerate(candidates) if wanted and candidate == wanted]
+            if found and len({self.texts[at] for at in found}) == 1:
+                return found[0]
+        if any(value is not None for value in self.values) and (value := read_value(folded)) is not None:
+            same = [at for at, candidate in enumerate(self.values) if candidate == value]
+            return same[0] if len(same) == 1 else None
+        return None
+
+
+def fold(text: str) -> str:
+    """The text in lower case, spaces collapsed, without the punctuation around it."""
+    return " ".join(lower(text).split()).strip(_EDGES)
+
+
+def read_value(text: str) -> Value | None:
+    """Seconds of a time or a range of times, or a number, where the text is nothing else."""
+    time = TIMES.fullmatch(text)
+    if time is not None:
+        return tuple(_read_seconds(part) for part in time.groups() if part)
+    return tuple(find_numbers(text)) if NUMBER.fullmatch(text) else None
+
+
+def _read_seconds(time: str) -> float:
+    seconds = 0.0
+    for part in time.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
+
+
+@functools.lru_cache(maxsize=1024)
+def prepare_options(options: tuple[str, ...]) -> Options:
+    """The options, prepared for reading."""
+    folded = tuple(fold(strip_markup(make_plain(option)).text) for option in options)
+    values = tuple(read_value(text) for text in folded)
+    padded = [f" {text} " for text in folded]
+    distinct = tuple(
+        bool(text)
+        and any(character.isalpha() for character in text)
+        and not set(text.split()) <= _BARE
+        and len(text) > 1
+        and not any(at != other and f" {text} " in padded[other] for other in range(len(folded)))
+        for at, text in enumerate(folded)
+    )
+    starts = [text.split()[0] for text in folded if text]
+    return Options(
+        tuple(option.strip() for option in options),
+        folded,
+        tuple(
+            any(other == text and options[at].strip() != options[number].strip() for at, other in enumerate(folded))
+            for number, text in enumerate(folded)
+        ),
+        values,
+        not any(start[0].isdigit() for start in starts)
+        and 2 * sum(start in NUMBER_WORDS for start in starts) < len(starts),
+        distinct,
+        any(":" in text and value is not None for text, value in zip(folded, values, strict=True)),
+        all(value is not None for value in values) and not any(":" in text for text in folded),
+        max(map(len, options), default=0),
+    )

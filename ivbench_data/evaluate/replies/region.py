@@ -1,0 +1,178 @@
+"""Find the part of a reply that answers: an explicit tag, box or field, else the text up to where it runs on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ivbench_data.evaluate.replies.parsed import Rule
+from ivbench_data.evaluate.replies.phrases import NOUNS
+from ivbench_data.evaluate.replies.strip import (
+    Stripped,
+    lower,
+    make_plain,
+    strip_markup,
+    strip_reasoning,
+    strip_special_tokens,
+)
+
+_NAMES = (
+    "answer|final_answer|finalanswer|final|conclusion|solution|choice|option|response|output|result|selection|letter"
+)
+_TAG = re.compile(
+    r"<(?P<open>answer|final_answer|conclusion)\b[^<>]*>\s*:?(?P<a>.*?)(?:</(?P=open)\s*>|$)"
+    rf"|<(?P<closed>{_NAMES})\b[^<>]*>(?P<b>[^<]{{0,2000}})</(?P=closed)\s*>"
+    r"|<\|begin_of_(?P<token>box|solution|answer)\|>(?P<c>.*?)(?:<\|end_of_(?P=token)\|>|$)"
+    r"|<\|START_(?P<part>RESPONSE|ANSWER)\|>(?P<d>.*?)(?:<\|END_(?P=part)\|>|$)"
+    r"|\[(?P<bracket>ANSWER|FINAL_ANSWER)\](?P<e>.*?)(?:\[/(?P=bracket)\]|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
+_BRACE = re.compile(r"[{}]")
+_FIELD = re.compile(
+    r"""(?:["'](?P<quoted>[^"'\n{}]{1,40})["']|(?P<bare>\b[A-Za-z]\w{0,30}))\s*[:=]\s*\[?\s*
+        (?:(?P<list>(?<=\[)[^\[\]{}\n]{0,300}(?=\]))|"(?P<double>[^"\\\n]*(?:\\.[^"\\\n]*)*)"|'(?P<single>[^'\\\n]*(?:\\.[^'\\\n]*)*)'|(?P<word>[^\s,{}\[\]\n"'][^,{}\[\]\n"']{0,200}))""",
+    re.VERBOSE,
+)
+_FIELD_WORDS = frozenset(
+    [
+        "answer",
+        "ans",
+        "choice",
+        "option",
+        "letter",
+        "prediction",
+        "response",
+        "output",
+        "result",
+        "label",
+        "final",
+        "correct",
+        "best",
+        "selected",
+        "chosen",
+        "predicted",
+        "my",
+        "the",
+        "model",
+        "your",
+        "text",
+        "value",
+        "selection",
+        "pick",
+        "key",
+        "right",
+        "conclusion",
+        "solution",
+        "predict",
+    ]
+)
+_FIELD_NAMES = frozenset(
+    [
+        "answer",
+        "ans",
+        "choice",
+        "option",
+        "letter",
+        "prediction",
+        "response",
+        "output",
+        "result",
+        "label",
+        "selection",
+        "pick",
+    ]
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-\s]+")
+
+_RUN_ON = re.compile(
+    r"\n\s*(?:#+ ?|\*\*)?(?:next |follow-up |new )?(?:question|q|user|human|problem|instruction|input|example"
+    r"|题目|问题|用户|質問"
+    r"|question|pregunta|frage|вопрос)\b(?: ?\d+)?(?:\*\*)? ?[:：]"
+    r"|\n\s*#{1,6} *(?:next |new )?(?:question|problem|user|instruction)\b|\n\s*(?:next |new )?question\s*\n"
+    r"|\s(?:USER|HUMAN|Human|User):|\n(?:###|---) ?(?:human|user|instruction|question)|<\|?(?:user|human)\|?>",
+    re.IGNORECASE,
+)
+
+
+_LONGEST = 16_000
+"""Characters that are read at each end of a text; an answer does not stand in the middle of a longer one."""
+
+
+def find_answer(reply: str) -> tuple[Stripped, Rule | None]:
+    """The explicit answer of a reply and the rule that found it, else all that is left of it and None."""
+    text = strip_special_reasoning(reply)
+    if any(mark in text.text for mark in "<{["):
+        found = max(_find_explicit(text.text), default=None)
+        if found is not None:
+            _, start, end, rule = found
+            return _clean(text.cut(start, end)), rule
+    return _clean(text), None
+
+
+def strip_special_reasoning(reply: str) -> Stripped:
+    """The reply in plain characters without its reasoning; special tokens that set off the answer are still there."""
+    return strip_reasoning(make_plain(reply))
+
+
+def _clean(text: Stripped) -> Stripped:
+    return strip_markup(strip_special_tokens(text))
+
+
+def _find_explicit(text: str) -> Iterator[tuple[tuple[bool, int], int, int, Rule]]:
+    """Every explicit answer: whether it says something and where, its start and end, and the rule."""
+    for tag in _TAG.finditer(text):
+        start, end = next(tag.span(name) for name in "abcde" if tag[name] is not None)
+        yield (bool(text[start:end].strip()), start), start, end, "tag"
+    for start, opened, end in _find_boxes(text):
+        yield (end > opened, start), opened, end, "tag"
+    if "{" in text and ("answer" in text or ":" in text):
+        for field in _FIELD.finditer(text, text.index("{") + 1):
+            if _names_an_answer(field["quoted"] or field["bare"]):
+                start, end = next(
+                    field.span(name) for name in ("list", "double", "single", "word") if field[name] is not None
+                )
+                yield (bool(text[start:end].strip()), start), start, end, "field"
+
+
+def _find_boxes(text: str) -> Iterator[tuple[int, int, int]]:
+    """Start of each closed box, start of what it holds, and its closing brace."""
+    boxes = {box.end(): box.start() for box in _BOX.finditer(text)} if "box" in text else {}
+    if not boxes:
+        return
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.end())
+        elif opened and (inner := opened.pop()) in boxes:
+            yield boxes[inner], inner, brace.start()
+
+
+def _names_an_answer(key: str) -> bool:
+    words = lower(_CAMEL.sub(" ", key)).split()
+    if not words:
+        return False
+    if any(not word.isascii() for word in words):
+        return bool(NOUNS.find_at_end(" ".join(words)))
+    return _FIELD_WORDS.issuperset(words) and not _FIELD_NAMES.isdisjoint(words)
+
+
+def cut_run_on(text: Stripped) -> Iterator[Stripped]:
+    """What stands before the text runs on to another question or speaker, if anything; then the whole."""
+    low = text.text.lower()
+    is_possible = "\n" in low or "user" in low or "human" in low
+    for found in _RUN_ON.finditer(text.text) if is_possible else ():
+        if text.text[: found.start()].strip():
+            yield from _cut_ends(text.cut(0, found.start()))
+            break
+    yield from _cut_ends(text)
+
+
+def _cut_ends(text: Stripped) -> Iterator[Stripped]:
+    """The text; of one that is very long, its end and its beginning."""
+    length = len(text.text)
+    if length <= _LONGEST:
+        yield text
+    else:
+        yield text.cut(length - _LONGEST, length)
+        yield text.cut(0, _LONGEST)
