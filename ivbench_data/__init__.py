@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from ivbench_data.publish.selfcheck.attack_input import Attack as Attack
     from ivbench_data.publish.selfcheck.attack_input import AttackInput as AttackInput
     from ivbench_data.publish.selfcheck.attack_input import Guess as Guess
+    from ivbench_data.publish.selfcheck.published_answers import PublishedAnswers as PublishedAnswers
     from ivbench_data.publish.selfcheck.published_evidence import PublishedEvidence as PublishedEvidence
     from ivbench_data.publish.selfcheck.selfcheck import AttackResult as AttackResult
     from ivbench_data.publish.selfcheck.selfcheck import SelfCheckReport as SelfCheckReport
@@ -170,6 +171,7 @@ _NAMES_IN = {
     "publish.published_damage": "Damage verify_published",
     "publish.publishing": "Published publish_dataset",
     "publish.selfcheck.attack_input": "Attack AttackInput Guess",
+    "publish.selfcheck.published_answers": "PublishedAnswers",
     "publish.selfcheck.published_evidence": "PublishedEvidence",
     "publish.selfcheck.selfcheck": "AttackResult SelfCheckReport check_published",
     "publish.splits.split_plan": "SplitPlan plan_splits",

@@ -205,7 +205,7 @@ def test_a_video_without_an_image_is_asked_and_compared_as_such(
     blind = json.loads(run_on(root, "evaluate", *shown, "--pattern", "image_only", "--json", code=1).out)
     assert blind["statuses"] == {"inapplicable": 2}
     signatures = run_on(root, "score", "--diagnose").out
-    assert "worse with the image first: cannot be told" in " ".join(signatures.split())
+    assert "worse with the image first: cannot be determined" in " ".join(signatures.split())
     assert json.loads(run_on(root, "validate", "--json").out)["findings"] == []
 
 

@@ -128,7 +128,7 @@ def test_a_question_is_shown_its_own_core_frames_alone(root: Path) -> None:
         request = asker.ask(question)
         if not question.evidence:
             assert isinstance(request, Unasked)
-            assert (request.kind, request.reason) == ("inapplicable", "it does not say when its core frames are shown")
+            assert (request.kind, request.reason) == ("inapplicable", "the question has no times of core frames")
             continue
         assert isinstance(request, Request)
         assert request.video is not None

@@ -507,7 +507,7 @@ def test_score_asks_the_judge_that_is_named_and_nobody_else(
     silent = json.loads(run_cli("score", *at, "--json").out)
     assert silent["scores"][0]["overall"]["accuracy"] is None
     assert silent["scores"][0]["overall"]["unscored"] == 2
-    assert not (tmp_path / "root" / "vlm2bench" / "ledger").exists()
+    assert not list((tmp_path / "root" / "vlm2bench" / "ledger").glob("judge-*"))
     output = run_cli("score", *at, "--judge", "python:my_judge:judge")
     assert output.code == 0
     assert "judged by python:my_judge:judge" in output.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -233,6 +234,7 @@ def test_a_video_is_computed_once_for_all_its_questions(
     seen: list[dict[str, Any]] = []
     forward = transformers.Qwen2_5_VLForConditionalGeneration.forward
 
+    @functools.wraps(transformers.Qwen2_5_VLForConditionalGeneration.forward)
     def listen(self: Any, *args: Any, **given: Any) -> Any:
         seen.append(given)
         return forward(self, *args, **given)
@@ -361,6 +363,7 @@ def break_memory(monkeypatch: pytest.MonkeyPatch, is_too_much: Callable[[torch.T
     seen: list[tuple[int, ...]] = []
     forward = transformers.Qwen2_5_VLForConditionalGeneration.forward
 
+    @functools.wraps(transformers.Qwen2_5_VLForConditionalGeneration.forward)
     def limited(self: Any, *args: Any, **given: Any) -> Any:
         seen.append(tuple(given["input_ids"].shape))
         if is_too_much(given["input_ids"]):
@@ -400,6 +403,7 @@ def test_a_prompt_too_large_for_memory_is_a_failed_reply(
 def test_other_errors_of_the_model_end_the_run(
     checkpoints: dict[str, str], media: tuple[Path, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    @functools.wraps(transformers.Qwen2_5_VLForConditionalGeneration.forward)
     def fail(self: Any, *args: Any, **given: Any) -> Any:
         raise RuntimeError("a mistake in the code")
 

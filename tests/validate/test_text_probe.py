@@ -321,6 +321,14 @@ def test_features_are_finite_and_follow_their_options(texts: list[str], question
         assert moved[name] == pytest.approx(column[order], abs=1e-9)
 
 
+def test_ranks_of_equal_sums_tie_in_any_order() -> None:
+    texts = ["", "", "", "", "", "¼", "¼", "00010¼", "00010¼"]
+    for seed in range(50):
+        order = random.Random(seed).sample(range(len(texts)), len(texts))
+        moved = describe_options("", [texts[at] for at in order])["typicality.letters_rank"]
+        assert moved.tolist() == describe_options("", texts)["typicality.letters_rank"][order].tolist()
+
+
 @given(
     st.lists(
         st.from_regex(r"[0-9]{1,3}:[0-5][0-9](-[0-9]{1,3}:[0-5][0-9])?|[0-9]{1,400}s?", fullmatch=True), min_size=3

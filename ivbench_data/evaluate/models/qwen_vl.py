@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import time
 import warnings
@@ -225,7 +226,7 @@ class QwenVL:
         self._run(
             input_ids=prompt.ids[None, :cut].to(self._model.device),
             position_ids=prompt.position_ids[:, None, :cut].to(self._model.device),
-            past_key_values=cache,
+            cache=cache,
             logits_to_keep=1,
             **self._show_video(prepared, prompt),
         )
@@ -260,7 +261,7 @@ class QwenVL:
             input_ids=ids.to(device),
             attention_mask=mask,
             position_ids=positions.to(device),
-            past_key_values=cache,
+            cache=cache,
             logits_to_keep=torch.tensor(last, device=device),
             **visuals,
         )
@@ -289,15 +290,17 @@ class QwenVL:
                 input_ids=chosen[:, None].to(mask.device),
                 attention_mask=mask,
                 position_ids=started.next_positions[:, :, None] + step,
-                past_key_values=started.cache,
+                cache=started.cache,
                 logits_to_keep=1,
             )
             logits = output.logits[:, -1]
         return written
 
-    def _run(self, **inputs: Any) -> Any:
+    def _run(self, cache: Any, **inputs: Any) -> Any:
+        # transformers 5.24 renames the argument; the old name warns there, and ends with 5.40
+        name = "cache" if "cache" in inspect.signature(self._model.forward).parameters else "past_key_values"
         with torch.inference_mode():
-            return self._model(use_cache=True, **inputs)
+            return self._model(use_cache=True, **{name: cache}, **inputs)
 
     def _show_video(self, prepared: _Prepared, prompt: Prompt) -> dict[str, torch.Tensor]:
         if prepared.frames is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from ivbench_data.atomic_files import write_atomically
@@ -58,11 +59,7 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         DatasetError: it is no Parquet file.
         MissingDependencyError: pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingDependencyError("pyarrow", "publish") from None
+    pa, pq = _import_pyarrow()
     try:
         with pq.ParquetFile(path) as file:
             yield file
@@ -82,10 +79,17 @@ def iterate_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield from file.read_row_group(group).to_pylist()
 
 
-def _write_shard(path: Path, rows: Sequence[RowSource], features: Features) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _import_pyarrow() -> tuple[ModuleType, ModuleType]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingDependencyError("pyarrow", "publish") from None
+    return pa, pq
 
+
+def _write_shard(path: Path, rows: Sequence[RowSource], features: Features) -> None:
+    pa, pq = _import_pyarrow()
     schema = features.arrow_schema  # holds the features as metadata, from which `load_dataset` takes them
     leaves = list(_list_leaves(schema))
     with write_atomically(path) as file:
