@@ -19,6 +19,8 @@ def read_contained(body: Body) -> Reading | None:
     stated = [mention for mention in body.texts if _is_named(body, mention) and not _is_in_list(body, mention, listed)]
     if not stated:
         return None
+    if any(offers_another(body, mention, body.texts) for mention in stated):
+        return None
     for chosen in (_in_first_sentence(body, stated), _in_last_sentence(body, stated), stated):
         indices = {mention.option for mention in chosen}
         if len(indices) == 1:

@@ -123,10 +123,13 @@ def _read_line(body: Body, start: int, end: int, rule: Rule) -> Reading | None:
     found = _LINE_LETTER.fullmatch(line)
     if found is None:
         own = next((mention for mention in body.letters if start <= mention.start < end), None)
-        if own is None or body.text[start : own.start].strip(MARKS + "."):
+        is_named = own is not None and own.is_upper and _NAMED_LINE.match(line) is not None
+        if own is None or (body.text[start : own.start].strip(MARKS + ".") and not is_named):
             exact = body.options.find_exact(line)
             return None if exact is None else Reading(exact, "text", start, end)
         stop = body.find_own_text(own)
+        if stop is None and is_named:
+            stop = own.end
         if stop is None or own.start in find_listed(body) or stop > end:
             return None
         return None if offers_another(body, own, body.letters) else Reading(own.option, rule, own.start, stop)
@@ -136,6 +139,8 @@ def _read_line(body: Body, start: int, end: int, rule: Rule) -> Reading | None:
     return Reading(LETTERS.index(found[1].upper()), rule, at, at + 1)
 
 
+_NAMED_LINE = re.compile(r"\W{0,4}(?:option|choice) \W?[A-Z]\W?\s*:", re.IGNORECASE)
+"""A line that names an option and goes on in its own words: "Option C: they fly off"."""
 _LINE_LETTER = re.compile(
     r"(?:[^\n?]{0,60}[:：]\s?)?[\s\"'(\[{<（【「『✅✔☑👉➡→>=-]{0,8}(?:(?:option|choice|letter|answer)\s[\"'(\[]{0,3})?"
     r"([A-Za-z])[\s\"')\]}>）】」』.,;:!✅✔☑]{0,12}",

@@ -267,7 +267,8 @@ def offers_another(body: Body, mention: Mention, others: list[Mention]) -> bool:
         second = others[number] if number < len(others) else None
         if second is None or second.start - end > 12 or second.option == mention.option:
             continue
-        between = body.low[end : second.start].strip(MARKS)
+        between = body.low[end : second.start].strip(MARKS + ".)")
+        between = "" if len(between) == 1 and second.kind == "text" else between
         if between and not (OPTION_WORDS.find_at_end(between) == between or JOINERS.find_at_end(between) == between):
             continue
         if second.option >= len(body.options) or body.could_be_a_word(second):

@@ -9,7 +9,7 @@ ENGLISH = (
         code="en",
         nouns="answer|ans|option|choice|letter|final|prediction|response|output|selection|conclusion|guess"
         "|pick|match|solution|result|verdict|decision|answer choice|answer option|answer letter"
-        "|answer here|final answer|multiple choice answer|statement|description",
+        "|answer here|final answer|multiple choice answer|correct|best|most accurate",
         option_words="the|option|choice|letter|answer|most likely|likely|probably|clearly|definitely|certainly"
         "|surely|obviously|evidently|indeed|therefore|thus|still|actually|simply|just|also|then|now"
         "|in fact|of course|alternative|number",
