@@ -236,6 +236,9 @@ class _Takedown:
             yield "results/: what was answered to its questions; scores pass over it"
         if any(path.name.startswith("answers-") for path in self.list_names(self.workspace.private, is_searched=False)):
             yield "private/: the hidden answers of versions that were published"
+        for path in self.list_names(self.workspace.reports, is_searched=False):
+            if path.suffix == ".csv" and _mentions(path, video_id):
+                yield f"reports/{path.name}, a sheet that names its questions: import it if need be, and delete it"
         if self.workspace.ledger.is_dir():
             yield "ledger/: what was tried and reviewed"
         for finding in check_near_duplicate_videos(self.dataset, CheckContext(self.workspace)):

@@ -178,8 +178,10 @@ def _verify(workspace: Workspace, video_id: str, as_json: bool) -> int:
         return 0 if plan.is_done else 1
     for path in (*plan.deleted, *plan.rewritten, *plan.left):
         say(f"Not removed: {path}", style="bold red")
+    for kept in plan.kept:
+        say(f"Stays: {kept}")
     if plan.is_done:
-        say(f"Withdrawn, and nothing of it is left: {plan.withdrawal}")
+        say(f"Withdrawn, and all of it that can be removed is gone: {plan.withdrawal}")
     else:
         say(f"Finish it with: ivbench-data repair --withdraw={video_id} --yes")
     return 0 if plan.is_done else 1

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evaluation_dataset import GRID, cache_video, make_dataset, make_media
@@ -209,6 +210,15 @@ def test_a_mistake_in_the_function_ends_the_run(root: Path) -> None:
         return request.no_such_thing
 
     with pytest.raises(AttributeError):
+        _run(root, FunctionModel(wrong))
+
+
+@pytest.mark.parametrize("returned", [3, 0.5, ["A"], {"answer": "A"}, b"A"])
+def test_a_function_that_returns_no_text_is_named(root: Path, returned: Any) -> None:
+    def wrong(request: Request) -> Any:
+        return returned
+
+    with pytest.raises(UsageError, match=rf"wrong returned .* \({type(returned).__name__}\) for alpha_0"):
         _run(root, FunctionModel(wrong))
 
 

@@ -285,8 +285,12 @@ def test_verify_lists_what_is_left_and_changes_nothing(workspace: Workspace, run
     command = ("repair", "--withdraw=alpha", "--verify", *at)
     assert "is not withdrawn" in run_cli(*command).err
     withdraw_video(workspace, "alpha", WHY)
+    sheet = workspace.reports / "review-1-x.csv"
+    sheet.parent.mkdir(exist_ok=True)
+    sheet.write_text("question_id\nalpha_0\n")
     clean = run_cli(*command)
-    assert (clean.code, "nothing of it is left" in clean.err) == (0, True)
+    assert "Stays: reports/review-1-x.csv" in clean.err
+    assert (clean.code, "all of it that can be removed is gone" in clean.err) == (0, True)
     back = workspace.cache / "8x16" / "alpha.safetensors"
     back.write_bytes(b"put back by hand")
     found = run_cli(*command)

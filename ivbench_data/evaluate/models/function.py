@@ -37,7 +37,11 @@ class FunctionModel:
     """What determines its answers besides its name."""
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Reply]:
-        """A reply to every request, in their order."""
+        """A reply to every request, in their order.
+
+        Raises:
+            UsageError: the function returned something else than a text, a `Reply` or None.
+        """
         for request in requests:
             started = time.perf_counter()
             try:
@@ -48,8 +52,17 @@ class FunctionModel:
             seconds = time.perf_counter() - started
             if isinstance(reply, Reply):
                 yield replace(reply, key=request.key)
-            else:
+            elif reply is None or isinstance(reply, str):
                 yield Reply(request.key, text=reply, seconds=seconds)
+            else:
+                raise UsageError(
+                    f"{_name_callable(self.answer)} returned {reply!r:.40} ({type(reply).__name__}) for "
+                    f"{request.question_id}: a Python model returns the text of its reply, or None"
+                )
+
+
+def _name_callable(answer: Answer) -> str:
+    return f"{getattr(answer, '__module__', '?')}.{getattr(answer, '__qualname__', type(answer).__name__)}"
 
 
 def open_model(name: str) -> FunctionModel:
