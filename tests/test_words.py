@@ -32,6 +32,7 @@ ALLOWED = (
     "Film & Television",  # a category's name in IV-Bench
     "film grain",  # a part of AV1's bitstream
     "films?|movies?",  # words that questions use for a video
+    "verdict|decision",  # words that replies use for their answer
 )
 """Texts that hold such a word and mean something else."""
 
