@@ -269,6 +269,9 @@ def test_articles_and_pronouns_are_never_letters(opening: str, words: list[str])
 )
 def test_a_degenerate_reply_takes_no_time(piece: str) -> None:
     reply = (piece * 20_000)[:20_000]
-    started = time.perf_counter()
-    parse_answer(reply, OBJECTS)
-    assert time.perf_counter() - started < 1
+    costs = []
+    for _ in range(3):  # of the CPU, and the least of three: the machine may be busy
+        started = time.process_time()
+        parse_answer(reply, OBJECTS)
+        costs.append(time.process_time() - started)
+    assert min(costs) < 1

@@ -31,7 +31,14 @@ _DIGITS: Final = 32
 
 
 class PublishedAnswers(Record):
-    """Answers that were published with their questions, as digests."""
+    """Answers that were published with their questions, as digests.
+
+    Example:
+        >>> questions = iv.load_dataset("tiny").questions
+        >>> published = iv.PublishedAnswers().extend(questions[:1], {})
+        >>> published.has(questions[0])
+        True
+    """
 
     format_version: Literal[1] = 1
     """Version of the file's form."""
