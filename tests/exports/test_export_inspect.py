@@ -135,7 +135,7 @@ def test_the_exported_videos_run_by_the_command_and_what_cannot_be_shown_says_so
     assert_the_same_figures(figures, card, name_metrics(read_harness_folder(out).figures))
     silent = [sample for sample in log["samples"] if sample["metadata"].get("unasked")]
     assert len(silent) == score["unscored_samples"]
-    assert all("show the frames of a cache instead" in sample["input"] for sample in silent)
+    assert all("export frames instead" in sample["input"] for sample in silent)
 
 
 @pytest.mark.full
