@@ -34,55 +34,15 @@ _FIELD = re.compile(
         (?:(?P<list>(?<=\[)[^\[\]{}\n]{0,300}(?=\]))|"(?P<double>[^"\\\n]*(?:\\.[^"\\\n]*)*)"|'(?P<single>[^'\\\n]*(?:\\.[^'\\\n]*)*)'|(?P<word>[^\s,{}\[\]\n"'][^,{}\[\]\n"']{0,200}))""",
     re.VERBOSE,
 )
-_FIELD_WORDS = frozenset(
-    [
-        "answer",
-        "ans",
-        "choice",
-        "option",
-        "letter",
-        "prediction",
-        "response",
-        "output",
-        "result",
-        "label",
-        "final",
-        "correct",
-        "best",
-        "selected",
-        "chosen",
-        "predicted",
-        "my",
-        "the",
-        "model",
-        "your",
-        "text",
-        "value",
-        "selection",
-        "pick",
-        "key",
-        "right",
-        "conclusion",
-        "solution",
-        "predict",
-    ]
-)
-_FIELD_NAMES = frozenset(
-    [
-        "answer",
-        "ans",
-        "choice",
-        "option",
-        "letter",
-        "prediction",
-        "response",
-        "output",
-        "result",
-        "label",
-        "selection",
-        "pick",
-    ]
-)
+_FIELD_WORDS = frozenset({
+    "answer", "ans", "choice", "option", "letter", "prediction", "response", "output", "result", "label", "final",
+    "correct", "best", "selected", "chosen", "predicted", "my", "the", "model", "your", "text", "value",
+    "selection", "pick", "key", "right", "conclusion", "solution", "predict",
+})  # fmt: skip
+_FIELD_NAMES = frozenset({
+    "answer", "ans", "choice", "option", "letter", "prediction", "response", "output", "result", "label",
+    "selection", "pick",
+})  # fmt: skip
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-\s]+")
 
 _RUN_ON = re.compile(
