@@ -33,10 +33,13 @@ PALETTES: dict[str, tuple[tuple[int, int, int], ...]] = {
 def paint_backdrop(style: str, width: int, height: int, dice: Dice, *, zoom: float = 1.0) -> Image.Image:
     """An RGB picture of the style; its scale, its place and its lights are drawn by the dice."""
     x, y = _plane(2 * width, 2 * height)  # twice as large, then halved: smooth edges
-    level = _PATTERNS[style](x / zoom, y / zoom, dice)[..., None]
-    dark, middle, light = np.array(PALETTES[style], dtype=np.float64)
-    color = np.where(level < 0.5, dark + (middle - dark) * 2 * level, middle + (light - middle) * (2 * level - 1))
-    return _shade(np.asarray(_to_image(color).reduce(2)), 0.36 + 0.92 * _lights(*_plane(width, height), dice))
+    level = _PATTERNS[style](x / zoom, y / zoom, dice)
+    channels = (
+        np.where(level < 0.5, dark + (middle - dark) * 2 * level, middle + (light - middle) * (2 * level - 1))
+        for dark, middle, light in zip(*PALETTES[style], strict=True)
+    )
+    color = Image.merge("RGB", [_to_image(channel) for channel in channels])
+    return _shade(np.asarray(color.reduce(2)), 0.36 + 0.92 * _lights(*_plane(width, height), dice))
 
 
 def paint_studio(width: int, height: int, dice: Dice) -> Image.Image:
@@ -65,9 +68,13 @@ def _to_image(color: NDArray[np.uint8] | _Field) -> Image.Image:
 def _wave(turns: _Field) -> _Field:
     """A smooth wave from 0 to 1 with period 1: two parabolas a turn."""
     part = turns - np.floor(turns)
-    half = np.where(part < 0.5, part, part - 0.5)
-    arch = 16 * half * (0.5 - half)
-    return 0.5 + 0.5 * np.where(part < 0.5, arch, -arch)
+    late = part >= 0.5
+    np.subtract(part, 0.5, out=part, where=late)
+    arch = 16 * part * (0.5 - part)
+    np.negative(arch, out=arch, where=late)
+    arch *= 0.5
+    arch += 0.5
+    return arch
 
 
 def _lights(x: _Field, y: _Field, dice: Dice) -> _Field:

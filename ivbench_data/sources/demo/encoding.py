@@ -84,14 +84,17 @@ def _turn(picture: Image.Image, degrees: int) -> Image.Image:
     return picture.transpose(Image.Transpose.ROTATE_270) if degrees == 90 else picture
 
 
+_LIMITED_LUMA = np.array([16 + (219 * value + 127) // 255 for value in range(256)], dtype=np.uint8)
+_LIMITED_CHROMA = np.array([128 + (224 * (value - 128) + 127) // 255 for value in range(256)], dtype=np.uint8)
+
+
 def _convert(picture: Image.Image) -> av.VideoFrame:
     """The picture as YUV 4:2:0, BT.601, limited range, in Pillow's integers: the same on every machine."""
     luma, *chroma = picture.convert("YCbCr").split()
-    luma = luma.point([16 + (219 * value + 127) // 255 for value in range(256)])
-    halves = [
-        plane.reduce(2).point([128 + (224 * (value - 128) + 127) // 255 for value in range(256)]) for plane in chroma
+    planes = [
+        np.take(_LIMITED_LUMA, np.asarray(luma)).ravel(),
+        *(np.take(_LIMITED_CHROMA, np.asarray(plane.reduce(2))).ravel() for plane in chroma),
     ]
-    planes = [np.asarray(plane).ravel() for plane in (luma, *halves)]
     stacked = np.concatenate(planes).reshape(picture.height * 3 // 2, picture.width)
     return av.VideoFrame.from_ndarray(stacked, format="yuv420p")
 
