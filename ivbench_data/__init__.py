@@ -63,18 +63,18 @@ if TYPE_CHECKING:
     from ivbench_data.frames.reader import TensorClip as TensorClip
     from ivbench_data.frames.reader import open_torch_dataset as open_torch_dataset
     from ivbench_data.frames.reader import read_frames as read_frames
-    from ivbench_data.manifests import Counts as Counts
     from ivbench_data.manifests import HubRepository as HubRepository
     from ivbench_data.manifests import Manifest as Manifest
+    from ivbench_data.manifests import ManifestCounts as ManifestCounts
+    from ivbench_data.manifests import ManifestTask as ManifestTask
     from ivbench_data.manifests import PublishedResult as PublishedResult
     from ivbench_data.manifests import ReleaseFile as ReleaseFile
-    from ivbench_data.manifests import Task as Task
     from ivbench_data.manifests import load_manifest as load_manifest
     from ivbench_data.publish.build import PublishOptions as PublishOptions
     from ivbench_data.publish.changes import Bump as Bump
-    from ivbench_data.publish.changes import Changes as Changes
+    from ivbench_data.publish.changes import EditionChanges as EditionChanges
     from ivbench_data.publish.changes import MovedQuestions as MovedQuestions
-    from ivbench_data.publish.edition import Earlier as Earlier
+    from ivbench_data.publish.edition import EarlierEdition as EarlierEdition
     from ivbench_data.publish.edition import fetch_earlier as fetch_earlier
     from ivbench_data.publish.edition import read_earlier as read_earlier
     from ivbench_data.publish.hidden.hidden_answers import AnswersFile as AnswersFile
@@ -82,16 +82,16 @@ if TYPE_CHECKING:
     from ivbench_data.publish.hidden.hidden_answers import HiddenAnswers as HiddenAnswers
     from ivbench_data.publish.hidden.hidden_answers import hide_answers as hide_answers
     from ivbench_data.publish.hidden.hidden_answers import read_answers as read_answers
-    from ivbench_data.publish.hidden.secret import Secret as Secret
+    from ivbench_data.publish.hidden.secret import HidingSecret as HidingSecret
     from ivbench_data.publish.hidden.submissions import Submission as Submission
     from ivbench_data.publish.hidden.submissions import read_submission as read_submission
     from ivbench_data.publish.hidden.submissions import score_submission as score_submission
     from ivbench_data.publish.publication_record import PublishedSplit as PublishedSplit
     from ivbench_data.publish.publication_record import PublishedVersion as PublishedVersion
     from ivbench_data.publish.publication_record import SplitRecipe as SplitRecipe
-    from ivbench_data.publish.published_damage import Damage as Damage
+    from ivbench_data.publish.published_damage import PublishedDamage as PublishedDamage
     from ivbench_data.publish.published_damage import verify_published as verify_published
-    from ivbench_data.publish.publishing import Published as Published
+    from ivbench_data.publish.publishing import Publication as Publication
     from ivbench_data.publish.publishing import publish_dataset as publish_dataset
     from ivbench_data.publish.selfcheck.attack_input import Attack as Attack
     from ivbench_data.publish.selfcheck.attack_input import AttackInput as AttackInput
@@ -160,16 +160,16 @@ _NAMES_IN = {
     "frames.cache": "CacheOptions cache_frames",
     "frames.frame_file": "Clip",
     "frames.reader": "CacheReader Framework TensorClip open_torch_dataset read_frames",
-    "manifests": "Counts HubRepository Manifest PublishedResult ReleaseFile Task load_manifest",
+    "manifests": "HubRepository Manifest ManifestCounts ManifestTask PublishedResult ReleaseFile load_manifest",
     "publish.build": "PublishOptions",
-    "publish.changes": "Bump Changes MovedQuestions",
-    "publish.edition": "Earlier fetch_earlier read_earlier",
+    "publish.changes": "Bump EditionChanges MovedQuestions",
+    "publish.edition": "EarlierEdition fetch_earlier read_earlier",
     "publish.hidden.hidden_answers": "AnswersFile AnswersHeader HiddenAnswers hide_answers read_answers",
-    "publish.hidden.secret": "Secret",
+    "publish.hidden.secret": "HidingSecret",
     "publish.hidden.submissions": "Submission read_submission score_submission",
     "publish.publication_record": "PublishedSplit PublishedVersion SplitRecipe",
-    "publish.published_damage": "Damage verify_published",
-    "publish.publishing": "Published publish_dataset",
+    "publish.published_damage": "PublishedDamage verify_published",
+    "publish.publishing": "Publication publish_dataset",
     "publish.selfcheck.attack_input": "Attack AttackInput Guess",
     "publish.selfcheck.published_answers": "PublishedAnswers",
     "publish.selfcheck.published_evidence": "PublishedEvidence",

@@ -49,7 +49,7 @@ class ReleaseFile(Record):
     """Digest of the file that this manifest's counts were taken from."""
 
 
-class Counts(Record):
+class ManifestCounts(Record):
     """How many there should be; None where nobody says.
 
     Example:
@@ -65,7 +65,7 @@ class Counts(Record):
     """Questions."""
 
 
-class Task(Record):
+class ManifestTask(Record):
     """One task of the benchmark.
 
     Example:
@@ -136,15 +136,15 @@ class Manifest(Record):
     """Its annotations file."""
     video_url_template: str | None = None
     """Address of a video, with `{video_id}` in it."""
-    released: Counts = Counts()
+    released: ManifestCounts = ManifestCounts()
     """What the release holds."""
-    published: Counts = Counts()
+    published: ManifestCounts = ManifestCounts()
     """What the paper says."""
     published_counts_from: str | None = None
     """Where the published counts come from, when the paper does not print them."""
     task_groups: dict[str, NonEmpty] = Field(default_factory=dict)
     """Key and title of each group of tasks."""
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[ManifestTask, ...] = ()
     """The tasks, in the paper's order."""
     overall: Literal["questions", "tasks"] = "questions"
     """What Overall and the groups' figures are the mean of: all questions alike, or the tasks' figures alike."""

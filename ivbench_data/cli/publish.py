@@ -14,9 +14,9 @@ from ivbench_data.errors import UsageError
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
     from ivbench_data.publish.build import PublishOptions
-    from ivbench_data.publish.edition import Earlier
+    from ivbench_data.publish.edition import EarlierEdition
     from ivbench_data.publish.hidden.hidden_plan import HiddenPlan
-    from ivbench_data.publish.publishing import Published
+    from ivbench_data.publish.publishing import Publication
     from ivbench_data.publish.splits.split_plan import SplitPlan
     from ivbench_data.workspace import Workspace
 
@@ -204,7 +204,7 @@ def _find_target(to: str | None, workspace: Workspace, only_plan: bool) -> Targe
     return Target(Path(to))
 
 
-def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
+def _find_earlier(target: Target, dataset: str, quiet: bool) -> EarlierEdition | None:
     """The version that the new one follows: the Hub's, where it goes there, else the folder's."""
     from ivbench_data.cli.console import say
     from ivbench_data.publish.build import check_replaceable
@@ -217,7 +217,7 @@ def _find_earlier(target: Target, dataset: str, quiet: bool) -> Earlier | None:
     return found
 
 
-def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: Earlier | None) -> SplitPlan:
+def _plan(dataset: Dataset, split: str | None, workspace: Workspace, earlier: EarlierEdition | None) -> SplitPlan:
     from ivbench_data.publish.publishing import read_last_published
     from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
 
@@ -279,7 +279,7 @@ def _read_options(
     )
 
 
-def _describe(published: Published, plan: SplitPlan, folder: Path) -> dict[str, Any]:
+def _describe(published: Publication, plan: SplitPlan, folder: Path) -> dict[str, Any]:
     """The document of `--json`."""
     version, images = published.version, published.images
     return {
@@ -301,7 +301,7 @@ def _describe(published: Published, plan: SplitPlan, folder: Path) -> dict[str, 
     }
 
 
-def _show(published: Published, folder: Path) -> None:
+def _show(published: Publication, folder: Path) -> None:
     from ivbench_data.cli.console import print_table, say
 
     version, images, changes = published.version, published.images, published.changes

@@ -66,7 +66,7 @@ class MovedQuestions(Record):
     """The questions."""
 
 
-class Changes(Record):
+class EditionChanges(Record):
     """What a new version changes, by question id.
 
     Example:
@@ -137,7 +137,7 @@ def make_draft(dataset: Dataset, splits: Mapping[str, Sequence[str]], question_d
     )
 
 
-def find_changes(earlier: PublishedVersion | None, draft: Draft, rescored: Iterable[str] = ()) -> Changes:
+def find_changes(earlier: PublishedVersion | None, draft: Draft, rescored: Iterable[str] = ()) -> EditionChanges:
     """What the draft changes against an earlier version.
 
     Whether a hidden answer changed cannot be seen in public rows: who holds both answers files names those questions in
@@ -153,7 +153,7 @@ def find_changes(earlier: PublishedVersion | None, draft: Draft, rescored: Itera
     if unknown := rescored_ids - (split_of.keys() & before.keys()):
         raise UsageError(f"the question {min(unknown)!r} is not in both versions, so its answer cannot have changed")
     if earlier is None:
-        return Changes(earlier=None, sizes=sizes, added={name: tuple(ids) for name, ids in draft.splits.items()})
+        return EditionChanges(earlier=None, sizes=sizes, added={name: tuple(ids) for name, ids in draft.splits.items()})
     both = [question_id for question_id in split_of if question_id in before]
     was_hidden = {name for name, split in earlier.splits.items() if split.hidden}
     # hiding or revealing answers changes every row of a split: nothing more is known of those
@@ -165,7 +165,7 @@ def find_changes(earlier: PublishedVersion | None, draft: Draft, rescored: Itera
     }
     gone = [question_id for question_id in before if question_id not in split_of]
     withdrawn, of_withdrawn = _find_withdrawn(earlier, draft, set(gone))
-    return Changes(
+    return EditionChanges(
         earlier=earlier.version,
         sizes=sizes,
         added={
@@ -216,7 +216,7 @@ def _find_moved(
 # --- the number -----------------------------------------------------------------------------------------------------
 
 
-def choose_version(changes: Changes, wanted: str | None = None) -> str:
+def choose_version(changes: EditionChanges, wanted: str | None = None) -> str:
     """The new version's number.
 
     `wanted` is `major`, `minor` or `patch`, or a number; without it, the least step that is honest is taken. Where

@@ -14,9 +14,9 @@ from ivbench_data.atomic_files import delete, digest_file, link_or_copy
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.card.changelog import write_changelog
-from ivbench_data.publish.changes import FIRST_VERSION, Changes, choose_version, find_changes, make_draft
+from ivbench_data.publish.changes import FIRST_VERSION, EditionChanges, choose_version, find_changes, make_draft
 from ivbench_data.publish.hidden.hidden_answers import HiddenAnswers, hide_answers, read_answers, write_answers
-from ivbench_data.publish.hidden.secret import Secret, keep_secret, make_private_folder
+from ivbench_data.publish.hidden.secret import HidingSecret, keep_secret, make_private_folder
 from ivbench_data.publish.hub.hub_repository import HubRepositoryClient
 from ivbench_data.publish.publication_record import (
     FILE_NAME,
@@ -53,7 +53,7 @@ class Edition:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierEdition:
     """The version that stands where the next one goes.
 
     Example:
@@ -84,7 +84,7 @@ class PublicSplits:
         return list(dict.fromkeys(warning for hidden in self.hidden.values() for warning in hidden.warnings))
 
 
-def read_earlier(folder: Path | str) -> Earlier | None:
+def read_earlier(folder: Path | str) -> EarlierEdition | None:
     """The version that a folder holds; None when it holds none.
 
     Args:
@@ -101,10 +101,12 @@ def read_earlier(folder: Path | str) -> Earlier | None:
     if not (folder / FILE_NAME).is_file():
         return None
     changelog = folder / CHANGELOG
-    return Earlier(read_published(folder), changelog.read_text(encoding="utf-8") if changelog.is_file() else None)
+    return EarlierEdition(
+        read_published(folder), changelog.read_text(encoding="utf-8") if changelog.is_file() else None
+    )
 
 
-def fetch_earlier(repo_id: str) -> Earlier | None:
+def fetch_earlier(repo_id: str) -> EarlierEdition | None:
     """The version that a repository of the Hub holds; None when it holds none, or does not exist.
 
     Args:
@@ -138,7 +140,7 @@ def check_whole(dataset: Dataset) -> None:
         raise DatasetError(f"{lost[0]}; the publication would lack that line, so mend it, or import the release again")
 
 
-def find_secret(earlier: Earlier | None, workspace: Workspace, given: Path | None) -> Secret:
+def find_secret(earlier: EarlierEdition | None, workspace: Workspace, given: Path | None) -> HidingSecret:
     """The secret that orders hidden options: the given one, else the kept one, else a new one for a first version.
 
     Raises:
@@ -187,8 +189,8 @@ def hide_splits(
 
 
 def compare_with_earlier(
-    public: PublicSplits, images: GatheredImages, earlier: Earlier | None, workspace: Workspace
-) -> tuple[Changes, list[str]]:
+    public: PublicSplits, images: GatheredImages, earlier: EarlierEdition | None, workspace: Workspace
+) -> tuple[EditionChanges, list[str]]:
     """What changes against the earlier version, and warnings where that is unknown.
 
     Hidden answers are compared with the earlier version's private files, where they are still here.
@@ -219,8 +221,8 @@ def compare_with_earlier(
 
 def make_edition(
     public: PublicSplits,
-    changes: Changes,
-    earlier: Earlier | None,
+    changes: EditionChanges,
+    earlier: EarlierEdition | None,
     workspace: Workspace,
     wanted: str | None = None,
     recipe: SplitRecipe | None = None,

@@ -17,7 +17,7 @@ from ivbench_data.publish.tables.parquet_files import iterate_rows
 
 
 @dataclass(frozen=True)
-class Damage:
+class PublishedDamage:
     """One file of a published folder that is not what was published.
 
     Example:
@@ -35,7 +35,7 @@ class Damage:
         return f"{self.path}: {self.reason}"
 
 
-def verify_published(folder: Path | str) -> Iterator[Damage]:
+def verify_published(folder: Path | str) -> Iterator[PublishedDamage]:
     """Every file of the folder that is missing, changed, or not of the publication; nothing when all is whole.
 
     The files are compared with the digests in `publish.json`, and `publish.json` with the rows: their questions, their
@@ -60,18 +60,18 @@ def verify_published(folder: Path | str) -> Iterator[Damage]:
         path = folder / name
         if not path.is_file():
             damaged.add(name)
-            yield Damage(name, "it is missing")
+            yield PublishedDamage(name, "it is missing")
         elif digest_file(path) != sha256:
             damaged.add(name)
-            yield Damage(name, "its digest is not the published one")
+            yield PublishedDamage(name, "its digest is not the published one")
     for name in list_unknown_files(folder, version):
-        yield Damage(name, "it is not part of the publication")
+        yield PublishedDamage(name, "it is not part of the publication")
     for split, published in version.splits.items():
         paths = [name for name in version.files if name.startswith(f"data/{split}-")]
         if damaged.isdisjoint(paths):
             found = list(_digest_rows(folder, paths, version.canary))
             if found != [(question_id, version.question_digests[question_id]) for question_id in published.questions]:
-                yield Damage(FILE_NAME, f"it says of the split {split!r} what its rows do not")
+                yield PublishedDamage(FILE_NAME, f"it says of the split {split!r} what its rows do not")
 
 
 def list_unknown_files(folder: Path, version: PublishedVersion) -> list[str]:

@@ -11,9 +11,9 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError
 from ivbench_data.hidden_record import forget_hidden, remember_hidden
 from ivbench_data.publish.build import PublishOptions, publish_folder
-from ivbench_data.publish.changes import Changes
+from ivbench_data.publish.changes import EditionChanges
 from ivbench_data.publish.edition import (
-    Earlier,
+    EarlierEdition,
     PublicSplits,
     answers_path,
     check_whole,
@@ -24,7 +24,7 @@ from ivbench_data.publish.edition import (
 )
 from ivbench_data.publish.hidden.hidden_answers import read_answers
 from ivbench_data.publish.hidden.hidden_plan import plan_hidden
-from ivbench_data.publish.hidden.secret import Secret
+from ivbench_data.publish.hidden.secret import HidingSecret
 from ivbench_data.publish.publication_record import PublishedVersion, read_published, write_published
 from ivbench_data.publish.selfcheck.published_answers import (
     PublishedAnswers,
@@ -41,7 +41,7 @@ LAST_PUBLISHED: Final = "last-published.json"
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """A version that was written, and what to report of it.
 
     Example:
@@ -54,7 +54,7 @@ class Published:
 
     version: PublishedVersion
     """What its `publish.json` says."""
-    changes: Changes
+    changes: EditionChanges
     """What it changes against the version before."""
     images: GatheredImages
     """Its query images, and those that are absent."""
@@ -62,7 +62,7 @@ class Published:
     """The private answers file of each hidden split."""
     self_check: SelfCheckReport | None
     """What attacks on it came to; None where nothing is hidden."""
-    secret: Secret | None
+    secret: HidingSecret | None
     """The secret that orders its hidden options; None where nothing is hidden."""
     warnings: tuple[str, ...]
     """What is not as it could be, in sentences."""
@@ -75,9 +75,9 @@ def publish_dataset(
     plan: SplitPlan,
     options: PublishOptions | None = None,
     *,
-    earlier: Earlier | None = None,
+    earlier: EarlierEdition | None = None,
     on_step: Callable[[str], None] | None = None,
-) -> Published:
+) -> Publication:
     """Publish the splits of a plan as a folder.
 
     Args:
@@ -145,7 +145,7 @@ def publish_dataset(
         *doubts,
         *(secret.warnings if secret is not None else ()),
     )
-    return Published(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
+    return Publication(version, changes, images, answers, checked[0] if checked else None, secret, warnings)
 
 
 def _remember_published(
@@ -157,7 +157,9 @@ def _remember_published(
     write_published_answers(workspace, published_before.extend(shown, digests))
 
 
-def _warn_of_known_answers(public: PublicSplits, changes: Changes, published_before: PublishedAnswers) -> Iterator[str]:
+def _warn_of_known_answers(
+    public: PublicSplits, changes: EditionChanges, published_before: PublishedAnswers
+) -> Iterator[str]:
     """A sentence for each hidden split of which answers are public already."""
     for name, hidden in public.hidden.items():
         count = sum(map(published_before.has, hidden.answers))

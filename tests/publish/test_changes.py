@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.publish.card.changelog import list_ids, write_changelog
-from ivbench_data.publish.changes import Changes, choose_version, find_changes, make_draft
+from ivbench_data.publish.changes import EditionChanges, choose_version, find_changes, make_draft
 from ivbench_data.publish.publication_record import (
     PublishedSplit,
     PublishedVersion,
@@ -82,7 +82,7 @@ def compare(
     withdrawn: tuple[Withdrawal, ...] = (),
     rescored: Collection[str] = (),
     earlier: PublishedVersion | None = None,
-) -> Changes:
+) -> EditionChanges:
     dataset = Dataset("made", questions=tuple(questions), provenance=record_withdrawals({}, withdrawn))
     digests = {question.question_id: digest_public_question(question) for question in dataset.questions}
     return find_changes(earlier or publish(BEFORE, SPLITS), make_draft(dataset, splits, digests), rescored)
@@ -185,13 +185,13 @@ REMOVED = compare(BEFORE, {"test": SPLITS["test"], "mini": ("b_1",)})
         (REMOVED, None, "2.0.0"),
         (REMOVED, "3.1.0", "3.1.0"),
         (compare(BEFORE, SPLITS), "patch", "1.2.4"),
-        (Changes(earlier=None, sizes={"test": 1}), None, "1.0.0"),
-        (Changes(earlier=None, sizes={"test": 1}), "0.1.0", "0.1.0"),
+        (EditionChanges(earlier=None, sizes={"test": 1}), None, "1.0.0"),
+        (EditionChanges(earlier=None, sizes={"test": 1}), "0.1.0", "0.1.0"),
         (REMOVED.model_copy(update={"earlier": "0.3.1"}), None, "0.4.0"),
     ],
 )
 def test_the_least_honest_step_is_taken_unless_a_larger_one_is_wanted(
-    changes: Changes, wanted: str | None, chosen: str
+    changes: EditionChanges, wanted: str | None, chosen: str
 ) -> None:
     assert choose_version(changes, wanted) == chosen
 
@@ -210,7 +210,7 @@ def test_the_least_honest_step_is_taken_unless_a_larger_one_is_wanted(
         (REPAIRED, "biggest", "no version"),
     ],
 )
-def test_a_smaller_step_than_the_changes_is_refused(changes: Changes, wanted: str, told: str) -> None:
+def test_a_smaller_step_than_the_changes_is_refused(changes: EditionChanges, wanted: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         choose_version(changes, wanted)
 
@@ -275,8 +275,10 @@ def test_a_section_tells_all_in_words_that_cannot_act() -> None:
 
 
 @given(st.lists(st.sampled_from([ADDED, REPAIRED, REMOVED]), min_size=1, max_size=4), st.booleans())
-def test_the_newest_stands_first_and_the_earlier_text_stays_as_it_is(all_changes: list[Changes], edited: bool) -> None:
-    text = write_changelog(None, "1.0.0", Changes(earlier=None, sizes={"test": 3}), WHEN)
+def test_the_newest_stands_first_and_the_earlier_text_stays_as_it_is(
+    all_changes: list[EditionChanges], edited: bool
+) -> None:
+    text = write_changelog(None, "1.0.0", EditionChanges(earlier=None, sizes={"test": 3}), WHEN)
     if edited:
         text = text.replace("The first version.", "The first version.\r\n\n## a heading of ours, with ünïcode").replace(
             "## [1.0.0]", "## [Unreleased]\n\n- to do\n\n## [1.0.0]"

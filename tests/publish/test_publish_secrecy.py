@@ -16,7 +16,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.publish import edition
 from ivbench_data.publish.build import PublishOptions
 from ivbench_data.publish.edition import read_earlier
-from ivbench_data.publish.publishing import Published, publish_dataset
+from ivbench_data.publish.publishing import Publication, publish_dataset
 from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
 from ivbench_data.schema import BadLine, Evidence, QueryImage, Question
 from ivbench_data.workspace import Workspace
@@ -77,12 +77,12 @@ def change_answers(dataset: Dataset, hidden: set[str], regrouped: bool) -> Datas
 
 
 @pytest.fixture
-def publish_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Published]:
+def publish_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Publication]:
     """Publishes a dataset with `test` hidden, always with the same canary and the same secret."""
     monkeypatch.setattr(edition, "uuid4", lambda: CANARY)
     (tmp_path / "secret").write_text(SECRET)
 
-    def publish(dataset: Dataset, folder: Path, split: str, **more: Any) -> Published:
+    def publish(dataset: Dataset, folder: Path, split: str, **more: Any) -> Publication:
         root = folder.with_name(f"root of {folder.name}")
         dataset.save(root)
         workspace = Workspace(root, dataset.name)
@@ -99,7 +99,7 @@ def publish_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 @pytest.mark.parametrize(("split", "regrouped"), [("test=1.0", True), ("test=0.5,dev=rest", False)])
 def test_when_only_answers_change_not_a_byte_of_what_is_published_does(
-    publish_hidden: Callable[..., Published], tmp_path: Path, split: str, regrouped: bool
+    publish_hidden: Callable[..., Publication], tmp_path: Path, split: str, regrouped: bool
 ) -> None:
     """But for the digest of the private answers file, which holds a nonce. Groups do say which splits are possible."""
     dataset = make_paired_dataset()
@@ -116,7 +116,7 @@ def test_when_only_answers_change_not_a_byte_of_what_is_published_does(
 
 
 def test_answers_of_another_publication_of_the_same_number_are_kept(
-    publish_hidden: Callable[..., Published], tmp_path: Path
+    publish_hidden: Callable[..., Publication], tmp_path: Path
 ) -> None:
     """Two folders, each with a first version: what is sent for either can be scored."""
     dataset = make_dataset()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
-from ivbench_data.publish.changes import Changes
+from ivbench_data.publish.changes import EditionChanges
 from ivbench_data.text.markdown import escape_markdown
 
 _HEADER: Final = """# Changelog of the data
@@ -23,7 +23,7 @@ _NUMBERED_ID = re.compile(r"(?P<stem>.*_)(?P<number>0|[1-9][0-9]{0,8})", re.DOTA
 _SECTION = re.compile(r"^## (?!\[?Unreleased)", re.MULTILINE | re.IGNORECASE)
 
 
-def write_changelog(earlier: str | None, version: str, changes: Changes, when: date) -> str:
+def write_changelog(earlier: str | None, version: str, changes: EditionChanges, when: date) -> str:
     """The changelog with a section for the new version above those of the earlier text, which stays as it is.
 
     Where the version stays the same, nothing changed, and the earlier text is given back.
@@ -69,7 +69,7 @@ def _write_code(stem: str, numbers: Sequence[int] | None) -> str:
     return f"{fence} {text} {fence}"
 
 
-def _write_section(changes: Changes) -> Iterator[str]:
+def _write_section(changes: EditionChanges) -> Iterator[str]:
     sizes = ", ".join(f"{_name(name)} {count:,}" for name, count in changes.sizes.items())
     yield f"{_count(sum(changes.sizes.values()))}: {sizes}."
     if changes.earlier is None:

@@ -25,7 +25,7 @@ MAX_SECRET_BYTES: Final = 4096
 
 
 @dataclass(frozen=True)
-class Secret:
+class HidingSecret:
     """A secret, and where it is kept.
 
     Example:
@@ -59,7 +59,7 @@ def check_secret(secret: bytes) -> None:
         )
 
 
-def keep_secret(workspace: Workspace, given: Path | None = None) -> Secret:
+def keep_secret(workspace: Workspace, given: Path | None = None) -> HidingSecret:
     """The dataset's secret: from the file that is given, else the one that is kept, else a new one of 32 random bytes.
 
     Space around it in a file does not count. It is kept in `private/secret`; what it takes the place of is kept beside
@@ -76,7 +76,7 @@ def keep_secret(workspace: Workspace, given: Path | None = None) -> Secret:
     if secret is None:
         secret = secrets.token_hex(32).encode()
     if kept is not None and hmac.compare_digest(secret, kept):
-        return Secret(secret, path, is_new=False)
+        return HidingSecret(secret, path, is_new=False)
     make_private_folder(workspace)
     warnings: tuple[str, ...] = ()
     if kept is not None:
@@ -87,10 +87,10 @@ def keep_secret(workspace: Workspace, given: Path | None = None) -> Secret:
             f"by option number or letter for an earlier version no longer fit. The old one is in {aside}",
         )
     if is_new and not _write_first(path, secret):
-        return Secret(_read_secret(path), path, is_new=False)
+        return HidingSecret(_read_secret(path), path, is_new=False)
     if not is_new:
         _write_secret(path, secret)
-    return Secret(secret, path, is_new, warnings)
+    return HidingSecret(secret, path, is_new, warnings)
 
 
 def make_private_folder(workspace: Workspace) -> Path:
