@@ -582,7 +582,7 @@ class CacheResult(Record):
     status: CacheStatus
     """Written now, there already, no video file, or not possible."""
     reason: str | None = None
-    """Why, when it is `missing` or `failed`."""
+    """Why, when it is `missing` or `failed`; what is odd about the video, when it is `done`."""
     frames: NonNegativeInt = 0
     """Frames in the file."""
     size_bytes: NonNegativeInt = 0
@@ -616,7 +616,7 @@ class VerifyResult(Record):
     depth: NonEmpty
     """How far the check went."""
     reason: str | None = None
-    """Why, when it failed."""
+    """Why, when it failed; what is odd about the file, when it is `ok`."""
     file_name: str | None = None
     """The file that was checked, relative to the dataset's folder."""
     frames: NonNegativeInt | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option, trust_times_option
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import FrameGrid, Resize, Sampler
 
@@ -43,6 +43,7 @@ Examples:
 @click.option("--workers", type=click.IntRange(0), help="Worker processes.  [default: the cores there are]")
 @click.option("--timeout", type=NumberRange(0, min_open=True), default=3600.0, show_default=True, metavar="SECONDS")
 @click.option("--shard", metavar="I/N", help="Take part I of N, counted from 1: for job arrays.")
+@trust_times_option
 @click.option("--plan", is_flag=True, help="Estimate the cost, and build nothing.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --plan: list the grids of that many visual tokens.")
 @click.option("--model", help="With --token-budget: qwen2.5-vl, qwen3-vl or internvl2.5.")
@@ -63,6 +64,7 @@ def command(
     workers: int | None,
     timeout: float,
     shard: str | None,
+    trust_times: bool,
     plan: bool,
     token_budget: int | None,
     model: str | None,
@@ -84,7 +86,7 @@ def command(
 
     variant = {"multiple_of": multiple_of, "sampler": sampler, "resize": resize, "fps": fps, "span": span}
     grids = _collect_grids(nframes, res, identities, sets, variant)
-    options = CacheOptions(workers=workers, timeout_seconds=timeout, shard=_parse_shard(shard))
+    options = CacheOptions(workers=workers, timeout_seconds=timeout, shard=_parse_shard(shard), trust_times=trust_times)
     loaded = load(root / dataset)
     if say_without_videos(loaded, "cache", as_json) and not as_json:
         return 0
@@ -149,6 +151,8 @@ def _build(dataset: Dataset, root: Path, grids: list[FrameGrid], options: CacheO
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id} {row.grid}: {row.reason}", style="red")
+        elif row.status == "done" and row.reason and not as_json:
+            say(f"odd: {row.video_id} {row.grid}: {row.reason}", style="yellow")
     seconds = time.monotonic() - started
     workspace = Workspace(root, dataset.name)
     strays = find_stray_files(dataset, workspace)

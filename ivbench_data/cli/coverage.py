@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
+from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option, trust_times_option
 from ivbench_data.errors import UsageError
 from ivbench_data.schema import BadLine, FrameGrid, FrameSelection
 
@@ -47,6 +47,7 @@ Examples:
     metavar="SECONDS",
     help="Length of videos of which none is known.",
 )
+@trust_times_option
 @click.option(
     "--figure/--no-figure", default=True, show_default=True, help="Draw the curve over frame counts and samplers."
 )
@@ -59,6 +60,7 @@ def command(
     answers: tuple[str, ...],
     tolerance: float,
     assume_duration: float | None,
+    trust_times: bool,
     figure: bool,
     dataset: str,
     root: Path,
@@ -80,7 +82,9 @@ def command(
     loaded = load(workspace.folder)
     if say_without_videos(loaded, "cover", as_json) and not as_json:
         return 0
-    options = CoverageOptions(tolerance_seconds=tolerance, assume_duration_seconds=assume_duration)
+    options = CoverageOptions(
+        tolerance_seconds=tolerance, assume_duration_seconds=assume_duration, trust_times=trust_times
+    )
     grids = [_parse_grid(identity) for identity in identities or (() if selections else ("32x240",))]
     rows = list(cover_questions(loaded, root, grids, options)) if grids else []
     bad: list[BadLine] = []

@@ -45,6 +45,13 @@ def dataset_option(command: CommandT) -> CommandT:
     )(command)
 
 
+def trust_times_option(command: CommandT) -> CommandT:
+    """`--trust-times`: rest on guessed times."""
+    return click.option(
+        "--trust-times", is_flag=True, help="Rest on guessed times where a file does not say when frames are shown."
+    )(command)
+
+
 def json_option(command: CommandT) -> CommandT:
     """`--json`: one document on stdout, and nothing else."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else.")(

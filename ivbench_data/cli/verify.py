@@ -147,6 +147,8 @@ def _report(
         rows.append(row)
         if row.status == "failed" and not as_json:
             say(f"failed: {row.video_id}: {row.reason}", style="red")
+        elif row.status == "ok" and row.reason and not as_json:
+            say(f"odd: {row.video_id}: {row.reason}", style="yellow")
     count: Counter[str] = Counter(row.status for row in rows)
     if as_json:
         counts = {status: count[status] for status in ("ok", "failed", "missing")}

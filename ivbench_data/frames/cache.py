@@ -36,13 +36,15 @@ class CacheOptions(Record):
 
     Example:
         >>> iv.CacheOptions(workers=2, shard=(1, 4))
-        CacheOptions(workers=2, timeout_seconds=3600.0, shard=(1, 4))
+        CacheOptions(workers=2, timeout_seconds=3600.0, trust_times=False, shard=(1, 4))
     """
 
     workers: NonNegativeInt | None = None
     """Worker processes, one decoder thread each; None for as many as the cores this process may use, 0 for none."""
     timeout_seconds: PositiveFloat = 3600.0
     """Time that one video may take, for all its grids together; then its worker is killed and the video has failed."""
+    trust_times: bool = False
+    """Whether spans and core frames may rest on the guessed times of a file that gives none."""
     shard: tuple[PositiveInt, PositiveInt] = (1, 1)
     """Which part of how many, from 1: part I takes every N-th video, so that N jobs can share the work."""
 
@@ -67,7 +69,9 @@ class CacheTask:
     video_id: str
     grids: tuple[FrameGrid, ...]
     moments: tuple[float, ...] = ()
-    """Times of its questions' core frames, in seconds after the first frame; for grids that sample them."""
+    """Times of its questions' core frames, in seconds after the clock's zero; for grids that sample them."""
+    trust_times: bool = False
+    """Whether spans and core frames may rest on a clock that had to be invented."""
 
 
 def cache_frames(
@@ -106,7 +110,13 @@ def cache_frames(
         if options.takes(position):
             video_id = video.video_id
             rows, task = find_work(
-                CacheTask(workspace, video_id, tuple(dict.fromkeys(grids)), moments.get(video_id, ()))
+                CacheTask(
+                    workspace,
+                    video_id,
+                    tuple(dict.fromkeys(grids)),
+                    moments.get(video_id, ()),
+                    options.trust_times,
+                )
             )
             yield from rows
             if task is not None:
@@ -168,6 +178,13 @@ def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> 
 def shows_moments(clip: Clip, grid: FrameGrid, moments: Sequence[float]) -> bool:
     """Whether the clip holds these core frames; True for grids that do not sample core frames."""
     return grid.sampler != "core_frames" or clip.metadata.get("moments_digest") == digest_moments(moments)
+
+
+def has_invented_clock(clip: Clip) -> bool:
+    """Whether the clip's times are a guess, because its video's file gives none."""
+    clock = clip.metadata.get("clock")
+    # before 0.2.0, whatever had no timestamps in their order was timed by its frame rate
+    return json.loads(clock)["invented"] if clock else clip.metadata.get("timestamps") == "frame rate"
 
 
 def cache_video(task: CacheTask) -> list[CacheResult]:
@@ -297,6 +314,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 task,
                 grid,
                 "done",
+                reason="; ".join(scan.clock.describe()) or None,
                 frames=len(request.indices),
                 size_bytes=writer.size_bytes,
                 decode_path=report.decode_path,
@@ -316,7 +334,17 @@ def _request_frames(task: CacheTask, scan: VideoScan) -> tuple[list[CacheResult]
     pts = scan.pts.tolist()
     for grid in task.grids:
         try:
-            indices = sample_indices(grid, pts, scan.time_base, scan.average_rate, scan.duration_seconds, task.moments)
+            if scan.clock.invented and rests_on_times(grid) and not task.trust_times:
+                raise ValueError(f"{scan.clock.describe()[0]}: to rest {grid.identity} on them, say --trust-times")
+            indices = sample_indices(
+                grid,
+                pts,
+                scan.time_base,
+                scan.average_rate,
+                scan.duration_seconds,
+                task.moments,
+                scan.clock.zero_pts,
+            )
         except ValueError as error:
             rows.append(_row(task, grid, "failed", reason=str(error)))
             continue
@@ -327,6 +355,11 @@ def _request_frames(task: CacheTask, scan: VideoScan) -> tuple[list[CacheResult]
             continue
         requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize)
     return rows, requests
+
+
+def rests_on_times(grid: FrameGrid) -> bool:
+    """Whether the grid's frames are those of a stretch or of moments that somebody named in seconds."""
+    return grid.span is not None or grid.sampler == "core_frames"
 
 
 def _describe_source(scan: VideoScan) -> dict[str, str]:
@@ -340,6 +373,7 @@ def _describe_source(scan: VideoScan) -> dict[str, str]:
         "source_duration_seconds": repr(scan.duration_seconds),
         "timestamps": "container" if scan.is_timed else "frame rate",
         "codec": scan.codec,
+        **({} if scan.clock.is_plain else {"clock": scan.clock.to_json()}),
     }
 
 

@@ -112,7 +112,13 @@ class _Measured:
         scan = self.scan
         try:
             return sample_indices(
-                grid, scan.pts.tolist(), scan.time_base, scan.average_rate, scan.duration_seconds, self.moments
+                grid,
+                scan.pts.tolist(),
+                scan.time_base,
+                scan.average_rate,
+                scan.duration_seconds,
+                self.moments,
+                scan.clock.zero_pts,
             )
         except ValueError:
             return []

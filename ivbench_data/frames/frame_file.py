@@ -55,7 +55,7 @@ class Clip:
     frames: NDArray[np.uint8]
     """uint8 `[T, 3, H, W]` RGB; what is written to it stays in memory, and never reaches the file."""
     pts_seconds: NDArray[np.float64]
-    """float64 `[T]`, when each frame is shown, in seconds after the video's first frame."""
+    """float64 `[T]`, when each frame is shown, in seconds after the first frame, or as `metadata['clock']` says."""
     indices: NDArray[np.int64]
     """int64 `[T]`, presentation index of each frame in the video."""
     metadata: Mapping[str, str]

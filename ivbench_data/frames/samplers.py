@@ -32,6 +32,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from math import ceil
 from typing import get_args
 
 from ivbench_data.schema import FrameGrid, Question, Sampler
@@ -100,13 +101,14 @@ def sample_indices(
     average_rate: Fraction | None,
     duration_seconds: float,
     moments: Sequence[float] = (),
+    zero_pts: int | None = None,
 ) -> list[int]:
     """The presentation indices that a grid takes of a video, in ascending order.
 
-    `pts` are the timestamps of all frames shown, ascending, in units of `time_base` seconds. Times are counted from the
-    first frame shown. With `fps`, the frame on screen at each multiple of 1/fps is taken, and when these are more than
-    `nframes`, the sampler picks among them. `core_frames` takes the frame on screen at each of the `moments`, in
-    seconds after the first frame, each frame once.
+    `pts` are the timestamps of all frames shown, ascending, in units of `time_base` seconds. Times are counted from
+    `zero_pts`, the clock's zero, by default the first frame shown. With `fps`, the frame on screen at each multiple of
+    1/fps is taken, and when these are more than `nframes`, the sampler picks among them. `core_frames` takes the frame
+    on screen at each of the `moments`, in seconds after that zero, each frame once.
 
     Raises:
         ValueError: there is no frame, the span begins after the video ends, or a frame rate is needed and missing; no
@@ -114,35 +116,38 @@ def sample_indices(
     """
     if not pts:
         raise ValueError("the video shows no frame")
+    zero = pts[0] if zero_pts is None else zero_pts
     if grid.sampler == "core_frames":
-        return _find_frames_at(moments, pts, time_base, duration_seconds, grid.nframes)
+        return _find_frames_at(moments, pts, time_base, duration_seconds, grid.nframes, zero)
     first, last = 0, len(pts) - 1
     if grid.span is not None:
         start, end = (Fraction(str(bound)) for bound in grid.span)
         if start > duration_seconds:
             raise ValueError(f"the span begins at {float(start)} s, and the video ends at {duration_seconds:.3f} s")
-        first, last = (_index_at(pts, time_base, bound) for bound in (start, end))
+        first, last = (_index_at(pts, time_base, bound, zero) for bound in (start, end))
     if grid.fps is not None:
         start = Fraction(str(grid.span[0])) if grid.span else Fraction(0)
-        end = Fraction(str(grid.span[1])) if grid.span else (pts[-1] - pts[0]) * time_base
-        end = min(end, (pts[-1] - pts[0]) * time_base)
         rate = Fraction(str(grid.fps))
+        # before the first frame, nothing is on screen
+        start += max(0, ceil(((pts[0] - zero) * time_base - start) * rate)) / rate
+        end = (pts[-1] - zero) * time_base
+        end = min(Fraction(str(grid.span[1])), end) if grid.span else end
         count = max(0, int((end - start) * rate)) + 1
         if count <= grid.nframes:
-            return [_index_at(pts, time_base, start + index / rate) for index in range(count)]
+            return [_index_at(pts, time_base, start + index / rate, zero) for index in range(count)]
         chosen = _apply(grid, count, rate)  # it is moments that are picked from, and these come at `fps`
-        return [_index_at(pts, time_base, start + index / rate) for index in chosen]
+        return [_index_at(pts, time_base, start + index / rate, zero) for index in chosen]
     return [first + index for index in _apply(grid, last - first + 1, average_rate)]
 
 
 def _find_frames_at(
-    moments: Sequence[float], pts: Sequence[int], time_base: Fraction, duration_seconds: float, most: int
+    moments: Sequence[float], pts: Sequence[int], time_base: Fraction, duration_seconds: float, most: int, zero: int
 ) -> list[int]:
     if not moments:
         raise ValueError("no question on this video says when its core frames are shown")
     if max(moments) > duration_seconds:
         raise ValueError(f"a core frame is at {max(moments)} s, and the video ends at {duration_seconds:.3f} s")
-    found = sorted({_index_at(pts, time_base, Fraction(str(moment))) for moment in moments})
+    found = sorted({_index_at(pts, time_base, Fraction(str(moment)), zero) for moment in moments})
     if len(found) > most:
         raise ValueError(f"its questions name {len(found)} core frames, and the grid holds {most}")
     return found
@@ -151,7 +156,7 @@ def _find_frames_at(
 def find_moments(questions: Iterable[Question]) -> dict[str, tuple[float, ...]]:
     """By video, when the core frames of its questions are shown: the moments of their evidence, ascending, each once.
 
-    Times are in seconds after the first frame. Ranges are no frames, and are passed over.
+    Times are in seconds on the video's clock. Ranges are no frames, and are passed over.
     """
     moments: dict[str, set[float]] = {}
     for question in questions:
@@ -188,9 +193,9 @@ def _apply(grid: FrameGrid, frames: int, average_rate: Fraction | None) -> list[
     return SAMPLERS[grid.sampler](frames, grid.nframes)
 
 
-def _index_at(pts: Sequence[int], time_base: Fraction, seconds: Fraction) -> int:
-    """The frame on screen at a time after the first frame: the last one that has begun."""
-    return max(0, bisect_right(pts, pts[0] + seconds / time_base) - 1)
+def _index_at(pts: Sequence[int], time_base: Fraction, seconds: Fraction, zero: int) -> int:
+    """The frame on screen at a time after zero: the last one that has begun, or the first one."""
+    return max(0, bisect_right(pts, zero + seconds / time_base) - 1)
 
 
 def _round_half_even(numerator: int, denominator: int) -> int:

@@ -6,11 +6,12 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
-import numpy as np
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from pydantic import PositiveFloat, PositiveInt
@@ -23,7 +24,6 @@ from ivbench_data.video.mp4_sample_tables import check_sample_tables
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from numpy.typing import NDArray
 
 
 class DecodeLimits(Record):
@@ -42,6 +42,9 @@ DEFAULT_LIMITS = DecodeLimits()
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,h264,hevc,ogg,asf,ivf,obu"
 """Containers that hold their own bytes. A playlist (hls, dash, concat) would open other files and addresses."""
 
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+"""What a container is opened with."""
+
 
 @contextmanager
 def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -52,7 +55,6 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
         VideoLimitError: larger or longer than `limits` allow.
     """
     max_pixels = str(limits.max_pixels)
-    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -61,7 +63,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
             raise UnreadableVideoError(f"{path.name}: the file is empty")
         check_sample_tables(path, limits.max_packets)
         # "file:" keeps FFmpeg from reading anything else into the name
-        container = av.open(f"file:{path.absolute()}", container_options=options, metadata_errors="replace")
+        container = av.open(f"file:{path.absolute()}", container_options=OPTIONS, metadata_errors="replace")
     except FileNotFoundError:
         raise UnreadableVideoError(f"{path.name}: there is no such file in {path.parent}") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -74,7 +76,8 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
             raise VideoLimitError(
                 f"{path.name}: {context.width}×{context.height} is over the limit of {limits.max_pixels:,} pixels"
             )
-        if container.duration:
+        # where timestamps may jump, their last one says nothing of the length; see `decode.clock`
+        if container.duration and not has_flag(container, Flags.ts_discont):
             check_duration(path, Fraction(container.duration, 1_000_000), limits)
         context.thread_count = 1
         context.options = {
@@ -117,44 +120,36 @@ def demux(path: Path, container: InputContainer, stream: VideoStream) -> Iterato
         raise UnreadableVideoError(f"{path.name}: its packets cannot be read: {words_of(error)}") from error
 
 
+def has_flag(container: InputContainer, flag: Flags) -> bool:
+    """Whether the container's format has the flag."""
+    return bool(container.format.flags & cast("int", flag.value))
+
+
 def time_base_of(stream: VideoStream) -> Fraction:
     """Seconds a timestamp unit."""
     return stream.time_base or Fraction(1, 1_000_000)
 
 
-def last_frame_duration(stream: VideoStream, pts: NDArray[np.int64], stated: int) -> int:
-    """Duration of the last frame in timestamp units: as stated, else its predecessor's, else by the frame rate."""
-    if stated:
-        return stated
-    if len(pts) > 1:
-        return int(pts[-1] - pts[-2])
-    rate = stream.average_rate
-    return int(1 / (rate * time_base_of(stream))) if rate else 0
-
-
-def check_length(path: Path, packets: int, elapsed: int, time_base: Fraction, limits: DecodeLimits) -> None:
-    """Raise while reading if the video is too long: headers may state less.
+def check_count(path: Path, packets: int, limits: DecodeLimits) -> None:
+    """Raise while reading if the video has too many packets: headers may state fewer.
 
     Raises:
-        VideoLimitError: there are too many packets, or, looked at now and then, they last too long.
+        VideoLimitError: there are more.
     """
     if packets > limits.max_packets:
         raise VideoLimitError(f"{path.name}: it has more than {limits.max_packets:,} packets")
-    if packets % 1000 == 0:
-        check_duration(path, elapsed * time_base, limits)
 
 
-def check_duration(path: Path, seconds: Fraction, limits: DecodeLimits) -> float:
-    """The seconds as a float.
+def check_duration(path: Path, seconds: Fraction | float, limits: DecodeLimits) -> None:
+    """Raise if the video is too long.
 
     Raises:
-        VideoLimitError: they are over the limit.
+        VideoLimitError: its seconds are over the limit.
     """
     if seconds > limits.max_duration_seconds:
         raise VideoLimitError(
             f"{path.name}: {float(seconds) / 3600:.1f} h is over the limit of {limits.max_duration_seconds / 3600:g} h"
         )
-    return float(seconds)
 
 
 def words_of(error: Exception) -> str:
@@ -162,15 +157,34 @@ def words_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def decode_all(path: Path, stream: VideoStream, packets: Iterable[av.Packet[VideoStream]]) -> Iterator[VideoFrame]:
+def decode_all(
+    path: Path, stream: VideoStream, packets: Iterable[av.Packet[VideoStream]], passed_over: list[str] | None = None
+) -> Iterator[VideoFrame]:
     """The frames that the decoder shows of all the packets.
 
+    A stream may begin in the middle: with pictures whose references are not there, or that an edit list discards. The
+    decoder stumbles at them, and nobody ever sees them; its words for each go to `passed_over`.
+
     Raises:
-        UnreadableVideoError: it cannot decode one.
+        UnreadableVideoError: it cannot decode one that would be shown, or shows none at all.
     """
-    try:
-        for packet in packets:
-            yield from stream.codec_context.decode(packet)
-        yield from stream.codec_context.decode(None)
-    except av.error.FFmpegError as error:
-        raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words_of(error)}") from error
+    errors: list[tuple[av.Packet[VideoStream], str]] = []
+    is_shown = False
+    for packet in chain(packets, (None,)):
+        try:
+            frames = stream.codec_context.decode(packet)
+        except av.error.FFmpegError as error:
+            if is_shown or packet is None or (packet.is_keyframe and not packet.is_discard):
+                raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words_of(error)}") from error
+            errors.append((packet, words_of(error)))
+            continue
+        for frame in frames:
+            for missed, words in errors if not is_shown else ():
+                if not missed.is_discard and (missed.pts is None or frame.pts is None or missed.pts >= frame.pts):
+                    raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
+            is_shown = True
+            yield frame
+    if errors and not is_shown:
+        raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {errors[0][1]}")
+    if passed_over is not None:
+        passed_over += [words for _, words in errors]

@@ -32,6 +32,7 @@ from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256, VerifyResult
 from ivbench_data.video.content_match import Comparison, compare_content
 from ivbench_data.video.decode import (
     DEFAULT_LIMITS,
+    Clock,
     DecodeLimits,
     FrameRequest,
     PacketWalk,
@@ -77,6 +78,8 @@ class FileFacts:
     duration_seconds: float
     """From the first frame's start to the last one's end."""
     size_bytes: int
+    clock: Clock
+    """When its frames are shown, by its packets."""
 
 
 def check_file_quick(
@@ -97,7 +100,7 @@ def check_file_quick(
     """
     container = check_structure(path)
     walk = walk_packets(path, limits)
-    for reason in (_find_bad_packets(walk), _find_gap(walk), _find_shortfall(walk, expected_seconds)):
+    for reason in (_find_gap(walk), _find_shortfall(walk, expected_seconds)):
         if reason is not None:
             raise UnreadableVideoError(f"{path.name}: {reason}")
     return FileFacts(
@@ -105,20 +108,11 @@ def check_file_quick(
         codec=walk.codec,
         width=walk.width,
         height=walk.height,
-        frames=len(walk.pts_seconds),
-        duration_seconds=walk.duration_seconds,
+        frames=len(walk.clock.pts),
+        duration_seconds=walk.clock.duration_seconds,
         size_bytes=path.stat().st_size,
+        clock=walk.clock,
     )
-
-
-def _find_bad_packets(walk: PacketWalk) -> str | None:
-    if len(walk.pts_seconds) == 0:
-        return "holds a video stream without a single frame"
-    if walk.corrupt_packets:
-        return f"{walk.corrupt_packets} of {len(walk.pts_seconds)} packets are damaged or cut"
-    if walk.zeroed_packets:
-        return f"{walk.zeroed_packets} of {len(walk.pts_seconds)} packets hold zeros where there was data: a hole"
-    return None
 
 
 def _find_gap(walk: PacketWalk) -> str | None:
@@ -126,9 +120,9 @@ def _find_gap(walk: PacketWalk) -> str | None:
 
     Both conditions are needed: a variable frame rate has long intervals too.
     """
-    times = walk.pts_seconds
+    times = walk.clock.pts_seconds
     intervals = np.diff(times)
-    if not len(intervals) or not walk.is_timed:
+    if not len(intervals) or not walk.clock.is_timed:
         return None
     usual = float(np.quantile(intervals, 0.95, method="lower"))
     suspects = np.flatnonzero(intervals > max(MIN_GAP_SECONDS, MIN_GAP_INTERVALS * usual))
@@ -141,9 +135,9 @@ def _find_gap(walk: PacketWalk) -> str | None:
 
 
 def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | None:
-    if expected_seconds is None or walk.duration_seconds >= expected_seconds - DURATION_TOLERANCE_SECONDS:
+    if expected_seconds is None or walk.clock.duration_seconds >= expected_seconds - DURATION_TOLERANCE_SECONDS:
         return None
-    return f"shows {walk.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
+    return f"shows {walk.clock.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
 
 
 def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
@@ -209,6 +203,7 @@ def verify_video(task: VerifyTask) -> VerifyResult:
     sha256: str | None = None
     content: Comparison | None = None
     fault: str | None = None
+    odd: str | None = None
     try:
         facts = check_file_quick(path, task.expected_seconds)
         if task.depth != "quick":
@@ -224,12 +219,14 @@ def verify_video(task: VerifyTask) -> VerifyResult:
             fault = content.reason
     except VideoError as error:
         fault = str(error)
+    if fault is None and facts is not None:
+        odd = "; ".join(facts.clock.describe()) or None
     is_same = content is None and task.fingerprint is not None and sha256 == task.fingerprint.sha256
     return VerifyResult(
         video_id=task.video_id,
         status="ok" if fault is None else "failed",
         depth=task.depth,
-        reason=fault,
+        reason=fault or odd,
         file_name=path.relative_to(task.workspace.folder).as_posix(),
         frames=facts.frames if facts else None,
         duration_seconds=facts.duration_seconds if facts else None,

@@ -54,6 +54,15 @@ FILES: dict[str, Callable[[Path], None]] = {
 }
 
 
+ODD = {"v.obu": "invented clock", "v.h264": "invented clock"}
+"""What is odd about some of them: bare streams have no times."""
+
+
+def names_of(reason: str | None) -> str | None:
+    """The names of what is odd."""
+    return reason and ", ".join(sentence.partition(":")[0] for sentence in reason.split("; ") if ":" in sentence)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
@@ -77,9 +86,9 @@ def test_each_container_is_found_verified_and_cached(tmp_path: Path, files: Path
     assert find_ffmpeg() is not None, "the deep check needs the extra `fetch`"
     for depth in ("quick", "default", "deep"):
         (checked,) = verify_videos(dataset, tmp_path, depth, VerifyOptions(workers=0))
-        assert (checked.status, checked.reason) == ("ok", None), depth
+        assert (checked.status, names_of(checked.reason)) == ("ok", ODD.get(name)), depth
     (cached,) = cache_frames(dataset, tmp_path, [GRID], CacheOptions(workers=0))
-    assert (cached.status, cached.reason, cached.frames) == ("done", None, 4)
+    assert (cached.status, names_of(cached.reason), cached.frames) == ("done", ODD.get(name), 4)
 
 
 @pytest.mark.parametrize("name", FILES)

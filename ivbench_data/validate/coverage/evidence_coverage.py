@@ -25,7 +25,7 @@ from pydantic import Field, FiniteFloat, PositiveInt
 from ivbench_data.dataset import Dataset
 from ivbench_data.durations import VideoDuration, find_durations
 from ivbench_data.errors import CacheError, UsageError, VideoError
-from ivbench_data.frames.cache import shows_moments
+from ivbench_data.frames.cache import has_invented_clock, shows_moments
 from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.frames.samplers import find_moments, moments_of, sample_indices
 from ivbench_data.schema import FrameGrid, FrameSelection, NonEmpty, Question, Record, Seconds, Video
@@ -34,7 +34,15 @@ from ivbench_data.video.decode import VideoScan, scan_video
 from ivbench_data.workspace import Workspace
 
 TimeSource = Literal["cache", "file", "metadata", "assumed"]
-Reason = Literal["no_evidence", "whole_video", "reversed_range", "beyond_video_end", "unknown_duration", "no_frames"]
+Reason = Literal[
+    "no_evidence",
+    "whole_video",
+    "reversed_range",
+    "beyond_video_end",
+    "unknown_duration",
+    "no_frames",
+    "invented_clock",
+]
 
 REASONS: Final[dict[Reason, str]] = {
     "no_evidence": "no location that can be read",
@@ -43,6 +51,7 @@ REASONS: Final[dict[Reason, str]] = {
     "beyond_video_end": "the location begins after the video ends",
     "unknown_duration": "nobody knows how long the video is",
     "no_frames": "the grid takes no frame of this video",
+    "invented_clock": "the video's file does not say when its frames are shown (--trust-times rests on a guess)",
 }
 """Why a question cannot be decided."""
 
@@ -56,6 +65,8 @@ class CoverageOptions(Record):
     """Length of videos of which none is known; None leaves them out."""
     assumed_rate: PositiveInt = 30
     """Frames a second where only the length is known."""
+    trust_times: bool = False
+    """Whether to rest on the guessed times of files that give none."""
 
 
 class EvidenceCoverage(Record):
@@ -97,11 +108,14 @@ class VideoTiming:
     """From the first frame's beginning to the last one's end."""
     source: TimeSource
     """Where it comes from."""
+    zero_pts: int = 0
+    """Timestamp of second 0."""
+    invented: bool = False
+    """Whether the file gives no times, so that these are a guess."""
 
     def seconds_of(self, indices: Iterable[int]) -> list[float]:
-        """When the frames with those presentation indices are shown, after the first one."""
-        first = self.pts[0]
-        return [float((self.pts[index] - first) * self.time_base) for index in indices]
+        """When the frames with those presentation indices are shown, on the video's clock."""
+        return [float((self.pts[index] - self.zero_pts) * self.time_base) for index in indices]
 
 
 # --- covering ---------------------------------------------------------------------------------------------------
@@ -125,18 +139,18 @@ def cover_questions(
         has_timing = False
         moments = find_moments(questions).get(video.video_id, ())
         for grid in grids:
-            shown = _read_cached_times(workspace, grid, video.video_id, moments)
+            shown, is_invented = _read_cached_times(workspace, grid, video.video_id, moments)
             source: TimeSource = "cache"
             if not has_timing and any(_spans_of(question) for question in questions):
                 timing, has_timing = find_timing(workspace, video, known, options), True
             if shown is None and timing is not None:
-                shown, source = _sample_times(timing, grid, moments), timing.source
+                shown, source, is_invented = _sample_times(timing, grid, moments), timing.source, timing.invented
             # cached frames say more of the length than an assumption
             is_guess = timing is None or (source == "cache" and timing.source == "assumed")
             duration = None if is_guess or timing is None else timing.duration_seconds
             for question in questions:
                 own = _show_core_frames(question, shown, duration) if grid.sampler == "core_frames" else shown
-                yield _cover_question(question, grid.identity, own, source, duration, options)
+                yield _cover_question(question, grid.identity, own, source, duration, options, is_invented)
 
 
 def cover_selections(
@@ -181,6 +195,7 @@ def cover_selections(
             timing.source if timing else "file",
             timing.duration_seconds if timing else None,
             options,
+            timing is not None and timing.invented,
         )
 
 
@@ -202,7 +217,16 @@ def find_timing(
 
 
 def _time_by_scan(scan: VideoScan) -> VideoTiming:
-    return VideoTiming(scan.pts.tolist(), scan.time_base, scan.average_rate, scan.duration_seconds, "file")
+    clock = scan.clock
+    return VideoTiming(
+        clock.pts.tolist(),
+        clock.time_base,
+        scan.average_rate,
+        clock.duration_seconds,
+        "file",
+        clock.zero_pts,
+        clock.invented,
+    )
 
 
 def _time_by_rate(duration_seconds: float, rate: int, source: TimeSource) -> VideoTiming:
@@ -222,13 +246,14 @@ def _group_by_video(dataset: Dataset) -> Iterator[tuple[Video, list[Question]]]:
 
 def _read_cached_times(
     workspace: Workspace, grid: FrameGrid, video_id: str, moments: Sequence[float]
-) -> list[float] | None:
+) -> tuple[list[float] | None, bool]:
+    """When the cached frames are shown, None without any; and whether these times are a guess."""
     try:
         clip = read_frame_file(workspace.cache_path(grid, video_id))
     except CacheError:
-        return None
+        return None, False
     times: list[float] = clip.pts_seconds.tolist()
-    return sorted(times) if shows_moments(clip, grid, moments) else None
+    return (sorted(times), has_invented_clock(clip)) if shows_moments(clip, grid, moments) else (None, False)
 
 
 def _show_core_frames(
@@ -243,7 +268,13 @@ def _show_core_frames(
 def _sample_times(timing: VideoTiming, grid: FrameGrid, moments: Sequence[float]) -> list[float]:
     try:
         indices = sample_indices(
-            grid, timing.pts, timing.time_base, timing.average_rate, timing.duration_seconds, moments
+            grid,
+            timing.pts,
+            timing.time_base,
+            timing.average_rate,
+            timing.duration_seconds,
+            moments,
+            timing.zero_pts,
         )
     except ValueError:
         return []
@@ -294,9 +325,12 @@ def _cover_question(
     source: TimeSource,
     duration_seconds: float | None,
     options: CoverageOptions,
+    is_invented: bool = False,
 ) -> EvidenceCoverage:
     """The row of a question; `shown` are the frames' times, ascending."""
     reason = _find_reason(question, shown, duration_seconds)
+    if is_invented and not options.trust_times and reason in (None, "beyond_video_end"):
+        reason = "invented_clock"
     base = EvidenceCoverage(
         question_id=question.question_id,
         video_id=question.video_id or "",

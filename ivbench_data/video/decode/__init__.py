@@ -5,11 +5,13 @@ get it, the packets are first walked without decoding (`scan_video`): timestamps
 packets that no other frame needs. Then only the groups of pictures that hold wanted frames are decoded, each up to
 its last wanted frame, without the packets that nothing wanted needs (the `selective` path). Where the packets do not
 say enough, or the decoder does not show the frames that they announce, the file is decoded from its first packet on
-(the `sequential` path). `bitstream` parses packets; `resize_to_rgb` converts pixels.
+(the `sequential` path). `clock` says when frames are shown, to everybody; `bitstream` parses packets; `resize_to_rgb`
+converts pixels.
 """
 
 from __future__ import annotations
 
+from ivbench_data.video.decode.clock import Clock
 from ivbench_data.video.decode.container_walk import PacketWalk, walk_packets
 from ivbench_data.video.decode.extract import (
     ExtractionReport,
@@ -23,6 +25,7 @@ from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "Clock",
     "DecodeLimits",
     "ExtractionReport",
     "FrameRequest",

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivbench_data.errors import UnreadableVideoError
+from ivbench_data.video.decode.clock import Clock, make_clock, order_packets
+from ivbench_data.video.decode.packet_faults import PacketFaults
+from ivbench_data.video.decode.stream_times import read_stream_times
 from ivbench_data.video.opening import (
     DEFAULT_LIMITS,
     DecodeLimits,
-    check_length,
+    check_count,
+    check_duration,
     codec_name,
     demux,
-    last_frame_duration,
     open_video,
-    time_base_of,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ENTROPY_CODED = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
-"""Codecs whose packets hold no long zeros: H.264 and HEVC break up every third zero byte (emulation prevention), the
-others' arithmetic coders spread them. MPEG-TS may pad with zeros between units."""
-_ZEROS = bytes(256)
+MAX_REORDERED = 32
+"""Packets behind a keyframe among which some may be shown before it: twice the most that H.264 and HEVC allow."""
 
 
 @dataclass(frozen=True)
@@ -39,65 +39,55 @@ class PacketWalk:
     """Pixels as coded, before rotation."""
     height: int
     """Pixels as coded, before rotation."""
-    pts_seconds: NDArray[np.float64]
-    """When each packet's frame is shown, ascending, in seconds after the first; float64 `[packets]`."""
+    clock: Clock
+    """When each packet's frame is shown."""
     is_keyframe: NDArray[np.bool_]
-    """Whether the container calls it a keyframe; bool `[packets]`, in the same order."""
-    is_timed: bool
-    """Whether the container gives timestamps; if not, `pts_seconds` follow from the order of the packets."""
-    duration_seconds: float
-    """From the first frame's beginning to the last frame's end."""
-    corrupt_packets: int
-    """Packets that the demuxer found cut off or damaged."""
-    zeroed_packets: int
-    """Packets that hold a run of zeros which entropy coding cannot make: bytes that were never written, or lost."""
+    """Whether the container calls it a keyframe; bool `[packets]`, in the clock's order."""
 
 
 def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWalk:
     """Walk the video's packets; nothing is decoded, no bitstream is read.
 
-    Packets that an edit list discards are left out. It may be empty, and damaged packets are counted, not refused.
+    Packets that an edit list discards are left out, and those before the first keyframe, which show nothing.
 
     Raises:
-        UnreadableVideoError: not a video that can be opened, or none in it.
+        UnreadableVideoError: not a video that can be opened, none in it, or some packets are damaged.
         VideoLimitError: larger or longer than `limits` allow.
     """
-    pts: list[int] = []
+    pts: list[int | None] = []
+    dts: list[int | None] = []
     keyframes: list[bool] = []
-    is_timed = True
-    corrupt_packets = zeroed_packets = last_duration = 0
+    last_duration, first_is_keyframe = 0, None
     with open_video(path, limits) as (container, stream):
-        time_base = time_base_of(stream)
-        has_no_zeros = codec_name(stream) in _ENTROPY_CODED and container.format.name != "mpegts"
-        for packet in demux(path, container, stream):
+        times = read_stream_times(path, container, stream)
+        faults = PacketFaults(stream, times)
+        for packet in faults.watch(demux(path, container, stream)):
+            first_is_keyframe = packet.is_keyframe if first_is_keyframe is None else first_is_keyframe
             if packet.is_discard:
                 continue
-            corrupt_packets += packet.is_corrupt
-            zeroed_packets += has_no_zeros and _holds_zeros(bytes(packet))
-            is_timed &= packet.pts is not None
-            pts.append(len(pts) if packet.pts is None else packet.pts)
+            pts.append(packet.pts)
+            dts.append(packet.dts)
             keyframes.append(packet.is_keyframe)
             last_duration = packet.duration or last_duration
-            check_length(path, len(pts), pts[-1] - pts[0] if is_timed else 0, time_base, limits)
-        if not is_timed:
-            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            pts, time_base, last_duration = list(range(len(pts))), 1 / Fraction(rate), 1
-        times = np.array(pts, dtype=np.int64)
-        order = np.argsort(times, kind="stable")
-        elapsed = times[order] - (times.min() if pts else 0)
-        lasting = last_frame_duration(stream, elapsed, last_duration) if pts else 0
+            check_count(path, len(pts), limits)
+        faults.check(path)
+        if not pts:
+            raise UnreadableVideoError(f"{path.name}: holds a video stream without a single frame")
+        order = order_packets(pts, dts, times)
+        if not first_is_keyframe and True in keyframes:
+            order = [at for at in order if not _comes_too_early(at, pts, keyframes.index(True))]
+        clock = make_clock([pts[at] for at in order], times, last_duration)
+        check_duration(path, clock.duration_seconds, limits)
         return PacketWalk(
             codec=codec_name(stream),
             width=stream.codec_context.width,
             height=stream.codec_context.height,
-            pts_seconds=np.asarray(elapsed * time_base.numerator / time_base.denominator, dtype=np.float64),
+            clock=clock,
             is_keyframe=np.array(keyframes, dtype=np.bool_)[order],
-            is_timed=is_timed,
-            duration_seconds=float((int(elapsed[-1]) + lasting) * time_base) if pts else 0.0,
-            corrupt_packets=corrupt_packets,
-            zeroed_packets=zeroed_packets,
         )
 
 
-def _holds_zeros(data: bytes) -> bool:
-    return _ZEROS in data or not any(data)
+def _comes_too_early(at: int, pts: list[int | None], first: int) -> bool:
+    """Whether the packet stands, or is shown, before the first keyframe, of a recording that begins in the middle."""
+    stamp, start = pts[at], pts[first]
+    return at < first or (stamp is not None and start is not None and at < first + MAX_REORDERED and stamp < start)

@@ -134,7 +134,7 @@ def _decode_selectively(
 ) -> Iterator[tuple[int, VideoFrame]]:
     packets = scan._packets
     assert packets is not None
-    index_of_pts = {int(scan.pts[index]): index for index in indices}
+    index_of_pts = {scan._stamps[index]: index for index in indices}
     with open_video(scan.path, limits) as (container, stream):
         reader = _PacketReader(container, stream, packets)
         for start, holders in packets.group(indices):
@@ -237,7 +237,7 @@ def _decode_sequentially(
         for index, frame in enumerate(decode_all(scan.path, stream, packets)):
             if frame.is_corrupt:
                 raise UnreadableVideoError(f"{scan.path.name}: frame {index} is damaged")
-            if scan.is_timed and frame.pts != scan.pts[index]:
+            if index >= scan.frames or frame.pts != scan._stamps[index]:
                 raise UnreadableVideoError(
                     f"{scan.path.name}: frame {index} is shown at another time than its packet says; it is damaged"
                 )

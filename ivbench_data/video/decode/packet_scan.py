@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +14,20 @@ from av.video.stream import VideoStream
 
 from ivbench_data.errors import UnreadableVideoError
 from ivbench_data.video.bitstream import PacketColumns, PacketIndex, UnsafeStreamError, index_packets, open_reader
+from ivbench_data.video.decode.clock import Clock, make_clock
+from ivbench_data.video.decode.packet_faults import PacketFaults
+from ivbench_data.video.decode.stream_times import read_stream_times
 from ivbench_data.video.mp4_boxes import check_structure
 from ivbench_data.video.mp4_sample_tables import count_sample_descriptions
 from ivbench_data.video.opening import (
     DEFAULT_LIMITS,
     DecodeLimits,
+    check_count,
     check_duration,
-    check_length,
     codec_name,
     decode_all,
     demux,
-    last_frame_duration,
     open_video,
-    time_base_of,
     words_of,
 )
 from ivbench_data.video.rotation import NOT_ROTATED, Rotation, read_rotation
@@ -53,32 +53,49 @@ class VideoScan:
     """Pixels as coded, before rotation."""
     rotation: Rotation
     """Rotation for display."""
-    time_base: Fraction
-    """Seconds a timestamp unit."""
-    pts: NDArray[np.int64]
-    """Timestamps of all frames shown, in presentation order, in units of `time_base`."""
+    clock: Clock
+    """When each frame is shown, and what was mended to say so."""
     average_rate: Fraction | None
     """Frames a second, as the container says."""
-    duration_seconds: float
-    """From the first frame's beginning to the last frame's end."""
-    is_timed: bool
-    """Whether the file gives timestamps; if not, `pts` follow from the frame rate."""
     sequential_reason: str | None
     """Why decoding must begin at the first packet; None when packets can be picked."""
     size_bytes: int
     """Size of the file."""
+    passed_over: int = 0
+    """Packets at the beginning that cannot be decoded, and show no frame: it starts in the middle of something."""
+    _stamps: tuple[int | None, ...] | NDArray[np.int64] = ()
+    """Each frame's timestamp as the decoder gives it."""
     _packets: PacketIndex | None = field(default=None, repr=False)
 
     @property
     def frames(self) -> int:
         """How many frames a decode of the whole file shows."""
-        return len(self.pts)
+        return len(self.clock.pts)
+
+    @property
+    def pts(self) -> NDArray[np.int64]:
+        """Timestamps of all frames shown, ascending in presentation order, in units of `time_base`."""
+        return self.clock.pts
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds a timestamp unit."""
+        return self.clock.time_base
 
     @property
     def pts_seconds(self) -> NDArray[np.float64]:
-        """When each frame is shown, in seconds after the first one; float64 `[frames]`."""
-        elapsed = self.pts - self.pts[0]
-        return np.asarray(elapsed * self.time_base.numerator / self.time_base.denominator, dtype=np.float64)
+        """When each frame is shown, in seconds after the clock's zero; float64 `[frames]`."""
+        return self.clock.pts_seconds
+
+    @property
+    def duration_seconds(self) -> float:
+        """From the clock's zero to the last frame's end."""
+        return self.clock.duration_seconds
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the file gives timestamps; if not, `pts` follow from the frame rate."""
+        return self.clock.is_timed
 
     @property
     def displayed_size(self) -> tuple[int, int]:
@@ -113,19 +130,20 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     reader = open_reader(codec_name(stream), context.extradata or b"", held_back)
     columns = PacketColumns()
     rotation: Rotation | None = None
-    time_base, last_duration = time_base_of(stream), 0
+    times, last_duration = read_stream_times(path, container, stream), 0
+    faults = PacketFaults(stream, times)
     for packet in demux(path, container, stream):
-        if packet.is_corrupt:
-            raise UnreadableVideoError(f"{path.name}: packet {len(columns.pts)} is cut off or damaged")
+        faults.see(packet)
         pts = packet.pts
         if pts is None:
             raise UnsafeStreamError("frames have no timestamps")
         traits = reader.read(memoryview(packet), packet.is_keyframe)
         columns.append(pts, packet.dts, traits, traits.is_shown and not packet.is_discard)
         last_duration = packet.duration or last_duration
-        check_length(path, len(columns.pts), pts - columns.pts[0], time_base, limits)
+        check_count(path, len(columns.pts), limits)
         if rotation is None:
             rotation = _try_rotation(stream, packet)
+    faults.check(path)
     if not any(columns.is_shown):
         raise UnreadableVideoError(f"{path.name}: none of its packets shows a frame")
     packets = index_packets(columns)
@@ -133,20 +151,19 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     if rotation is None:
         raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
-    end = int(in_order[-1]) + last_frame_duration(stream, in_order, last_duration)
+    clock = make_clock(in_order.tolist(), times, last_duration)
+    check_duration(path, clock.duration_seconds, limits)
     return VideoScan(
         path=path,
         codec=codec_name(stream),
         width=context.width,
         height=context.height,
         rotation=rotation,
-        time_base=time_base,
-        pts=in_order,
+        clock=clock,
         average_rate=stream.average_rate,
-        duration_seconds=check_duration(path, (end - int(in_order[0])) * time_base, limits),
-        is_timed=True,
         sequential_reason=None,
         size_bytes=path.stat().st_size,
+        _stamps=in_order,
         _packets=packets,
     )
 
@@ -162,24 +179,23 @@ def _try_rotation(stream: VideoStream, packet: av.Packet[VideoStream] | None) ->
 
 def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoScan:
     """Scan a file whose packets say too little: decode every frame once, to count and time it."""
-    pts: list[int | None] = []
+    stamps: list[int | None] = []
+    passed_over: list[str] = []
     with open_video(path, limits) as (container, stream):
         rotation = NOT_ROTATED
-        for frame in decode_all(path, stream, demux(path, container, stream)):
-            if not pts:
+        times = read_stream_times(path, container, stream)
+        faults = PacketFaults(stream, times)
+        packets = faults.watch(demux(path, container, stream))
+        for frame in decode_all(path, stream, packets, passed_over):
+            if not stamps:
                 rotation = read_rotation(frame)
-            pts.append(frame.pts)
-            check_length(path, len(pts), (frame.pts or 0) - (pts[0] or 0), time_base_of(stream), limits)
-        if not pts:
+            stamps.append(frame.pts)
+            check_count(path, len(stamps), limits)
+        faults.check(path)
+        if not stamps:
             raise UnreadableVideoError(f"{path.name}: none of its frames can be decoded")
-        known = [value for value in pts if value is not None]
-        is_timed = len(known) == len(pts) and all(a < b for a, b in pairwise(known))
-        if is_timed:
-            times, time_base = np.array(known, dtype=np.int64), time_base_of(stream)
-        else:
-            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            times, time_base = np.arange(len(pts), dtype=np.int64), 1 / Fraction(rate)
-        end = int(times[-1]) + (last_frame_duration(stream, times, 0) if is_timed else 1)
+        clock = make_clock(stamps, times)
+        check_duration(path, clock.duration_seconds, limits)
         context = stream.codec_context
         return VideoScan(
             path=path,
@@ -187,18 +203,17 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             width=context.width,
             height=context.height,
             rotation=rotation,
-            time_base=time_base,
-            pts=times,
+            clock=clock,
             average_rate=stream.average_rate,
-            duration_seconds=check_duration(path, (end - int(times[0])) * time_base, limits),
-            is_timed=is_timed,
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
+            passed_over=len(passed_over),
+            _stamps=tuple(stamps),
         )
 
 
 def find_indices_at(scan: VideoScan, times_seconds: Sequence[float]) -> list[int]:
-    """Presentation index on screen at each time, in seconds after the first frame; clamped to the first and last."""
+    """Presentation index on screen at each time, in seconds after the clock's zero; clamped to the first and last."""
     wanted = np.asarray(times_seconds, dtype=np.float64)
     found = np.searchsorted(scan.pts_seconds, wanted + 1e-9, side="right") - 1
     return [int(index) for index in np.clip(found, 0, scan.frames - 1)]
