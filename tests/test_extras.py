@@ -32,7 +32,7 @@ SCORING = [
     "evaluate --model baseline:random --nframes 4 --res 16 --sweep patterns --figure sweep.png",
     "score --figure tasks.svg --markdown table.md --csv table.csv --report errors.html",
     "score --diagnose",
-    "score random other",
+    "score one other",
     f"score {HIDDEN}",
     "coverage --grid 4x16 --figure",
 ]
@@ -73,9 +73,12 @@ def workplace(tmp_path: Path) -> Path:
     """A folder with the small dataset under `data/`, with two results files, and a submission."""
     shutil.copytree(MADE, tmp_path / "data")
     (results,) = (tmp_path / "data/tiny/results").iterdir()
-    other = results.read_text().replace('"reply":"D","answer_index":3', '"reply":"B","answer_index":1,"correct":true')
-    results.with_name("other.jsonl").write_text(other.replace("baseline:random", "baseline:other"))
-    results.rename(results.with_name("random.jsonl"))
+    # both under names of their own, so that what a command here makes of `baseline:random` is a third
+    one = results.read_text().replace("baseline:random", "baseline:one")
+    other = one.replace('"reply":"D","answer_index":3', '"reply":"B","answer_index":1,"correct":true')
+    results.with_name("one.jsonl").write_text(one)
+    results.with_name("other.jsonl").write_text(other.replace("baseline:one", "baseline:other"))
+    results.unlink()
     (tmp_path / "submission.jsonl").write_text('{"question_id": "alpha_0", "answer_index": 1}\n')
     return tmp_path
 
