@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ def test_what_is_not_plainly_json_is_refused(content: bytes, told: str) -> None:
         parse_json(content)
     assert told in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_a_key_given_twice_among_many_is_found_in_time_that_grows_with_the_line_alone() -> None:
+    keys = ", ".join(f'"key{number}": 0' for number in range(40_000))
+    began = time.process_time()
+    with pytest.raises(ValueError, match="'key39999' is given twice"):
+        parse_json(f'{{{keys}, "key39999": 1}}'.encode())
+    assert time.process_time() - began < 2  # 30 s where each key is compared with all others
 
 
 @pytest.mark.parametrize(
