@@ -36,7 +36,7 @@ _CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pill
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "fetch": ("yt-dlp", "deno", "imageio-ffmpeg", "ffmpeg-python"),
     "score": ("scipy", "statsmodels", "matplotlib"),
-    "validate": ("scipy", "statsmodels", "matplotlib", "scikit-learn", "krippendorff"),
+    "validate": ("scipy", "statsmodels", "matplotlib", "scikit-learn"),
     "eval": ("scipy", "statsmodels", "matplotlib", "scikit-learn", "torch", "transformers", "accelerate"),
     "publish": ("datasets",),
 }

@@ -180,11 +180,11 @@ def test_a_grid_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
 def test_commands_that_lack_packages_are_named(context: DoctorContext, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_versions(monkeypatch, **{name.replace("-", "_"): "1" for names in EXTRAS.values() for name in names})
     assert doctor.check_commands(context).status == "ok"
-    pretend_versions(monkeypatch, matplotlib=None, krippendorff=None, **dict.fromkeys(("torch", "accelerate"), "1"))
+    pretend_versions(monkeypatch, matplotlib=None, scikit_learn=None, **dict.fromkeys(("torch", "accelerate"), "1"))
     found = doctor.check_commands(context)
     assert found.status == "advice"
     assert found.facts["score"] == ["matplotlib"]
-    assert found.facts["review"] == ["matplotlib", "krippendorff"]
+    assert found.facts["review"] == ["matplotlib", "scikit-learn"]
     assert found.facts["publish"] == []
     assert write_install_command("score,validate,eval") in (found.advice or "")
 

@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "ivbench_data"
 
 HEAVY = {
-    "PIL", "av", "datasets", "huggingface_hub", "imagehash", "jinja2", "krippendorff", "matplotlib", "numpy", "rich",
+    "PIL", "av", "datasets", "huggingface_hub", "imagehash", "jinja2", "matplotlib", "numpy", "rich",
     "safetensors", "scipy", "sklearn", "statsmodels", "torch", "transformers", "yt_dlp",
 }  # fmt: skip
 

@@ -252,6 +252,13 @@ def test_krippendorff_alpha_by_hand() -> None:
     assert agreement.compute_krippendorff_alpha([]) is None
 
 
+def test_krippendorff_alpha_of_the_paper_s_example() -> None:
+    """Twelve items, four reviewers, some items missing: 0.743 in Krippendorff (2011), part C."""
+    rows = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
+    reviews = [{str(at): value for at, value in enumerate(row) if value != "."} for row in rows]
+    assert agreement.compute_krippendorff_alpha(reviews) == pytest.approx(0.743, abs=5e-4)
+
+
 def test_calls_that_cannot_be_meant() -> None:
     with pytest.raises(UsageError):
         stat.estimate_share([], [])

@@ -1,10 +1,12 @@
-"""Agreement of reviewers beyond chance: Cohen's κ and Krippendorff's α. Thin over scikit-learn and krippendorff."""
+"""Agreement of reviewers beyond chance: Cohen's κ, by scikit-learn, and Krippendorff's α.
+
+α is our own, since the package for it is under the GPL.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from ivbench_data.errors import MissingDependencyError
 
@@ -27,19 +29,21 @@ def compute_cohen_kappa(first: Mapping[str, str], second: Mapping[str, str]) -> 
 def compute_krippendorff_alpha(reviews: Sequence[Mapping[str, str]]) -> float | None:
     """Krippendorff's α, nominal, of any number of reviewers (each item → decision), with items missing as they may be.
 
+    One less the disagreement within items over that of decisions paired at random. An item with m decisions has m - 1
+    as the weight of each pair (Krippendorff, Computing Krippendorff's Alpha-Reliability, 2011, part D).
+
     None where it says nothing: no item reviewed twice, or only one decision among those that were.
     """
-    row_of = {item: at for at, item in enumerate(dict.fromkeys(item for review in reviews for item in review))}
-    decisions = sorted({decision for review in reviews for decision in review.values()})
-    counts = np.zeros((len(row_of), len(decisions)))
-    for review in reviews:
-        for item, decision in review.items():
-            counts[row_of[item], decisions.index(decision)] += 1
-    paired = counts[counts.sum(axis=1) > 1]
-    if np.count_nonzero(paired.sum(axis=0)) < 2:
+    items = dict.fromkeys(item for review in reviews for item in review)
+    counts = [Counter(review[item] for review in reviews if item in review) for item in items]
+    paired = [count for count in counts if count.total() > 1]
+    totals = sum(paired, Counter[str]())
+    if len(totals) < 2:
         return None
-    try:
-        import krippendorff
-    except ImportError:
-        raise MissingDependencyError("krippendorff", "validate") from None
-    return float(krippendorff.alpha(value_counts=paired, level_of_measurement="nominal"))
+    observed = sum(_count_unlike_pairs(count) / (count.total() - 1) for count in paired)
+    return 1 - observed * (totals.total() - 1) / _count_unlike_pairs(totals)
+
+
+def _count_unlike_pairs(counts: Counter[str]) -> int:
+    """Ordered pairs of two decisions that differ."""
+    return int(counts.total() ** 2 - sum(count * count for count in counts.values()))
