@@ -33,14 +33,63 @@ class ImageProblemError(Exception):
         self.kind = kind
 
 
-def put_on_white(image: Image, mode: Literal["L", "RGB"]) -> Image:
-    """The image in grey or RGB; what is transparent becomes white."""
+def render_image(image: Image) -> Image:
+    """The picture that a viewer shows of an opened image: 8-bit sRGB, upright, the first of several, on white.
+
+    Pixels of a plain 8-bit RGB image stay as they are. Whole numbers of more than 8 bits are scaled (Pillow's own
+    conversion cut them off at 255 before 12.0), and a colour profile other than sRGB is applied; a broken one is passed
+    over, as browsers do.
+
+    Raises:
+        ImageProblemError: the image holds fractions or signed numbers, of which nothing says what is white.
+        OSError: it is damaged; `IMAGE_ERRORS` are all that Pillow raises then.
+    """
+    from PIL import Image as Images
+    from PIL import ImageOps
+
+    profile = image.info.get("icc_profile")
+    upright = _scale_to_8_bits(ImageOps.exif_transpose(image))
+    alpha = None
+    if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+        alpha = upright.getchannel("A")
+    if upright.mode not in ("RGB", "L", "CMYK", "LAB"):
+        upright = upright.convert("RGB")
+    rendered = (_apply_profile(upright, profile) if profile else upright).convert("RGB")
+    if alpha is not None:
+        rendered = Images.composite(rendered, Images.new("RGB", rendered.size, "white"), alpha)
+    return rendered
+
+
+def _scale_to_8_bits(image: Image) -> Image:
+    """Grey of 16 bits in 8: each value by 255/65535, rounded. Pillow reads 16-bit colour as 8 bits already."""
+    import numpy as np
     from PIL import Image as Images
 
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Images.alpha_composite(Images.new("RGBA", rgba.size, "white"), rgba).convert(mode)
-    return image.convert(mode)
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 0xFFFF:
+        raise ImageProblemError(
+            "image_unreadable", f"its pixels are of mode {image.mode}, and nothing says which is white: save 8 bits"
+        )
+    return Images.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _apply_profile(image: Image, profile: bytes) -> Image:
+    """The image's colours in sRGB, as its profile means them."""
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).casefold():
+            return image
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    return image if converted is None else converted
 
 
 def open_image(source: Path | bytes) -> Image:
@@ -78,7 +127,7 @@ def find_image_fault(path: Path, decode: bool = False) -> str | None:
     try:
         with open_image(path) as image:
             if decode:
-                image.load()
+                render_image(image)
             else:
                 image.verify()
     except ImageProblemError as error:

@@ -13,7 +13,7 @@ from ivbench_data.evaluate.score_tables import make_detail_table, percent, write
 from ivbench_data.evaluate.scores import Scorecard, pair_with_rows
 from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.html.page import embed_image, find_figures, render_page
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.timecodes import format_clock
 from ivbench_data.workspace import Workspace
@@ -111,8 +111,8 @@ def _shrink(path: Path) -> bytes | None:
     """The image as a small JPEG; None if it is missing or cannot be decoded safely."""
     try:
         with open_image(path) as image:
-            image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))
-            small = image.convert("RGB")
+            image.draft(image.mode, (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))
+            small = render_image(image)
             small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     except (ImageProblemError, *IMAGE_ERRORS):
         return None

@@ -28,7 +28,7 @@ from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.exports.frame_pictures import ExportedClip, encode_picture
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet, UnaskedRow
 from ivbench_data.exports.harness_folder import MEDIA, describe_rows, read_harness_folder, write_harness_folder
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 
 EXPORT_VARIABLE = "IVBENCH_DATA_EXPORT"
 """Environment variable with the export's folder, read by the dataset class, also in VLMEvalKit's child processes."""
@@ -245,18 +245,17 @@ def _place_upright(folder: Path, path: str) -> Path:
 
 
 def _set_upright(path: Path) -> bytes | None:
-    """The image as an upright RGB PNG; None if its file is an upright RGB PNG or JPEG already.
+    """The image as a PNG of what a viewer shows; None if its file is an upright RGB PNG or JPEG already.
 
-    VLMEvalKit's models ignore EXIF orientation, palettes and transparency.
+    VLMEvalKit's models ignore EXIF orientation, palettes, transparency and colour profiles.
     """
-    from PIL import ImageOps
-
     try:
         with open_image(path) as image:
             is_plain = image.mode == "RGB" and image.format in ("PNG", "JPEG") and path.suffix in IMAGE_SUFFIXES
+            is_plain = is_plain and not {"icc_profile", "transparency"} & image.info.keys()
             if is_plain and image.getexif().get(_ORIENTATION, 1) == 1:
                 return None
-            upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = np.asarray(render_image(image))
     except (ImageProblemError, *IMAGE_ERRORS):
         return None  # its header is valid, else it would not be exported; the model will report the error
     return encode_picture(upright.transpose(2, 0, 1))

@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from ivbench_data.frames.frame_file import read_frame_file
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,16 +102,14 @@ class ImagePart:
         return self.content if self.content is not None else cast("Path", self.path).read_bytes()
 
     def open(self) -> Image:
-        """The image, in RGB, upright.
+        """The image as a viewer shows it: RGB of 8 bits, upright, on white.
 
         Raises:
             OSError: it cannot be read, is not an image, or is too large to decode.
         """
-        from PIL import ImageOps
-
         try:
             with open_image(self.read_bytes()) as image:
-                return ImageOps.exif_transpose(image).convert("RGB")
+                return render_image(image)
         except (ImageProblemError, *IMAGE_ERRORS) as error:
             raise OSError(f"the image {self.image_id} cannot be shown: {error}") from error
 

@@ -32,7 +32,7 @@ from ivbench_data.perceptual_hash import (
     measure_distances,
     reduce_frames,
 )
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 from ivbench_data.schema import Finding, Question
 from ivbench_data.timecodes import format_clock
 from ivbench_data.validate.checks.context import CheckContext, find_on, quote
@@ -140,7 +140,7 @@ def read_grey_image(path: Path) -> GreyArray | None:
         return None
     try:
         with open_image(path) as image:
-            flattened = put_on_white(image, "L")
+            flattened = render_image(image).convert("L")
             scale = _SHORT_SIDE / min(flattened.size)
             size = (max(1, round(flattened.width * scale)), max(1, round(flattened.height * scale)))
             resample = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.perceptual_hash import HashIndex, group_near, hash_picture, is_flat
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 from ivbench_data.schema import Finding, Question, Severity
 from ivbench_data.validate.checks.context import CheckContext, quote
 from ivbench_data.video.fingerprint import read_fingerprints
@@ -57,7 +57,7 @@ def check_image_unreadable(dataset: Dataset, context: CheckContext) -> Iterator[
     for image_id, path in _image_files(dataset, context):
         try:
             with open_image(path) as image:
-                image.load()
+                render_image(image)
         except ImageProblemError as error:
             if error.kind == "image_unreadable":
                 message = f"the image {quote(image_id)} cannot be read: {error}"
@@ -97,8 +97,8 @@ def check_near_duplicate_images(dataset: Dataset, context: CheckContext) -> Iter
     for image_id, path in _image_files(dataset, context):
         try:
             with open_image(path) as image:
-                image.draft("L", (64, 64))  # lets JPEG decode an eighth of each side, where that is enough
-                grey = np.asarray(image.convert("L"))
+                image.draft(image.mode, (64, 64))  # lets JPEG decode an eighth of each side, where that is enough
+                grey = np.asarray(render_image(image).convert("L"))
         except (ImageProblemError, *IMAGE_ERRORS):
             continue  # the checks above say so
         if not is_flat(grey):

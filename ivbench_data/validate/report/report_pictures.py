@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ivbench_data.errors import CacheError, UsageError, VideoError
 from ivbench_data.frames.cached_grids import find_grids
 from ivbench_data.html.page import embed_image, embed_json
-from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, put_on_white
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 from ivbench_data.video.decode import FrameRequest, find_indices_at, iterate_frames, scan_video
 from ivbench_data.workspace import Workspace
 
@@ -78,9 +78,9 @@ class Pictures:
         path = self._workspace.image_path(image_id)
         try:
             with open_image(path) as image:
-                image.draft("RGB", (IMAGE_SIDE, IMAGE_SIDE))
-                image.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
-                picture = put_on_white(image, "RGB")
+                image.draft(image.mode, (IMAGE_SIDE, IMAGE_SIDE))
+                picture = render_image(image)
+                picture.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
         except (FileNotFoundError, ImageProblemError, *IMAGE_ERRORS):
             self._keys["image", image_id] = None
             return None
