@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ivbench_data.errors import EnvironmentProblemError as EnvironmentProblemError
     from ivbench_data.errors import IvbenchError as IvbenchError
     from ivbench_data.errors import MissingDependencyError as MissingDependencyError
+    from ivbench_data.errors import NotAVideoError as NotAVideoError
     from ivbench_data.errors import PublicationConflictError as PublicationConflictError
     from ivbench_data.errors import RepositoryNotFoundError as RepositoryNotFoundError
     from ivbench_data.errors import StorageError as StorageError
@@ -141,9 +142,9 @@ _NAMES_IN = {
     "dataset": "Dataset load_dataset",
     "errors": (
         "CacheCorruptError CacheError CacheNotFoundError DatasetError DatasetNotFoundError "
-        "EnvironmentProblemError IvbenchError MissingDependencyError PublicationConflictError "
-        "RepositoryNotFoundError StorageError UnreadableVideoError UnsafeNameError UsageError VideoError "
-        "VideoLimitError"
+        "EnvironmentProblemError IvbenchError MissingDependencyError NotAVideoError "
+        "PublicationConflictError RepositoryNotFoundError StorageError UnreadableVideoError UnsafeNameError "
+        "UsageError VideoError VideoLimitError"
     ),
     "evaluate.evaluation": "RunPlan evaluate_questions",
     "evaluate.llm_judge": "JudgeReply ask_judge open_judge",

@@ -15,6 +15,7 @@ reason. A bad call or a bad environment raises, and the message says which file,
     ├── PublicationConflictError    the published version changed since the plan (exit code 1)
     ├── VideoError                  one video cannot be read; in batches this becomes a failed row
     │   ├── UnreadableVideoError    damaged, empty, or not a video
+    │   │   └── NotAVideoError      a web page, a pointer, sound alone, encrypted
     │   └── VideoLimitError         larger or longer than the limits allow
     └── CacheError                  one cache file cannot be used
         ├── CacheNotFoundError
@@ -206,6 +207,18 @@ class UnreadableVideoError(VideoError):
         ... except iv.VideoError as error:
         ...     print(error)
         alpha.mp4 is empty
+    """
+
+
+class NotAVideoError(UnreadableVideoError):
+    """The file is something else than a video, or encrypted; the message says what, and what to do.
+
+    Example:
+        >>> try:
+        ...     raise iv.NotAVideoError("alpha.mp4: a web page, not a video")
+        ... except iv.UnreadableVideoError as error:
+        ...     print(type(error).__name__)
+        NotAVideoError
     """
 
 

@@ -524,6 +524,10 @@ FetchStatus = Literal[
 ]  # fmt: skip
 
 
+Level = Literal["sound", "odd", "damaged", "not a video", "not examined"]
+"""What a video file is worth, by what was examined of it; `ivbench_data.video.levels` says what each means."""
+
+
 class FetchResult(Record):
     """Outcome of fetching one video.
 
@@ -538,7 +542,9 @@ class FetchResult(Record):
     status: FetchStatus
     """Outcome of the attempt."""
     reason: str | None = None
-    """Why, when it is not `ok`, and what can be done about it."""
+    """Why, when it is not `ok`, and what can be done about it; what is odd about the file, when it is."""
+    level: Level = "not examined"
+    """What the file is worth, by what was examined of it."""
     message: str | None = None
     """The source's message, verbatim, without secrets and without the query parts of addresses."""
     source: str | None = None
@@ -583,6 +589,8 @@ class CacheResult(Record):
     """Written now, there already, no video file, or not possible."""
     reason: str | None = None
     """Why, when it is `missing` or `failed`; what is odd about the video, when it is `done`."""
+    level: Level = "not examined"
+    """What the file is worth, by what was examined of it."""
     frames: NonNegativeInt = 0
     """Frames in the file."""
     size_bytes: NonNegativeInt = 0
@@ -617,6 +625,8 @@ class VerifyResult(Record):
     """How far the check went."""
     reason: str | None = None
     """Why, when it failed; what is odd about the file, when it is `ok`."""
+    level: Level = "not examined"
+    """What the file is worth, by what was examined of it."""
     file_name: str | None = None
     """The file that was checked, relative to the dataset's folder."""
     frames: NonNegativeInt | None = None

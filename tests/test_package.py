@@ -59,8 +59,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers": (),
     "sources": (),
     "video": (
-        "mp4_boxes", "mp4_sample_tables", "opening", "rotation", "bitstream", "decode", "whole_decode", "fingerprint",
-        "content_match", "verify", "stray_files",
+        "file_kinds", "mp4_boxes", "mp4_sample_tables", "opening", "rotation", "bitstream", "decode", "levels",
+        "whole_decode", "fingerprint", "content_match", "verify", "stray_files",
     ),
     "frames": ("grids", "cached_grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
     "fetch": (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ivbench_data.cli.options import json_option, root_option
 
 if TYPE_CHECKING:
     from ivbench_data.dataset import Dataset
+    from ivbench_data.schema import VerifyResult
     from ivbench_data.workspace import Workspace
 
 
@@ -34,7 +36,8 @@ Examples:
 def command(source: str, path: Path, dataset: str | None, restore_withdrawn: bool, root: Path, as_json: bool) -> int:
     """Import a local release: SOURCE is a benchmark, or `native` for our own JSONL; PATH its file or folder.
 
-    The release is copied unchanged into raw/; its videos and images stay where they are. A malformed line is named, the
+    The release is copied unchanged into raw/; its videos and images stay where they are, and videos that are in the
+    dataset's folder already and are damaged, or none, are named. A malformed line is named, the
     others are imported, and the exit code is 1. Videos withdrawn from the existing dataset stay withdrawn.
     """
     from ivbench_data.cli.console import print_json, say
@@ -43,6 +46,7 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
 
     dataset_made = import_dataset(source, path, root, dataset, restore_withdrawn)
     folder = Workspace(root, dataset_made.name).folder
+    bad_videos = [row for row in _check_videos(dataset_made, root) if row.status == "failed"]
     if as_json:
         print_json(
             {
@@ -52,6 +56,7 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
                 "images": len(dataset_made.images),
                 "questions": len(dataset_made.questions),
                 "bad_lines": [line.model_dump() for line in dataset_made.bad_lines],
+                "bad_videos": [row.model_dump() for row in bad_videos],
                 "provenance": dataset_made.provenance,
             }
         )
@@ -61,6 +66,8 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
         f"{len(dataset_made.images):,} images into {folder}."
     )
     _say_where_media_go(dataset_made, Workspace(root, dataset_made.name))
+    for row in bad_videos:
+        say(f"  {row.level}: {row.file_name}: {row.reason}", style="yellow")
     for withdrawal in dataset_made.withdrawals:
         say(f"Still withdrawn: {withdrawal}")
     for line in dataset_made.bad_lines:
@@ -68,6 +75,15 @@ def command(source: str, path: Path, dataset: str | None, restore_withdrawn: boo
     if dataset_made.bad_lines:
         say(f"{len(dataset_made.bad_lines)} lines could not be used; the others were imported.", style="yellow")
     return 1 if dataset_made.bad_lines else 0
+
+
+def _check_videos(dataset: Dataset, root: Path) -> Iterator[VerifyResult]:
+    """Check results of the videos that are here already, by what takes milliseconds."""
+    from ivbench_data.video.verify import verify_videos
+    from ivbench_data.workspace import Workspace
+
+    if Workspace(root, dataset.name).videos.is_dir():
+        yield from verify_videos(dataset, root, "quick")
 
 
 def _say_where_media_go(dataset: Dataset, workspace: Workspace) -> None:

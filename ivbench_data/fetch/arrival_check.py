@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ivbench_data.errors import UnreadableVideoError, VideoLimitError
+from ivbench_data.schema import Level
 
 if TYPE_CHECKING:
     from ivbench_data.video.fingerprint import Fingerprint
@@ -29,22 +30,38 @@ _SUFFIXES = {
 """Suffixes of each container, the usual one first."""
 
 
-def find_fault(path: Path, expected_seconds: float | None = None) -> str | None:
-    """Fault of the file, in the words of the table in `statuses`; None when its packets are complete.
+class Arrival(NamedTuple):
+    """What a file is worth, before anything of it is decoded."""
 
-    Decodes nothing: a few milliseconds. `expected_seconds` is the length that the source states.
-    """
+    fault: str | None
+    """Its fault, in the words of the table in `statuses`; None when its packets are complete."""
+    level: Level = "not examined"
+    """As in `ivbench_data.video.levels`."""
+    oddities: str | None = None
+    """What is odd about it."""
+
+
+def examine_arrival(path: Path, expected_seconds: float | None = None) -> Arrival:
+    """What the file is worth; a few milliseconds. `expected_seconds` is the length that the source states."""
+    from ivbench_data.video.levels import find_level_of_error, join_oddities
     from ivbench_data.video.verify import check_file_quick
 
     try:
         facts = check_file_quick(path)
     except VideoLimitError as error:
-        return f"over the limit of what is decoded: {error}"
+        return Arrival(f"over the limit of what is decoded: {error}")
     except UnreadableVideoError as error:
-        return f"not whole: {error}"
-    if expected_seconds is not None and facts.duration_seconds < expected_seconds * SHARE_OF_LENGTH:
-        return f"not whole: it shows {facts.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
-    return None
+        return Arrival(f"not whole: {error}", find_level_of_error(error))
+    seconds = facts.duration_seconds
+    if expected_seconds is not None and seconds < expected_seconds * SHARE_OF_LENGTH:
+        fault = f"not whole: it shows {seconds:.1f} s where the source says {expected_seconds:.1f} s"
+        return Arrival(fault, "damaged")
+    return Arrival(None, oddities=join_oddities(facts.oddities))
+
+
+def find_fault(path: Path) -> str | None:
+    """Fault of the file, in the words of the table in `statuses`; None when its packets are complete."""
+    return examine_arrival(path).fault
 
 
 def find_mismatch(path: Path, fingerprint: Fingerprint | None) -> str | None:
@@ -66,4 +83,5 @@ def choose_suffix(path: Path) -> str:
         with path.open("rb") as file:
             return ".webm" if b"webm" in file.read(64) else ".mkv"
     own = path.suffix.lower()
-    return own if own in _SUFFIXES[container] else _SUFFIXES[container][0]
+    known = _SUFFIXES.get(container, (own or ".mp4",))  # of a container that only the decoder knows, its own
+    return own if own in known else known[0]

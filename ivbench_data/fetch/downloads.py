@@ -22,7 +22,7 @@ from ivbench_data.atomic_files import claim_scratch_folder, delete, digest_file,
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError, UsageError
 from ivbench_data.fetch.archives import normalise_name
-from ivbench_data.fetch.arrival_check import choose_suffix, find_fault, find_mismatch
+from ivbench_data.fetch.arrival_check import choose_suffix, examine_arrival, find_mismatch
 from ivbench_data.fetch.fetch_ledger import (
     LEDGER_KIND,
     UNAVAILABLE_APART,
@@ -188,11 +188,14 @@ class _Run:
         if last is not None and known == ("ok", path.name, path.stat().st_size):
             # checked when it was downloaded; `verify` checks whether its bytes have changed since
             return last.model_copy(update={"attempts": 0})
-        if find_fault(path) is not None:
+        arrival = examine_arrival(path)
+        if arrival.fault is not None:
             return None
         return FetchResult(
             video_id=video.video_id,
             status="ok",
+            reason=arrival.oddities,
+            level=arrival.level,
             source="local",
             when=self.clock.now(),
             file_name=path.name,
@@ -295,9 +298,10 @@ class _Run:
         metadata: dict[str, JsonValue] = dict(download.source_metadata)
         stated = metadata.get("duration")
         expected_seconds = float(stated) if isinstance(stated, int | float) else video.duration_seconds
-        fault = find_fault(file, expected_seconds) or find_mismatch(file, self.fingerprints.get(video.video_id))
+        arrival = examine_arrival(file, expected_seconds)
+        fault = arrival.fault or find_mismatch(file, self.fingerprints.get(video.video_id))
         if fault is not None:
-            raise AttemptFailedError(fault, source_metadata=metadata)
+            raise AttemptFailedError(fault, source_metadata=metadata, level=arrival.level)
         suffix = choose_suffix(file)
         size_bytes, digest = file.stat().st_size, digest_file(file)
         self._check_not_withdrawn(video)
@@ -332,6 +336,8 @@ class _Run:
         return FetchResult(
             video_id=video.video_id,
             status="ok",
+            reason=arrival.oddities,
+            level=arrival.level,
             file_name=target.name,
             format=download.format or None,
             size_bytes=size_bytes,
@@ -376,6 +382,7 @@ class _Run:
             video_id=video.video_id,
             status=status,
             reason=reason,
+            level=failed.level,
             message=message,
             source_metadata=dict(failed.source_metadata),
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from ivbench_data.schema import Level
+
 
 @dataclass(frozen=True)
 class Download:
@@ -30,7 +32,9 @@ class AttemptFailedError(Exception):
         message: str,
         retry_after_seconds: float | None = None,
         source_metadata: Mapping[str, JsonValue] | None = None,
+        level: Level = "not examined",
     ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
         self.source_metadata = source_metadata or {}
+        self.level = level

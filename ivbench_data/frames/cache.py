@@ -22,7 +22,8 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
 from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
-from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Record
+from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Level, Record
+from ivbench_data.video.levels import find_level, find_level_of_error, join_oddities
 from ivbench_data.withdrawals import find_withdrawal
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root, list_folder
@@ -201,7 +202,8 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
         rows = _build(task, source, state)
     except VideoError as error:
         reason = str(error) if _stat_file(source) == state else _describe_change(source)
-        rows = [_row(task, grid, "failed", reason=reason) for grid in task.grids]
+        level = find_level_of_error(error)
+        rows = [_row(task, grid, "failed", reason=reason, level=level) for grid in task.grids]
     withdrawal = find_withdrawal(task.workspace.folder, task.video_id)
     if withdrawal is not None:
         # recorded since the run began: the takedown may have looked for files before these were there
@@ -272,6 +274,8 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
     from ivbench_data.video.decode import ExtractionReport, describe_decoder, iterate_frames, scan_video
 
     scan = scan_video(source)
+    if scan.lost is not None:
+        raise UnreadableVideoError(f"{source.name}: {scan.lost}")
     rows, requests = _request_frames(task, scan)
     if not requests:
         return rows
@@ -314,7 +318,8 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 task,
                 grid,
                 "done",
-                reason="; ".join(scan.clock.describe()) or None,
+                reason=join_oddities(scan.oddities),
+                level=find_level(scan.oddities),
                 frames=len(request.indices),
                 size_bytes=writer.size_bytes,
                 decode_path=report.decode_path,
@@ -395,6 +400,7 @@ def _row(
     status: CacheStatus,
     *,
     reason: str | None = None,
+    level: Level = "not examined",
     frames: int = 0,
     size_bytes: int = 0,
     decode_path: str | None = None,
@@ -406,6 +412,7 @@ def _row(
         grid=grid.identity,
         status=status,
         reason=reason,
+        level=level,
         frames=frames,
         size_bytes=size_bytes,
         decode_path=decode_path,

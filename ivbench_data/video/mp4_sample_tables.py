@@ -1,4 +1,4 @@
-"""What an MP4's sample tables claim, looked at before FFmpeg believes it.
+"""What an MP4's sample tables claim, looked at before FFmpeg believes it; and whether its video is encrypted.
 
 A table may say in twelve bytes that a thousand million samples follow, and FFmpeg makes room for them. And a track
 may switch between set-ups of its decoder on the way.
@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ivbench_data.errors import UnreadableVideoError, VideoLimitError
+from ivbench_data.errors import NotAVideoError, UnreadableVideoError, VideoLimitError
 from ivbench_data.video.mp4_boxes import MAX_ELEMENTS, read_box
 
+_ENCRYPTED = frozenset({b"encv", b"drmi"})
+"""Sample entries of encrypted video: Common Encryption (ISO/IEC 14496-12, 8.12), and iTunes'."""
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
 
 
@@ -23,6 +25,7 @@ def check_sample_tables(path: Path, max_samples: int) -> None:
     """Return when no track claims more samples than the file can hold, and the video no more than `max_samples`.
 
     Raises:
+        NotAVideoError: the video is encrypted.
         UnreadableVideoError: one cannot hold them.
         VideoLimitError: the video has more.
     """
@@ -32,6 +35,11 @@ def check_sample_tables(path: Path, max_samples: int) -> None:
         if name == b"hdlr":
             is_video = table[8:12] == b"vide"
             continue
+        if name == b"stsd" and is_video and table[12:16] in _ENCRYPTED:
+            raise NotAVideoError(
+                f"{path.name}: encrypted ({table[12:16].decode('latin-1')}): it cannot be decoded without its key; "
+                "fetch it from a source without DRM"
+            )
         if name == b"stsz":
             samples, claimed_bytes = second, second * first
         elif name == b"trun":

@@ -16,9 +16,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from pydantic import PositiveFloat, PositiveInt
 
-from ivbench_data.errors import UnreadableVideoError, VideoLimitError
+from ivbench_data.errors import NotAVideoError, UnreadableVideoError, VideoLimitError
 from ivbench_data.schema import Record
-from ivbench_data.video.mp4_boxes import check_structure
+from ivbench_data.video.mp4_boxes import examine_structure
 from ivbench_data.video.mp4_sample_tables import check_sample_tables
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
     """The container and its best video stream, which covers of audio files are not; one decoder thread.
 
     Raises:
+        NotAVideoError: something else, or encrypted.
         UnreadableVideoError: not a video that can be opened.
         VideoLimitError: larger or longer than `limits` allow.
     """
@@ -67,7 +68,11 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
     except FileNotFoundError:
         raise UnreadableVideoError(f"{path.name}: there is no such file in {path.parent}") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        check_structure(path)  # its reasons are more precise
+        if examine_structure(path).container == "unknown":  # its own reasons are more precise
+            raise NotAVideoError(
+                f"{path.name}: not a video of a known container (MP4, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV, ASF, "
+                "Ogg, IVF, OBU)"
+            ) from error
         raise UnreadableVideoError(f"{path.name}: not a video that can be opened: {words_of(error)}") from error
     with container:
         stream = _choose_stream(path, container)
@@ -94,7 +99,7 @@ def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
     """The video stream that FFmpeg finds best, or the first that is no cover."""
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not videos:
-        raise UnreadableVideoError(f"{path.name}: it has no video stream")
+        raise NotAVideoError(f"{path.name}: it has no video stream, only sound or a cover: fetch it with its pictures")
     best = container.streams.best("video")
     stream = next((video for video in videos if best is not None and video.index == best.index), videos[0])
     # PyAV has no context where FFmpeg has no decoder; its stubs do not say so

@@ -9,6 +9,8 @@
 | deep    | every frame, by an ffmpeg that stops at the first error        | flipped bits, as far as the codec shows   |
 |         |                                                                | them; and, digest kept, all from then on  |
 
+Each result has a level (`levels`): quick, which decodes nothing, never calls a file sound.
+
 H.264 and VP9 carry no checksums: a flipped bit may decode to a valid, other picture. So what a whole decode has once
 passed is known by its digest from then on, and that finds every change.
 """
@@ -28,21 +30,22 @@ from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import MissingDependencyError, UnreadableVideoError, UsageError, VideoError
 from ivbench_data.ledger import LedgerWriter, read_ledger
-from ivbench_data.schema import NonEmpty, Record, SafeName, Sha256, VerifyResult
+from ivbench_data.schema import Level, NonEmpty, Record, SafeName, Sha256, VerifyResult
 from ivbench_data.video.content_match import Comparison, compare_content
 from ivbench_data.video.decode import (
     DEFAULT_LIMITS,
-    Clock,
     DecodeLimits,
     FrameRequest,
     PacketWalk,
+    check_every_frame,
     iterate_frames,
     scan_video,
     walk_packets,
 )
 from ivbench_data.video.fingerprint import FILE_NAME as FINGERPRINTS
 from ivbench_data.video.fingerprint import Fingerprint, read_fingerprints
-from ivbench_data.video.mp4_boxes import Container, check_structure
+from ivbench_data.video.levels import find_level, find_level_of_error, join_oddities
+from ivbench_data.video.mp4_boxes import Container, examine_structure
 from ivbench_data.video.whole_decode import DEFAULT_TIMEOUT_SECONDS, decode_whole_file, describe_ffmpeg, find_ffmpeg
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root
@@ -53,12 +56,6 @@ CHECKED_FRAMES: Final = 16
 """Frames that the default depth decodes, from the first to the last, evenly."""
 LEDGER_KIND: Final = "verify"
 
-MIN_GAP_SECONDS: Final = 1.0
-"""A shorter gap between timestamps is a dropped frame; DASH and HLS fragments are longer than this."""
-MIN_GAP_INTERVALS: Final = 8
-"""A gap is also longer than this many of the intervals that 95% of the frames keep (variable frame rate)."""
-MAX_LEADING_FRAMES: Final = 16
-"""A lost fragment's successor begins with a keyframe, before which an open GOP shows a few leading pictures."""
 DURATION_TOLERANCE_SECONDS: Final = 2.0
 """Sources round their durations to seconds, and count the audio, which may be longer than the video."""
 
@@ -78,8 +75,8 @@ class FileFacts:
     duration_seconds: float
     """From the first frame's start to the last one's end."""
     size_bytes: int
-    clock: Clock
-    """When its frames are shown, by its packets."""
+    oddities: tuple[str, ...] = ()
+    """What is odd about it, a sentence each that begins with a name and a colon."""
 
 
 def check_file_quick(
@@ -98,40 +95,21 @@ def check_file_quick(
         UnreadableVideoError: the file is damaged or no video; the message says what is wrong, and where.
         VideoLimitError: it is larger or longer than the limits allow.
     """
-    container = check_structure(path)
+    structure = examine_structure(path)
     walk = walk_packets(path, limits)
-    for reason in (_find_gap(walk), _find_shortfall(walk, expected_seconds)):
+    for reason in (walk.lost, _find_shortfall(walk, expected_seconds)):
         if reason is not None:
             raise UnreadableVideoError(f"{path.name}: {reason}")
     return FileFacts(
-        container=container,
+        container=structure.container,
         codec=walk.codec,
         width=walk.width,
         height=walk.height,
         frames=len(walk.clock.pts),
         duration_seconds=walk.clock.duration_seconds,
         size_bytes=path.stat().st_size,
-        clock=walk.clock,
+        oddities=(*structure.oddities, *walk.oddities),
     )
-
-
-def _find_gap(walk: PacketWalk) -> str | None:
-    """Reason that names gaps left by lost fragments: far longer than frame intervals, and followed by a keyframe.
-
-    Both conditions are needed: a variable frame rate has long intervals too.
-    """
-    times = walk.clock.pts_seconds
-    intervals = np.diff(times)
-    if not len(intervals) or not walk.clock.is_timed:
-        return None
-    usual = float(np.quantile(intervals, 0.95, method="lower"))
-    suspects = np.flatnonzero(intervals > max(MIN_GAP_SECONDS, MIN_GAP_INTERVALS * usual))
-    gaps = [at for at in suspects if walk.is_keyframe[at + 1 : at + 1 + MAX_LEADING_FRAMES].any()]
-    if not gaps:
-        return None
-    longest = ", ".join(f"{intervals[at]:.1f} s at {times[at]:.1f} s" for at in gaps[:3])
-    more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-    return f"fragments are missing: gaps of {longest}{more}, where frames are {usual:.2g} s apart"
 
 
 def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | None:
@@ -140,8 +118,8 @@ def _find_shortfall(walk: PacketWalk, expected_seconds: float | None) -> str | N
     return f"shows {walk.clock.duration_seconds:.1f} s where the source says {expected_seconds:.1f} s"
 
 
-def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
-    """Return when 16 frames, from the first to the last, can be decoded, and none of them is damaged.
+def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> tuple[str, ...]:
+    """What is odd about a file of which 16 frames, from the first to the last, can be decoded, none of them damaged.
 
     Raises:
         UnreadableVideoError: one of them cannot, or is.
@@ -151,6 +129,7 @@ def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
     indices = tuple(dict.fromkeys(round(at) for at in np.linspace(0, scan.frames - 1, CHECKED_FRAMES)))
     for _ in iterate_frames(scan, [FrameRequest(indices, 64, 64, "bilinear")], limits=limits):
         pass
+    return scan.oddities
 
 
 # --- one video of a dataset -------------------------------------------------------------------------------------
@@ -203,36 +182,57 @@ def verify_video(task: VerifyTask) -> VerifyResult:
     sha256: str | None = None
     content: Comparison | None = None
     fault: str | None = None
-    odd: str | None = None
+    level: Level = "not examined"
+    oddities: tuple[str, ...] = ()
     try:
         facts = check_file_quick(path, task.expected_seconds)
+        oddities = facts.oddities
         if task.depth != "quick":
             sha256 = _digest_if_needed(path, task)
             is_known = _is_known(path, facts, sha256, task.known)
             if task.fingerprint is not None and task.fingerprint.sha256 != sha256:
                 content = compare_content(path, task.fingerprint)
             elif task.fingerprint is None and not is_known:
-                check_frames(path)
+                oddities = check_frames(path)
             if task.depth == "deep" and not is_known:
-                decode_whole_file(path, task.timeout_seconds)
+                oddities = (*oddities, *_check_every_frame(path, task.timeout_seconds))
+            level = find_level(oddities)
         if content is not None and content.result != "same":
             fault = content.reason
     except VideoError as error:
-        fault = str(error)
-    if fault is None and facts is not None:
-        odd = "; ".join(facts.clock.describe()) or None
+        fault, level = str(error), find_level_of_error(error)
     is_same = content is None and task.fingerprint is not None and sha256 == task.fingerprint.sha256
     return VerifyResult(
         video_id=task.video_id,
         status="ok" if fault is None else "failed",
         depth=task.depth,
-        reason=fault or odd,
+        reason=fault or join_oddities(oddities),
+        level=level,
         file_name=path.relative_to(task.workspace.folder).as_posix(),
         frames=facts.frames if facts else None,
         duration_seconds=facts.duration_seconds if facts else None,
         content="same" if is_same and fault is None else content.result if content else None,
         sha256=sha256,
     )
+
+
+def _check_every_frame(path: Path, timeout_seconds: float) -> tuple[str, ...]:
+    """What is odd about a file whose every frame decodes, by ffmpeg; or, where that complains, by our own decoder.
+
+    ffmpeg also stops at sound, and at pictures at the beginning that nobody ever sees.
+
+    Raises:
+        UnreadableVideoError: a frame that would be shown cannot be decoded.
+    """
+    try:
+        decode_whole_file(path, timeout_seconds)
+    except UnreadableVideoError as error:
+        try:
+            check_every_frame(path)
+        except UnreadableVideoError:
+            raise error from None
+        return (f"ffmpeg complains: every frame decodes, and yet it says: {str(error).rpartition(': ')[2]}",)
+    return ()
 
 
 def _digest_if_needed(path: Path, task: VerifyTask) -> str | None:

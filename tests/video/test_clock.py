@@ -226,7 +226,7 @@ def test_one_duplicate_leaves_all_other_times(tmp_path: Path) -> None:
     few, span = cache(dataset, tmp_path, "64x48-fps1", "4x48-span15_16")
     assert few.frames == 24
     assert span.status == "done"
-    assert few.reason == "mended clock: 1 duplicate, of 201 timestamps"
+    assert (few.reason or "").startswith("mended clock: 1 duplicate, of 201 timestamps; still stretches: ")
     clip = read_frames("set", "v", "4x48-span15_16", tmp_path)
     assert clip.pts_seconds.min() >= 14.9
     assert clip.pts_seconds.max() <= 16

@@ -393,7 +393,8 @@ def test_verb_reports_and_exits(dataset: Dataset, tmp_path: Path, capsys: pytest
     printed = json.loads(capsys.readouterr().out)
     assert printed["counts"] == {"ok": 2, "failed": 1, "missing": 1}
     of_mp4 = next(row for row in printed["rows"] if row["video_id"] == "mp4")
-    assert of_mp4["reason"] == "mp4.mp4: a web page, not a video"
+    assert of_mp4["reason"] == ("mp4.mp4: a web page, not a video: fetch it again, signed in if the site asks for it")
+    assert of_mp4["level"] == "not a video"
     assert cli.run(["verify", "--quick", "--deep", *at]) == 2
 
 

@@ -20,7 +20,7 @@ from ivbench_data.video.decode.extract import (
     extract_frames,
     iterate_frames,
 )
-from ivbench_data.video.decode.packet_scan import VideoScan, find_indices_at, scan_video
+from ivbench_data.video.decode.packet_scan import VideoScan, check_every_frame, find_indices_at, scan_video
 from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "FrameRequest",
     "PacketWalk",
     "VideoScan",
+    "check_every_frame",
     "describe_decoder",
     "extract_frames",
     "find_indices_at",

@@ -163,8 +163,7 @@ def order_packets(pts: Sequence[int | None], dts: Sequence[int | None], times: S
     part, last = 0, None
     parts: list[int] = []
     far = times.jump_units
-    for at, stamp in enumerate(dts):
-        stamp = pts[at] if stamp is None else stamp
+    for stamp in dts:
         if stamp is not None:
             part += last is not None and (stamp < last or stamp - last > far)
             last = stamp

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ivbench_data.errors import UnreadableVideoError
-from ivbench_data.video.decode.clock import Clock, make_clock, order_packets
-from ivbench_data.video.decode.packet_faults import PacketFaults
+from ivbench_data.video.decode.clock import Clock, make_clock
+from ivbench_data.video.decode.lost_fragments import find_gaps
+from ivbench_data.video.decode.packet_log import PacketLog
 from ivbench_data.video.decode.stream_times import read_stream_times
 from ivbench_data.video.opening import (
     DEFAULT_LIMITS,
@@ -21,12 +19,6 @@ from ivbench_data.video.opening import (
     demux,
     open_video,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-MAX_REORDERED = 32
-"""Packets behind a keyframe among which some may be shown before it: twice the most that H.264 and HEVC allow."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,10 @@ class PacketWalk:
     """Pixels as coded, before rotation."""
     clock: Clock
     """When each packet's frame is shown."""
-    is_keyframe: NDArray[np.bool_]
-    """Whether the container calls it a keyframe; bool `[packets]`, in the clock's order."""
+    lost: str | None
+    """Why fragments of it are taken for lost; None when none are."""
+    oddities: tuple[str, ...]
+    """What is odd about the packets, a sentence each that begins with a name and a colon."""
 
 
 def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWalk:
@@ -54,40 +48,25 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
         UnreadableVideoError: not a video that can be opened, none in it, or some packets are damaged.
         VideoLimitError: larger or longer than `limits` allow.
     """
-    pts: list[int | None] = []
-    dts: list[int | None] = []
-    keyframes: list[bool] = []
-    last_duration, first_is_keyframe = 0, None
+    last_duration = 0
     with open_video(path, limits) as (container, stream):
         times = read_stream_times(path, container, stream)
-        faults = PacketFaults(stream, times)
-        for packet in faults.watch(demux(path, container, stream)):
-            first_is_keyframe = packet.is_keyframe if first_is_keyframe is None else first_is_keyframe
-            if packet.is_discard:
-                continue
-            pts.append(packet.pts)
-            dts.append(packet.dts)
-            keyframes.append(packet.is_keyframe)
+        log = PacketLog(stream, times)
+        for packet in log.watch(demux(path, container, stream)):
             last_duration = packet.duration or last_duration
-            check_count(path, len(pts), limits)
-        faults.check(path)
-        if not pts:
+            check_count(path, len(log.pts), limits)
+        log.check(path)
+        order = log.order_frames()
+        if not order:
             raise UnreadableVideoError(f"{path.name}: holds a video stream without a single frame")
-        order = order_packets(pts, dts, times)
-        if not first_is_keyframe and True in keyframes:
-            order = [at for at in order if not _comes_too_early(at, pts, keyframes.index(True))]
-        clock = make_clock([pts[at] for at in order], times, last_duration)
+        clock = make_clock([log.pts[at] for at in order], times, last_duration)
         check_duration(path, clock.duration_seconds, limits)
+        gaps = find_gaps(log, clock)
         return PacketWalk(
             codec=codec_name(stream),
             width=stream.codec_context.width,
             height=stream.codec_context.height,
             clock=clock,
-            is_keyframe=np.array(keyframes, dtype=np.bool_)[order],
+            lost=gaps.lost,
+            oddities=(*log.describe_start(), *clock.describe(), *gaps.oddities),
         )
-
-
-def _comes_too_early(at: int, pts: list[int | None], first: int) -> bool:
-    """Whether the packet stands, or is shown, before the first keyframe, of a recording that begins in the middle."""
-    stamp, start = pts[at], pts[first]
-    return at < first or (stamp is not None and start is not None and at < first + MAX_REORDERED and stamp < start)

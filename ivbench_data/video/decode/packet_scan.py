@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,10 @@ from av.video.stream import VideoStream
 from ivbench_data.errors import UnreadableVideoError
 from ivbench_data.video.bitstream import PacketColumns, PacketIndex, UnsafeStreamError, index_packets, open_reader
 from ivbench_data.video.decode.clock import Clock, make_clock
-from ivbench_data.video.decode.packet_faults import PacketFaults
+from ivbench_data.video.decode.lost_fragments import find_gaps
+from ivbench_data.video.decode.packet_log import PacketLog
 from ivbench_data.video.decode.stream_times import read_stream_times
-from ivbench_data.video.mp4_boxes import check_structure
+from ivbench_data.video.mp4_boxes import examine_structure
 from ivbench_data.video.mp4_sample_tables import count_sample_descriptions
 from ivbench_data.video.opening import (
     DEFAULT_LIMITS,
@@ -34,10 +37,8 @@ from ivbench_data.video.rotation import NOT_ROTATED, Rotation, read_rotation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.frame import VideoFrame
     from numpy.typing import NDArray
-
-_CHECKED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
-"""Containers that state their length; FFmpeg shows what is left of a cut one without a warning."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ class VideoScan:
     """Why decoding must begin at the first packet; None when packets can be picked."""
     size_bytes: int
     """Size of the file."""
-    passed_over: int = 0
-    """Packets at the beginning that cannot be decoded, and show no frame: it starts in the middle of something."""
+    lost: str | None = None
+    """Why fragments of the video are taken for lost; None when none are. Those that are there decode all the same."""
+    oddities: tuple[str, ...] = ()
+    """What is odd about the file, a sentence each that begins with a name and a colon; every frame decodes."""
     _stamps: tuple[int | None, ...] | NDArray[np.int64] = ()
     """Each frame's timestamp as the decoder gives it."""
     _packets: PacketIndex | None = field(default=None, repr=False)
@@ -113,13 +116,14 @@ def scan_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoScan:
         VideoLimitError: larger or longer than `limits` allow.
     """
     with open_video(path, limits) as (container, stream):
-        if container.format.name in _CHECKED_FORMATS:
-            check_structure(path)
+        structure = examine_structure(path)
         try:
-            return _scan(path, container, stream, limits)
+            scan = _scan(path, container, stream, limits)
+            return replace(scan, oddities=(*structure.oddities, *scan.oddities))
         except UnsafeStreamError as error:
             reason = str(error)
-    return _scan_by_decoding(path, limits, reason)
+    scan = _scan_by_decoding(path, limits, reason)
+    return replace(scan, oddities=(*structure.oddities, *scan.oddities))
 
 
 def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: DecodeLimits) -> VideoScan:
@@ -131,9 +135,9 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     columns = PacketColumns()
     rotation: Rotation | None = None
     times, last_duration = read_stream_times(path, container, stream), 0
-    faults = PacketFaults(stream, times)
+    log = PacketLog(stream, times)
     for packet in demux(path, container, stream):
-        faults.see(packet)
+        log.see(packet)
         pts = packet.pts
         if pts is None:
             raise UnsafeStreamError("frames have no timestamps")
@@ -143,7 +147,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         check_count(path, len(columns.pts), limits)
         if rotation is None:
             rotation = _try_rotation(stream, packet)
-    faults.check(path)
+    log.check(path)
     if not any(columns.is_shown):
         raise UnreadableVideoError(f"{path.name}: none of its packets shows a frame")
     packets = index_packets(columns)
@@ -152,6 +156,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
     clock = make_clock(in_order.tolist(), times, last_duration)
+    gaps = find_gaps(log, clock)
     check_duration(path, clock.duration_seconds, limits)
     return VideoScan(
         path=path,
@@ -163,6 +168,8 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         average_rate=stream.average_rate,
         sequential_reason=None,
         size_bytes=path.stat().st_size,
+        lost=gaps.lost,
+        oddities=(*log.describe_start(), *clock.describe(), *gaps.oddities),
         _stamps=in_order,
         _packets=packets,
     )
@@ -184,17 +191,20 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
     with open_video(path, limits) as (container, stream):
         rotation = NOT_ROTATED
         times = read_stream_times(path, container, stream)
-        faults = PacketFaults(stream, times)
-        packets = faults.watch(demux(path, container, stream))
+        log = PacketLog(stream, times)
+        packets = log.watch(demux(path, container, stream))
         for frame in decode_all(path, stream, packets, passed_over):
             if not stamps:
                 rotation = read_rotation(frame)
             stamps.append(frame.pts)
             check_count(path, len(stamps), limits)
-        faults.check(path)
+        log.check(path)
         if not stamps:
             raise UnreadableVideoError(f"{path.name}: none of its frames can be decoded")
+        if passed_over:
+            _check_nothing_is_concealed(path, limits, passed_over[0])
         clock = make_clock(stamps, times)
+        gaps = find_gaps(log, clock)
         check_duration(path, clock.duration_seconds, limits)
         context = stream.codec_context
         return VideoScan(
@@ -207,9 +217,61 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             average_rate=stream.average_rate,
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
-            passed_over=len(passed_over),
+            lost=gaps.lost,
+            oddities=(*log.describe_start(len(passed_over)), *clock.describe(), *gaps.oddities),
             _stamps=tuple(stamps),
         )
+
+
+def check_every_frame(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
+    """Return when every frame of the video can be decoded, and is shown when its packet says.
+
+    Raises:
+        UnreadableVideoError: one cannot, or the packets are damaged.
+        VideoLimitError: larger or longer than `limits` allow.
+    """
+    scan = scan_video(path, limits)
+    shown = 0
+    with open_video(path, limits) as (container, stream):
+        for frame in decode_all(path, stream, demux(path, container, stream)):
+            if frame.is_corrupt or shown >= scan.frames or frame.pts != scan._stamps[shown]:
+                raise UnreadableVideoError(f"{path.name}: frame {shown} is damaged")
+            shown += 1
+    if shown < scan.frames:
+        raise UnreadableVideoError(f"{path.name}: only {shown} of its {scan.frames} frames can be decoded")
+
+
+_COMPARED_FRAMES = 300
+"""Frames from the beginning that could still refer to something before it."""
+
+
+def _check_nothing_is_concealed(path: Path, limits: DecodeLimits, words: str) -> None:
+    """Return when the pictures that cannot be decoded at the beginning have no bearing on the frames shown.
+
+    A decoder that may guess what is lost, one that may not, and one that stops at errors then show the same bytes.
+
+    Raises:
+        UnreadableVideoError: they do not.
+    """
+    with ExitStack() as stack:
+        decoders: list[Iterator[VideoFrame]] = []
+        for options in ({"err_detect": "explode"}, {}, {"ec": "0"}):
+            container, stream = stack.enter_context(open_video(path, limits))
+            if options.get("err_detect") is None:
+                stream.codec_context.options = {"flags": "+bitexact", **options}
+            decoders.append(_decode_what_can_be(stream, demux(path, container, stream)))
+        for frames in islice(zip(*decoders, strict=True), _COMPARED_FRAMES):
+            planes = [[bytes(plane) for plane in frame.planes] for frame in frames]
+            if planes[0] != planes[1] or planes[0] != planes[2] or any(frame.is_corrupt for frame in frames):
+                raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
+
+
+def _decode_what_can_be(stream: VideoStream, packets: Iterator[av.Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    for packet in chain(packets, (None,)):
+        try:
+            yield from stream.codec_context.decode(packet)
+        except av.error.FFmpegError:
+            continue
 
 
 def find_indices_at(scan: VideoScan, times_seconds: Sequence[float]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the packets of a video show of missing bytes, without decoding: the same for every walk over them."""
+"""What the packets of a video say without decoding, and show of missing bytes: the same for every walk over them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivbench_data.errors import UnreadableVideoError
+from ivbench_data.video.decode.clock import order_packets
 from ivbench_data.video.decode.stream_times import StreamTimes
 from ivbench_data.video.opening import codec_name
 
@@ -18,15 +19,27 @@ _ENTROPY_CODED = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
 """Codecs whose packets hold no long zeros: H.264 and HEVC break up every third zero byte (emulation prevention), the
 others' arithmetic coders spread them. MPEG-TS may pad with zeros between units."""
 _ZEROS = bytes(256)
+_MAX_REORDERED = 32
+"""Packets behind a keyframe among which some may be shown before it: twice the most that H.264 and HEVC allow."""
 
 
-class PacketFaults:
-    """Counts the packets that are cut, damaged or hollow, while somebody reads them."""
+class PacketLog:
+    """Notes each packet's times, and counts those that are cut, damaged or hollow, while somebody reads them."""
 
     def __init__(self, stream: VideoStream, times: StreamTimes) -> None:
+        self.times = times
+        """What the container says of them."""
+        self.pts: list[int | None] = []
+        """Of each packet, in decoding order."""
+        self.dts: list[int | None] = []
+        """Of each packet, in decoding order."""
+        self.is_keyframe = bytearray()
+        """Whether the container calls it a keyframe."""
+        self._is_discarded = bytearray()
         self._has_no_zeros = codec_name(stream) in _ENTROPY_CODED and not times.may_jump
         self._far = times.jump_units
         self._packets = 0
+        self._before_keyframe = 0
         self._has_keyframe = False
         self._last: int | None = None
         self._corrupt: list[int] = []
@@ -35,12 +48,17 @@ class PacketFaults:
     def see(self, packet: av.Packet[VideoStream]) -> None:
         """Look at the next packet, in decoding order."""
         self._packets += 1
-        stamp = packet.pts if packet.dts is None else packet.dts
+        self.pts.append(packet.pts)
+        self.dts.append(packet.dts)
+        self.is_keyframe.append(packet.is_keyframe)
+        self._is_discarded.append(packet.is_discard)
+        stamp = packet.dts
         is_join = (
             stamp is not None and self._last is not None and (stamp < self._last or stamp - self._last > self._far)
         )
         self._last = self._last if stamp is None else stamp
         self._has_keyframe |= packet.is_keyframe
+        self._before_keyframe += not self._has_keyframe
         if is_join:
             # MPEG-TS counts its packets: the count breaks where two parts meet, and the end of the first is called
             # damaged (an FFmpeg that cuts streams into pictures is one behind)
@@ -54,6 +72,33 @@ class PacketFaults:
         for packet in packets:
             self.see(packet)
             yield packet
+
+    def order_frames(self) -> list[int]:
+        """Numbers of the packets that show frames, in the order in which these are shown.
+
+        Packets that an edit list discards are left out, and those of a recording that begins in the middle which
+        stand, or are shown, before its first keyframe.
+        """
+        order = [at for at in order_packets(self.pts, self.dts, self.times) if not self._is_discarded[at]]
+        if self._has_keyframe and self._before_keyframe:
+            order = [at for at in order if not self._comes_too_early(at)]
+        return order
+
+    def _comes_too_early(self, at: int) -> bool:
+        first = self.is_keyframe.index(1)
+        stamp, start = self.pts[at], self.pts[first]
+        is_near = first < at < first + _MAX_REORDERED
+        return at < first or (is_near and stamp is not None and start is not None and stamp < start)
+
+    def describe_start(self, passed_over: int = 0) -> list[str]:
+        """What is odd about where it begins, given how many packets there could not be decoded and show no frame."""
+        if self._has_keyframe and self._before_keyframe:
+            count = f"{self._before_keyframe:,} pictures before the first keyframe are never shown"
+        elif passed_over:
+            count = f"{passed_over:,} of its first pictures cannot be decoded, and none of them is ever shown"
+        else:
+            return []
+        return [f"starts in the middle: {count}"]
 
     def check(self, path: Path) -> None:
         """Return when every packet seen is whole.
