@@ -7,17 +7,18 @@ the pause; and an encoder that puts pictures into another order knows of the pau
 So a gap, longer than `MIN_GAP_SECONDS` and `MIN_GAP_INTERVALS`, is a loss when all of these hold:
 
 1. every such gap is followed by a keyframe, in decoding order;
-2. frames come at a steady rate otherwise (no more than `MAX_UNSTEADY` of the intervals are three times the usual one);
-3. where pictures are reordered, decoding times leap with the timestamps;
-4. groups are of one length, and the one before each gap is; or they vary, and gaps are rarer than other keyframes; or,
-   with nothing to compare, the gap is as long as one or more groups like the one before it.
+2. frames come at a steady rate otherwise (no more than `MAX_UNSTEADY` of the intervals are three times the usual);
+3. where the container keeps decoding times, these leap with the timestamps;
+4. groups last equally long, and so does the one before each gap; or they vary, and keyframes lie on a grid of equal
+   fragments that the gap fits; or, with nothing to compare, the gap is as long as groups like the one before it.
+
+What follows none of these rules is called odd: a lossy file whose fragments vary in length is among that.
 
 Streams of keyframes only say nothing of losses. `tests/video/test_fragments.py` measures both error rates.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -37,7 +38,13 @@ MIN_GAP_INTERVALS: Final = 8
 MAX_UNSTEADY: Final = 0.02
 """Share of intervals, gaps aside, that may be three times the usual one: dropped frames."""
 SAME_LENGTH_SHARE: Final = 0.8
-"""Share of the groups of pictures that have the same length when the encoder keeps to one."""
+"""Share of the groups of pictures that last equally long when the encoder keeps to one length."""
+MAX_CHANCE: Final = 1e-3
+"""Probability that keyframes lie on a grid by chance, above which they are taken to."""
+MIN_FRAGMENT_SECONDS: Final = 1.0
+"""Fragments are longer than this."""
+MAX_LOST_TOGETHER: Final = 8
+"""Fragments lost in a row whose common length is tried."""
 
 
 class Gaps(NamedTuple):
@@ -86,18 +93,20 @@ def _are_losses(
     between = np.delete(np.diff(seconds), gaps)
     if (between >= 3 * usual).sum() > max(2, MAX_UNSTEADY * len(between)):
         return False
-    firsts = [min(order[at + 1 :][:_LEADING]) for at in gaps]
+    firsts = [min(order[at + 1 : at + 1 + _NEAR]) for at in gaps]
     if not all(log.is_keyframe[first] for first in firsts) or _knows_of_pauses(log, firsts, gaps, seconds):
         return False
-    return _end_with_whole_groups(log, order, seconds, firsts, usual)
+    return _end_with_whole_groups(log, order, seconds, dict(zip(firsts, gaps, strict=True)), usual)
 
 
-_LEADING = 32
-"""Frames behind a gap among which the first in decoding order is looked for."""
+_NEAR = 32
+"""Frames within which pictures are reordered: twice the most that H.264 and HEVC allow."""
 
 
 def _knows_of_pauses(log: PacketLog, firsts: Sequence[int], gaps: Sequence[int], seconds: NDArray[np.float64]) -> bool:
     """Whether a frame behind a gap was to be decoded long before it is shown, as encoders plan that saw the pause."""
+    if not log.times.keeps_decoding_times:
+        return False
     time_base = float(log.times.time_base)
     for first, at in zip(firsts, gaps, strict=True):
         pts, dts = log.pts[first], log.dts[first]
@@ -106,26 +115,78 @@ def _knows_of_pauses(log: PacketLog, firsts: Sequence[int], gaps: Sequence[int],
     return False
 
 
+class _Groups(NamedTuple):
+    """The groups of pictures between keyframes, in seconds."""
+
+    keyframes: list[float]
+    """When each keyframe is shown."""
+    whole: list[float]
+    """How long each group lasts that no gap follows."""
+    before: list[tuple[float, float, float]]
+    """For each gap: when the keyframe before it is shown, when the last frame before it ends, when the next begins."""
+    leading_seconds: float
+    """How long the pictures last, at most, that stand behind a keyframe and are shown before it."""
+
+
+def _list_groups(log: PacketLog, order: Sequence[int], seconds: NDArray[np.float64], gaps: dict[int, int]) -> _Groups:
+    place = {number: at for at, number in enumerate(order)}
+    starts = [number for number, is_keyframe in enumerate(log.is_keyframe) if is_keyframe and number in place]
+    shown = {number: float(seconds[place[number]]) for number in starts}
+    usual = float(np.median(np.diff(seconds)))
+    leading = [sum(other > start for other in order[max(0, place[start] - _NEAR) : place[start]]) for start in starts]
+    reorders = any(a > b for a, b in pairwise(order))
+    whole = [shown[end] - shown[start] for start, end in pairwise(starts) if end not in gaps]
+    before = [
+        (shown[start], float(seconds[gaps[end]]) + usual, shown[end]) for start, end in pairwise(starts) if end in gaps
+    ]
+    most = max(*leading, _LIKELY_LEADING if reorders else 0) if leading else 0
+    return _Groups(list(shown.values()), whole, before, most * usual)
+
+
+_LIKELY_LEADING = 3
+"""Pictures that encoders show before an open group's keyframe."""
+
+
 def _end_with_whole_groups(
-    log: PacketLog, order: Sequence[int], seconds: NDArray[np.float64], firsts: Sequence[int], usual: float
+    log: PacketLog, order: Sequence[int], seconds: NDArray[np.float64], gaps: dict[int, int], usual: float
 ) -> bool:
-    """Whether what stands before each gap ended where a group of pictures ends."""
-    starts = [number for number, is_keyframe in enumerate(log.is_keyframe) if is_keyframe]
-    lengths = {end: end - start for start, end in pairwise(starts)}
-    others = [length for end, length in lengths.items() if end not in firsts]
-    before = [lengths[first] for first in firsts if first in lengths]
-    if len(others) > 1:
-        length, count = Counter(others).most_common(1)[0]
-        if count >= SAME_LENGTH_SHARE * len(others):
-            return all(own == length for own in before)
-        return 2 * len(before) <= len(others)
-    shown = dict(zip(order, seconds.tolist(), strict=True))
-    for first in firsts:
-        start = max((start for start in starts if start < first), default=None)
-        if start is None or start not in shown:
-            return False
-        group = (first - start) * usual
-        groups = (shown[first] - shown[start]) / group
-        if abs(groups - round(groups)) * group > 1.5 * usual:
-            return False
-    return True
+    """Whether what stands before each gap ended where a group of pictures ends; `gaps` by the packet that follows."""
+    groups = _list_groups(log, order, seconds, gaps)
+    if len(groups.before) < len(gaps):
+        return False
+    near = 1.5 * usual
+
+    def fits(length: float, began: float, ended: float) -> bool:
+        return -groups.leading_seconds - near <= ended - began - length <= near
+
+    if len(groups.whole) > 1:
+        length = float(np.median(groups.whole))
+        if np.mean([abs(other - length) <= near for other in groups.whole]) >= SAME_LENGTH_SHARE:
+            return all(fits(length, began, ended) for began, ended, _ in groups.before)
+        return all(_lies_on_grid(groups, ended, after, float(seconds[-1]), near) for _, ended, after in groups.before)
+    return all(
+        any(fits((after - began) / count, began, ended) for count in range(2, MAX_LOST_TOGETHER + 2))
+        for began, ended, after in groups.before
+    )
+
+
+def _lies_on_grid(groups: _Groups, ended: float, after: float, last: float, near: float) -> bool:
+    """Whether keyframes are, wherever there are frames, as far apart as the gap is long, or a part of that."""
+    keyframes = np.array(groups.keyframes)
+    missing = [(end, resumed) for _, end, resumed in groups.before]
+    for count in range(1, MAX_LOST_TOGETHER + 1):
+        for lead in np.arange(0, groups.leading_seconds + near, near):
+            period = (after - ended - lead) / count
+            if period < MIN_FRAGMENT_SECONDS:
+                break
+            points = after + period * np.arange(-int(after / period), int((last - after) / period) + 1)
+            points = np.array(
+                [at for at in points if at != after and not any(end - near < at < resumed for end, resumed in missing)]
+            )
+            if not len(points):
+                continue
+            found = np.abs(points[:, None] - keyframes[None]).min(axis=1) <= near
+            chance = min(1.0, len(keyframes) * 2 * near / max(last, near))
+            if found.mean() >= 0.9 and chance ** found.sum() * count < MAX_CHANCE:
+                return True
+    return False

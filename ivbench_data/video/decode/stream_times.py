@@ -25,6 +25,8 @@ JUMP_SECONDS: Final = 10
 ERROR_SECONDS: Final = 30 * 3600
 """In every other container, a longer step is one."""
 
+_WITH_DECODING_TIMES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv"})
+
 
 def _has_no_sound(start: Fraction, end: Fraction) -> bool:
     return False
@@ -42,6 +44,8 @@ class StreamTimes:
     """Whether the container is made for joining, so that timestamps may jump."""
     keeps_times: bool = True
     """Whether the container has timestamps at all: a bare stream (H.264, HEVC, OBU) has none."""
+    keeps_decoding_times: bool = False
+    """Whether the container has decoding times of its own; Matroska and AVI have none, or no others."""
     sound_start_seconds: Fraction | None = None
     """When the sound begins, on the container's clock; None without any."""
     has_sound: Callable[[Fraction, Fraction], bool] = field(default=_has_no_sound, compare=False)
@@ -65,6 +69,7 @@ def read_stream_times(path: Path, container: InputContainer, stream: VideoStream
         rate=stream.average_rate or stream.guessed_rate,
         may_jump=has_flag(container, Flags.ts_discont),
         keeps_times=not has_flag(container, Flags.no_timestamps),
+        keeps_decoding_times=container.format.name in _WITH_DECODING_TIMES,
         sound_start_seconds=min(starts, default=None),
         has_sound=_find_sound(path) if starts else _has_no_sound,
     )
