@@ -153,7 +153,9 @@ def _remember_published(
 ) -> None:
     """Add the answers that are public now to those that the self-check of later publications looks at."""
     shown = [question for question in public.dataset.questions if not question.answers_hidden]
-    digests = {question.question_id: images.digests_of(question) for question in shown}
+    digests = {
+        question.question_id: [*images.digests_of(question), *images.pixel_digests_of(question)] for question in shown
+    }
     write_published_answers(workspace, published_before.extend(shown, digests))
 
 

@@ -16,8 +16,10 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.publish import edition
 from ivbench_data.publish.build import PublishOptions
 from ivbench_data.publish.edition import read_earlier
+from ivbench_data.publish.published_damage import verify_published
 from ivbench_data.publish.publishing import Publication, publish_dataset
 from ivbench_data.publish.splits.split_plan import parse_splits, plan_splits
+from ivbench_data.publish.tables.parquet_files import iterate_rows
 from ivbench_data.schema import BadLine, Evidence, QueryImage, Question
 from ivbench_data.workspace import Workspace
 
@@ -113,6 +115,19 @@ def test_when_only_answers_change_not_a_byte_of_what_is_published_does(
         del record["splits"]["test"]["answers_sha256"]
         path.write_text(json.dumps(record))
     assert read_all(tmp_path / "one") == read_all(tmp_path / "two")
+
+
+def test_pictures_of_a_hidden_split_are_published_without_anything_beside_their_pixels(
+    publish_hidden: Callable[..., Publication], tmp_path: Path
+) -> None:
+    publish_hidden(make_paired_dataset(), tmp_path / "out", "test=0.5,dev=rest")
+    shown: dict[str, list[bytes]] = {"test": [], "dev": []}
+    for split, pictures in shown.items():
+        for path in (tmp_path / "out/data").glob(f"{split}-*.parquet"):
+            pictures += [picture["bytes"] for row in iterate_rows(path) for picture in row["images"]]
+    assert all(content.endswith(b"IEND\xaeB`\x82") for content in shown["test"])
+    assert not all(content.endswith(b"IEND\xaeB`\x82") for content in shown["dev"])
+    assert not list(verify_published(tmp_path / "out"))
 
 
 def test_answers_of_another_publication_of_the_same_number_are_kept(

@@ -375,6 +375,28 @@ def test_answers_that_follow_a_public_digest_are_found(tmp_path: Path) -> None:
     assert succeeded(report) == {"hash_order"}
 
 
+def draw_with_checksum(question: Question, number: int) -> bytes:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"prVt", hashlib.sha256(str(question.answer).encode()).digest()[:4])
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (number % 256, 0, 0)).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [draw_with_checksum, lambda question, number: draw_png(number) + bytes([question.options.index(question.answer)])],
+)
+def test_bytes_beside_the_pixels_refuse_by_themselves(
+    tmp_path: Path, picture: Callable[[Question, int], bytes]
+) -> None:
+    questions = make_questions()[:20]
+    folder = write_folder(tmp_path / "out", questions, picture=picture)
+    report = attack(folder, questions, "position")
+    assert not report.passed
+    assert "20 pictures in data/ hold more than pixels" in report.describe()
+
+
 # --- planted: what is said beside -------------------------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ from ivbench_data.publish.selfcheck.parquet_footers import read_beside_rows
 from ivbench_data.publish.selfcheck.text_finder import TextFinder
 from ivbench_data.publish.tables.parquet_columns import read_row
 from ivbench_data.publish.tables.parquet_files import iterate_rows
+from ivbench_data.publish.tables.stripped_pictures import strip_picture
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError
 from ivbench_data.schema import Question
 from ivbench_data.strict_json import parse_json
 
@@ -60,7 +62,9 @@ class PublishedEvidence:
     public: list[Question] = field(default_factory=list)
     """Questions whose answers are published."""
     image_digests: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Digests of the pictures in a question's row, hidden or public."""
+    """Digests of the pictures in a question's row, hidden or public: of the files, and of their pixels alone."""
+    unstripped: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """By place: hidden questions whose pictures hold more than pixels and a colour profile."""
     question_texts: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """By place, and there by question: the text that names it."""
     question_matches: dict[str, dict[str, Counter[Slot]]] = field(default_factory=lambda: defaultdict(dict))
@@ -153,6 +157,8 @@ class _Gatherer:
         finds = self._finder.count(content)
         owners = self._owners_of_name(name)
         if owners:
+            if _is_unstripped(content):
+                self.evidence.unstripped[f"in {name.rpartition('/')[0] or '.'}/"] += owners
             for owner in owners:
                 self.evidence.question_matches[f"bytes in {name.rpartition('/')[0] or '.'}/"][owner] = finds
             self._attribute(f"metadata in {name.rpartition('/')[0] or '.'}/", owners, read_picture_texts(content))
@@ -183,7 +189,7 @@ class _Gatherer:
                         self._attribute(f"column {column} of {group}/", (question_id,), flatten(value))
                 self._read_pictures(question_id, pictures, group)
             elif isinstance(question_id, str):
-                self.evidence.image_digests[question_id] += [hashlib.sha256(one).hexdigest() for one in pictures]
+                self.evidence.image_digests[question_id] += [each for one in pictures for each in _digest_picture(one)]
                 self._add_public(row)
             else:
                 self._walk(row, f"{group}/")
@@ -191,7 +197,9 @@ class _Gatherer:
     def _read_pictures(self, question_id: str, pictures: Sequence[bytes], group: str) -> None:
         finds: Counter[Slot] = Counter()
         for content in pictures:
-            self.evidence.image_digests[question_id].append(hashlib.sha256(content).hexdigest())
+            self.evidence.image_digests[question_id] += _digest_picture(content)
+            if _is_unstripped(content):
+                self.evidence.unstripped[f"in {group}/"].append(question_id)
             finds += self._finder.count(content)
         self.evidence.question_matches[f"bytes of the pictures in {group}/"][question_id] = finds
         texts = "\n".join(read_picture_texts(content) for content in pictures)
@@ -251,6 +259,23 @@ class _Gatherer:
     def _owners_of_name(self, name: str) -> tuple[str, ...]:
         file_name = name.rpartition("/")[2]
         return self._owners.get(file_name) or self._owners.get(file_name.rpartition(".")[0]) or ()
+
+
+def _is_unstripped(content: bytes) -> bool:
+    """Whether the bytes are a picture's file that holds more than pixels and a colour profile."""
+    return (pixels := _strip(content)) is not None and pixels != content
+
+
+def _digest_picture(content: bytes) -> list[str]:
+    """Digests of a picture's file, and of its pixels alone where these can be read."""
+    return [hashlib.sha256(each).hexdigest() for each in (content, _strip(content)) if each is not None]
+
+
+def _strip(content: bytes) -> bytes | None:
+    try:
+        return strip_picture(content)
+    except (ImageProblemError, *IMAGE_ERRORS):
+        return None
 
 
 def _take_pictures(row: dict[str, Any]) -> Iterator[bytes]:

@@ -229,6 +229,11 @@ def _find_leaks(attack_input: AttackInput, answers: Sequence[AnswersFile]) -> It
             f"the column {column!r} is filled in {count:,} rows with a hidden answer (first in that of "
             f"{first[column]!r}), and may bear it: leave it empty"
         )
+    for place, question_ids in attack_input.evidence.unstripped.items():
+        yield (
+            f"{len(question_ids):,} pictures {place} hold more than pixels and a colour profile (first that of "
+            f"{question_ids[0]!r}), and may bear an answer: write them anew without the rest, as publish does"
+        )
     private = {digest_file(file.path): file.path for file in answers}
     for name, digest in attack_input.evidence.sha256_of.items():
         if digest in private:

@@ -12,7 +12,8 @@ from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.frames.frame_file import read_frame_file
-from ivbench_data.query_images import find_image_fault
+from ivbench_data.publish.tables.stripped_pictures import strip_picture
+from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, find_image_fault
 from ivbench_data.schema import FrameGrid, Question
 from ivbench_data.workspace import Workspace
 
@@ -34,17 +35,23 @@ class ImageFile:
     path: Path
     """The file."""
     size_bytes: int
-    """Its size."""
+    """Size of what is published."""
     sha256: str
-    """Its digest."""
+    """Digest of what is published."""
+    pixels_sha256: str
+    """Digest of the file without anything but pixels and colour profile."""
+    is_stripped: bool = False
+    """Whether the file is published so: it belongs to a question with a hidden answer."""
 
     def read(self) -> bytes:
-        """The file's bytes, which are still those that were digested.
+        """What is published of the file: the same bytes that were digested.
 
         Raises:
             DatasetError: they are others.
         """
         content = self.path.read_bytes()
+        if self.is_stripped:
+            content = strip_picture(content)
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise DatasetError(f"{self.path} was changed while it was published: run the same command again")
         return content
@@ -72,6 +79,11 @@ class GatheredImages:
         found = (self.files.get(image_id) for image_id in question.image_ids)
         return [None if file is None else file.sha256 for file in found]
 
+    def pixel_digests_of(self, question: Question) -> list[str]:
+        """The digests of the question's images that can be published, each without anything but its pixels."""
+        found = (self.files.get(image_id) for image_id in question.image_ids)
+        return [file.pixels_sha256 for file in found if file is not None]
+
     def describe_faults(self, dataset_name: str) -> str:
         """What is wrong with images that cannot be published, and what to do about it."""
         total = len(self.files) + len(self.faults)
@@ -91,25 +103,38 @@ class GatheredImages:
 def gather_images(dataset: Dataset, questions: Iterable[Question], workspace: Workspace) -> GatheredImages:
     """The files of the questions' images, each opened and digested.
 
+    Images of questions with hidden answers are published without anything but pixels and colour profile.
+
     Raises:
         UnsafeNameError: an image's name could leave its folder.
     """
     promised = {image.image_id: image.sha256 for image in dataset.images}
     files: dict[str, ImageFile] = {}
     faults: dict[str, str] = {}
+    questions = tuple(questions)
+    hidden = {image_id for question in questions if question.answers_hidden for image_id in question.image_ids}
     for image_id in dict.fromkeys(image_id for question in questions for image_id in question.image_ids):
         path = workspace.image_path(image_id)
         if not path.is_file():
             faults[image_id] = _NOT_HERE
         elif (fault := find_image_fault(path)) is not None:
             faults[image_id] = fault
+        elif promised.get(image_id) not in (None, digest_file(path)):
+            faults[image_id] = "another file than the dataset names: its digest differs"
         else:
-            sha256 = digest_file(path)
-            if promised.get(image_id) not in (None, sha256):
-                faults[image_id] = "another file than the dataset names: its digest differs"
-            else:
-                files[image_id] = ImageFile(path, path.stat().st_size, sha256)
+            try:
+                files[image_id] = _describe_image(path, image_id in hidden)
+            except (ImageProblemError, *IMAGE_ERRORS) as error:
+                faults[image_id] = f"not a readable image: {error}"
     return GatheredImages(files, faults)
+
+
+def _describe_image(path: Path, is_stripped: bool) -> ImageFile:
+    content = path.read_bytes()
+    pixels = strip_picture(content)
+    shown = pixels if is_stripped else content
+    shown_sha256, pixels_sha256 = (hashlib.sha256(each).hexdigest() for each in (shown, pixels))
+    return ImageFile(path, len(shown), shown_sha256, pixels_sha256, is_stripped)
 
 
 def copy_media(
