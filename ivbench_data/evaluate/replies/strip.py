@@ -5,45 +5,59 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Stripped:
-    """Text that is left of a reply, and where each of its characters stood."""
+class Stripped(NamedTuple):
+    """Text that is left of a reply, and where in it its pieces stood."""
 
     text: str
-    offsets: Sequence[int]
-    """Position in the reply of each character, and the end of the last: one more than there are characters."""
+    source: Stripped | None = None
+    """The text that it is made of; None for the reply itself."""
+    starts: Sequence[int] = ()
+    """Where each of its pieces starts."""
+    origins: Sequence[int] = ()
+    """Where each piece starts in the source."""
 
     def cut(self, start: int, end: int) -> Stripped:
         """The part from `start` to `end`."""
-        return Stripped(self.text[start:end], self.offsets[start : end + 1])
+        return Stripped(self.text[start:end], self, (0,), (start,))
 
     def replace(self, edits: Iterable[tuple[int, int, str]]) -> Stripped:
         """The text with each (start, end, replacement) applied; they are in order and do not overlap."""
         parts: list[str] = []
-        offsets: list[int] = []
-        at = 0
+        starts: list[int] = []
+        origins: list[int] = []
+        at = length = 0
         for start, end, new in edits:
             parts += (self.text[at:start], new)
-            offsets += self.offsets[at:start]
-            offsets += [self.offsets[start]] * len(new)
+            starts += (length, length + start - at)
+            origins += (at, start)
+            length += start - at + len(new)
             at = end
-        if not at and not parts:
+        if not parts:
             return self
         parts.append(self.text[at:])
-        offsets += self.offsets[at:]
-        return Stripped("".join(parts), offsets)
+        return Stripped("".join(parts), self, [*starts, length], [*origins, at])
 
     def sub(self, pattern: re.Pattern[str], new: str) -> Stripped:
         """The text with every match replaced."""
-        return self.replace((match.start(), match.end(), new) for match in pattern.finditer(self.text))
+        return self.replace((*match.span(), new) for match in pattern.finditer(self.text))
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the reply that the part from `start` to `end` comes from."""
-        return self.offsets[start], self.offsets[end - 1] + 1 if end > start else self.offsets[start]
+        first = self._find_origin(start)
+        return first, self._find_origin(end - 1) + 1 if end > start else first
+
+    def _find_origin(self, at: int) -> int:
+        text = self
+        while text.source is not None:
+            piece = bisect_right(text.starts, at) - 1
+            at += text.origins[piece] - text.starts[piece]
+            text = text.source
+        return at
 
 
 # --- characters -------------------------------------------------------------------------------------------------
@@ -73,7 +87,7 @@ def make_plain(reply: str) -> Stripped:
     text = reply if reply.isascii() and "\r" not in reply else reply.translate(_PLAIN)
     if not text.isascii():
         text = _LOOKALIKE.sub(lambda found: _LATIN[found[0]], text)
-    return Stripped(text, range(len(text) + 1))
+    return Stripped(text)
 
 
 # --- reasoning --------------------------------------------------------------------------------------------------
@@ -183,9 +197,10 @@ _LATEX = re.compile(
     r"|\\[()\[\],;:! ]|\$+"
 )
 _STRUCK = re.compile(r"~~[^~\n]{1,300}~~")
-_EMPHASIS = re.compile(r"\*+|`{3}[a-z]{0,10}\n|`+|~~|__|[{}]")
+_EMPHASIS = re.compile(r"\*\**|`(?:``[a-z]{0,10}\n|`*)|~~|__|\{|\}")
 _LINE_MARKS = re.compile(r"^[ ]*(?:(?:#+|>+|[•·+]|-(?=\s))[ ]*)+", re.MULTILINE)
-_SPACES = re.compile(r"[^\S\n]+(?=\n|$)|(?<=\n)[^\S\n]+|^\s+|[^\S\n ]+[^\S\n]*|[^\S\n]{2,}")
+_SPACES = re.compile(r"\s(?:\s+|(?<![ \n])|(?![\s\S])|(?<![\s\S].))", re.DOTALL)
+"""A run of spaces, an unusual one, or one at either end."""
 
 
 def strip_markup(part: Stripped) -> Stripped:
@@ -211,15 +226,17 @@ def strip_markup(part: Stripped) -> Stripped:
     if "~~" in part.text:
         part = part.sub(_STRUCK, "")
     part = part.sub(_EMPHASIS, "").sub(_LINE_MARKS, "")
-    part = part.replace(
-        (found.start(), found.end(), "" if _is_at_edge(part.text, found) else "\t" if "\t" in found[0] else " ")
+    length = len(part.text)
+    return part.replace(
+        (*found.span(), _join_spaces(found[0], found.start() == 0 or found.end() == length))
         for found in _SPACES.finditer(part.text)
     )
-    return part
 
 
-def _is_at_edge(text: str, found: re.Match[str]) -> bool:
-    return found.start() == 0 or found.end() == len(text) or "\n" in (text[found.start() - 1], text[found.end()])
+def _join_spaces(spaces: str, is_at_edge: bool) -> str:
+    if "\n" in spaces:
+        return "\n" * spaces.count("\n")
+    return "" if is_at_edge else "\t" if "\t" in spaces else " "
 
 
 def lower(text: str) -> str:
