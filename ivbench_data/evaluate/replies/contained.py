@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ivbench_data.evaluate.replies.lines import find_listed
 from ivbench_data.evaluate.replies.mentions import CLOSED, Body, Mention
 from ivbench_data.evaluate.replies.mood import MARKS, Lead, find_lead, find_trail, is_stated, offers_another
-from ivbench_data.evaluate.replies.phrases import REFUSALS, Words
+from ivbench_data.evaluate.replies.phrases import REFUSALS
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 
 
 def read_contained(body: Body) -> Reading | None:
     """The one option whose text the first sentence holds, else the last, else the whole; no refusal is read."""
-    if not body.texts or REFUSALS.is_in(Words(body.low[:400])):
+    if not body.texts or body.words.hold(REFUSALS, 0, 400):
         return None
     listed = find_listed(body)
     stated = [mention for mention in body.texts if _is_named(body, mention) and not _is_in_list(body, mention, listed)]
@@ -65,7 +65,7 @@ def _in_last_sentence(body: Body, mentions: list[Mention]) -> list[Mention]:
 def read_only(body: Body) -> Reading | None:
     """The one letter of a text that brackets, the word "option" or its own text set off."""
     found = list(_find_set_off(body))
-    if not found or len({mention.option for mention in found}) != 1 or REFUSALS.is_in(Words(body.low[:400])):
+    if not found or len({mention.option for mention in found}) != 1 or body.words.hold(REFUSALS, 0, 400):
         return None
     mention = found[-1]
     return Reading(mention.option, "only", mention.start, body.find_own_text(mention) or mention.end)

@@ -15,7 +15,7 @@ from ivbench_data.evaluate.replies.mood import (
     offers_another,
 )
 from ivbench_data.evaluate.replies.parsed import Rule
-from ivbench_data.evaluate.replies.phrases import CONCLUSIONS, DENIALS, ENDINGS, FOLLOWERS, NEGATIONS, STATEMENTS, Words
+from ivbench_data.evaluate.replies.phrases import CONCLUSIONS, DENIALS, ENDINGS, FOLLOWERS, NEGATIONS, STATEMENTS
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 from ivbench_data.questions.option_letters import LETTERS
 
@@ -68,14 +68,12 @@ def _drop_answer_before_list(body: Body, run: list[tuple[int, int]]) -> list[tup
     return run
 
 
-def _find_line(body: Body, at: int) -> str:
-    end = body.low.find("\n", at)
-    return body.low[at : end if end >= 0 else len(body.low)]
-
-
 def _is_denied_line(body: Body, at: int) -> bool:
-    line = _find_line(body, at)
-    return NEGATIONS.is_in(Words(line)) or DENIALS.is_in(Words(line)) or "❌" in line or "✗" in line
+    end = body.low.find("\n", at)
+    end = end if end >= 0 else len(body.low)
+    if any(body.words.hold(phrases, at, end) for phrases in (NEGATIONS, DENIALS)):
+        return True
+    return any(body.low.find(cross, at, end) >= 0 for cross in "❌✗")
 
 
 def read_list(body: Body) -> Reading | None:
@@ -133,9 +131,9 @@ def _read_line(body: Body, start: int, end: int, rule: Rule) -> Reading | None:
         if stop is None or own.start in find_listed(body) or stop > end:
             return None
         return None if offers_another(body, own, body.letters) else Reading(own.option, rule, own.start, stop)
-    if NEGATIONS.is_in(Words(line[: found.start(1)].lower())):
-        return None
     at = start + found.start(1)
+    if body.words.hold(NEGATIONS, start, at):
+        return None
     return Reading(LETTERS.index(found[1].upper()), rule, at, at + 1)
 
 

@@ -9,23 +9,23 @@ from typing import Literal, NamedTuple
 
 from ivbench_data.evaluate.replies.number_words import NUMBER
 from ivbench_data.evaluate.replies.options import TIMES, Options, read_value
-from ivbench_data.evaluate.replies.phrases import FOLLOWERS, SUFFIXES
+from ivbench_data.evaluate.replies.phrases import FOLLOWERS, SUFFIXES, Words
 from ivbench_data.evaluate.replies.strip import lower
 from ivbench_data.questions.option_letters import LETTERS
 
 _W = "A-Za-z0-9\u00aa-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1eff"
 """Characters that make one word with a letter beside them; other scripts set a letter off by themselves."""
 _ENDS = r"[\"')\]}»」』】）*]{0,4}\s*(?:[.,;:!?)\]。、；：！？]|$|\n)"
-_LETTER = re.compile(
-    rf"(?:([A-Z])|([a-z])(?={_ENDS}))(?![{_W}]|[-+][A-Za-z0-9]|\.[A-Za-z](?![A-Za-z])|\+)"
-    rf"(?<![{_W}][A-Za-z])(?<![A-Za-z]['.\-][A-Za-z])"
-)
-_ASCII_LETTER = re.compile(r"\b[A-Za-z]\b|(?<=_)[A-Za-z](?=_|\b)")
+_ALONE = rf"(?![{_W}]|[-+][A-Za-z0-9]|\.[A-Za-z](?![A-Za-z])|\+)(?<![{_W}].)(?<![A-Za-z]['.\-].)"
+_CAPITAL = re.compile(f"[A-Z]{_ALONE}")
+_SMALL = re.compile(f"[^{_W}][a-z]{_ALONE}(?={_ENDS})")
 _SUFFIX = re.compile(rf"'(?:{'|'.join(SUFFIXES)})(?![a-z])")
 _CLOSERS = "\"')]}»」』】）>_"
-_BOUNDARY = re.compile(r"[.!?…;\n！？；。؟।]+")
-_STOPS = frozenset(".!?…")
-_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "mr.", "dr.")
+_BOUNDARY = re.compile(
+    r"[.!?…;\n！？；。؟।]++(?:(?<=[;\n！？；。؟।])|(?![^\W_])(?:(?<=[.!?…;\n！？；。؟।]{2})|(?<!\.)"
+    r"|(?=[\"')\]»]*(?:\s|\Z))(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!mr\.)(?<!dr\.)))"
+)
+"""Marks that close a sentence or a line: of full stops the one before a space that ends no abbreviation."""
 CLOSED = re.compile(
     r"\s*(?:$|[\n\t]|[.,;:!?)\]|。，；：！？、।…](?!\w)|[.:](?=[A-Z])|[-–—=→/](?=\s|$)|[(（\[<]|[\u0600-\u1dff\u2e80-\uffef])"
 )
@@ -51,7 +51,9 @@ class Body:
         self.options = options
         self.low = lower(text)
         """The text in lower case."""
-        self.ends = [found.span() for found in _BOUNDARY.finditer(text) if self._is_end(found[0], *found.span())]
+        self.words = Words(self.low)
+        """The words of the text."""
+        self.ends = [found.span() for found in _BOUNDARY.finditer(self.low)]
         """Start and end of what closes each sentence or line."""
         self.starts = [0, *(end for _, end in self.ends)]
         """Where sentences and lines start."""
@@ -59,21 +61,6 @@ class Body:
         """Every letter that stands for itself, or could."""
         self.texts = self._find_texts()
         """Every place that holds the whole text of an option, the longest where several overlap; then values."""
-
-    def _is_end(self, stops: str, start: int, end: int) -> bool:
-        """Whether marks close a sentence: a full stop does only before a space."""
-        if stops == ".":
-            at = end
-            while at < len(self.text) and self.text[at] in "\"')]»":
-                at += 1
-            if not (at == len(self.text) or self.text[at].isspace()):
-                return False
-            return (
-                not self.low.startswith(_ABBREVIATIONS, start - 2) and self.low[start - 3 : end] not in _ABBREVIATIONS
-            )
-        if _STOPS.issuperset(stops):
-            return end == len(self.text) or not self.text[end].isalnum()
-        return True
 
     def find_sentence(self, at: int) -> tuple[int, int, str]:
         """Start and end of the sentence around a position, and what closes it."""
@@ -99,19 +86,15 @@ class Body:
         return at + len(own)
 
     def _find_letters(self) -> Iterator[Mention]:
-        places: Iterator[re.Match[str] | None] = _LETTER.finditer(self.text)
-        if self.text.isascii():
-            places = (_LETTER.match(self.text, found.start()) for found in _ASCII_LETTER.finditer(self.text))
-        for found in places:
-            if found is None:
+        text = self.text
+        ends = [found.end() for found in _CAPITAL.finditer(text)]
+        if small := [found.end() for found in _SMALL.finditer(f"\n{text}")]:
+            ends = sorted([*ends, *(end - 1 for end in small)])
+        for end in ends:
+            if text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha() and not _SUFFIX.match(self.low, end):
                 continue
-            end = found.end()
-            after = self.text[end : end + 1]
-            if after == "'" and self.text[end + 1 : end + 2].isalpha() and not _SUFFIX.match(self.low, end):
-                continue
-            letter = found[0]
-            mention = Mention(found.start(), end, LETTERS.index(letter.upper()), "letter", bool(found[1]))
-            yield mention
+            letter = text[end - 1]
+            yield Mention(end - 1, end, LETTERS.index(letter.upper()), "letter", letter.isupper())
 
     def could_be_a_word(self, mention: Mention) -> bool:
         """Whether a capital A or I may be an article or a pronoun by what follows it."""

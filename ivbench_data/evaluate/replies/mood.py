@@ -31,7 +31,6 @@ from ivbench_data.evaluate.replies.phrases import (
     TRAIL_STARTS,
     VIEWS,
     Phrases,
-    Words,
     find_first_word,
     find_last_word,
 )
@@ -66,7 +65,7 @@ _AFTER_CONFIRMATION = re.compile(
     r"|and\b|but\b|so\b|to\b|when|that\b|of\b|among)"
 )
 _NO_TRAIL = frozenset(("is right", "was right", "would be right", "seems right", "looks right"))
-_CLAUSE_MARKS = ",;:，；：、—(（"
+_CLAUSE_MARK = re.compile("[,;:，；：、—(（]")
 
 
 _LEADS: tuple[tuple[Phrases, Literal["statement", "correction", "conclusion", "contrast"]], ...] = (
@@ -113,29 +112,30 @@ def find_lead(body: Body, mention: Mention) -> Lead:
             return Lead("none", mention.start)
     has_option_word = False
     for _ in range(6):
-        if not text or (text.isascii() and find_last_word(text) not in LEAD_ENDS) or _ends_with_joined_letter(text):
+        last = find_last_word(text)
+        if not text or (text.isascii() and last not in LEAD_ENDS) or _ends_with_joined_letter(text):
             break
-        noun = NOUNS.find_at_end(text)
+        noun = NOUNS.find_at_end(text, last)
         if noun and is_label:
             if _is_listing(text, noun):
                 break
             is_english = not has_option_word and bool(ENGLISH_LEADS[0].find_at_end(text))
             return Lead("phrase", start + len(text) - len(noun), is_english)
-        if copula := COPULAS.find_at_end(text):
+        if copula := COPULAS.find_at_end(text, last):
             rest = text[: -len(copula)].rstrip(MARKS)
             subject = NOUNS.find_at_end(rest)
-            if subject or NOUNS.is_in(Words(rest[-120:])):
+            if subject or body.words.hold(NOUNS, max(start, start + len(rest) - 120), start + len(rest)):
                 is_english = not has_option_word and bool(ENGLISH_LEADS[1].find_at_end(text))
                 return Lead("phrase", start + len(rest) - len(subject), is_english)
         for phrases, kind in _LEADS:
-            if phrase := phrases.find_at_end(text):
+            if phrase := phrases.find_at_end(text, last):
                 rest = text[: -len(phrase)].rstrip(MARKS)
                 if kind == "conclusion" and phrase == OPTION_WORDS.find_at_end(text) and COPULAS.find_at_end(rest):
                     break
                 is_english = phrases is not STATEMENTS or bool(ENGLISH_LEADS[2].find_at_end(text))
                 is_english = is_english and not has_option_word
                 return Lead(kind, start + len(text) - len(phrase), is_english)
-        word = OPTION_WORDS.find_at_end(text)
+        word = OPTION_WORDS.find_at_end(text, last)
         if noun and len(noun) > len(word):
             break
         if not word or (len(word) == 1 and body.text[start + len(text) - 1].isupper()):
@@ -216,27 +216,26 @@ def is_stated(body: Body, mention: Mention, lead: Lead) -> bool:
     if closer[:1] in {"?", "？", "؟"} and not _is_answered(body, mention, sentence_end + len(closer), lead):
         return False
     begin = min(sentence_start, lead.start)
+    clause_end = min(sentence_end, mention.end + 120)
     if sentence_start == mention.start == lead.start:
-        return not RESTRICTIONS.is_in(Words(body.low[mention.end : min(sentence_end, mention.end + 120)]))
-    head = body.low[max(begin, mention.start - 2 * _REACH) : max(lead.start, begin)]
+        return not body.words.hold(RESTRICTIONS, mention.end, clause_end)
+    start = max(begin, mention.start - 2 * _REACH)
+    stop = max(lead.start, start)
     is_new_clause = lead.kind in {"correction", "conclusion", "contrast"}
-    spoken = "" if is_new_clause else body.low[lead.start : mention.start]
-    contrast = cut = 0
-    if head:
-        words = Words(head)
-        contrast = max(CONTRASTS.find_last(words), 0)
-        cut = len(head)
-        if not is_new_clause:
-            cut = max(contrast, CONCLUSIONS.find_last(words), *[head.rfind(mark) + 1 for mark in _CLAUSE_MARKS])
-    if head or spoken:
-        clause = ASIDES.blank(Words(head[cut:] + spoken))
-        segment = ASIDES.blank(Words(head[contrast:] + spoken)) if contrast != cut else clause
-        if NEGATIONS.is_in(clause) or VIEWS.is_in(clause) or CONDITIONS.is_in(segment):
-            return False
-    after = Words(body.low[mention.end : min(sentence_end, mention.end + 120)])
-    if " would " in spoken and CONDITIONS.is_in(after):
+    contrast = max(start, body.words.find_last(CONTRASTS, start, stop))
+    cut = stop
+    if not is_new_clause:
+        marks = [found.end() for found in _CLAUSE_MARK.finditer(body.low, start, stop)]
+        cut = max(contrast, body.words.find_last(CONCLUSIONS, start, stop), *marks[-1:])
+        stop = mention.start
+    if any(
+        body.words.hold(phrases, at, stop, asides=ASIDES)
+        for phrases, at in ((NEGATIONS, cut), (VIEWS, cut), (CONDITIONS, contrast))
+    ):
         return False
-    return not RESTRICTIONS.is_in(after)
+    if " would " in body.low[lead.start : stop] and body.words.hold(CONDITIONS, mention.end, clause_end):
+        return False
+    return not body.words.hold(RESTRICTIONS, mention.end, clause_end)
 
 
 def _is_answered(body: Body, mention: Mention, at: int, lead: Lead) -> bool:

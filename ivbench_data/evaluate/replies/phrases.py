@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ivbench_data.evaluate.replies.languages import LANGUAGES
 
 _PUNCTUATION = '.,;:!?()[]{}<>|/"“”«»„…、。，：；！？।؟،؛—–·'
-_TO_SPACE = str.maketrans(_PUNCTUATION, " " * len(_PUNCTUATION))
+_TO_SPACE = str.maketrans(dict.fromkeys(_PUNCTUATION + "\n\t", " "))
 
 
 def _by_length(phrases: Iterable[str]) -> tuple[str, ...]:
@@ -17,6 +17,8 @@ def _by_length(phrases: Iterable[str]) -> tuple[str, ...]:
 
 _UNSPACED_FROM = "\u0e00"
 """Scripts that do not set words apart come after this character."""
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1100-\u11ff\u2e80-\uffef]")
+"""Their characters, and the marks that are written with them."""
 _FIRST_WORD = re.compile(rf"[^\s{re.escape(_PUNCTUATION)}]*")
 _BEFORE_WORD = _PUNCTUATION + "-'\n\t"
 
@@ -32,38 +34,28 @@ def find_first_word(text: str) -> str:
     return found[0] if found else ""
 
 
-class Words:
-    """A text as its words, to look for phrases in."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.plain = text.translate(_TO_SPACE)
-        self.words = frozenset(self.plain.split())
-        self.has_unspaced = not text.isascii()
-
-
 class Phrases:
     """A set of lower-case phrases, whole words or, for scripts without spaces, any run of characters."""
 
     def __init__(self, spaced: Iterable[str], unspaced: Iterable[str] = ()) -> None:
-        self._unspaced = _by_length(unspaced)
+        self.unspaced = _by_length(unspaced)
         self._by_first: dict[str, tuple[str, ...]] = {}
         self._by_last: dict[str, tuple[str, ...]] = {}
-        for phrase in _by_length(spaced):
+        self.spaced = _by_length(spaced)
+        for phrase in self.spaced:
             words = phrase.split()
             self._by_first[words[0]] = (*self._by_first.get(words[0], ()), phrase)
             self._by_last[words[-1]] = (*self._by_last.get(words[-1], ()), phrase)
-        self._words = frozenset(self._by_first)
 
-    def find_at_end(self, text: str) -> str:
+    def find_at_end(self, text: str, last_word: str | None = None) -> str:
         """The longest phrase that the text ends with; "" where there is none."""
-        candidates = self._by_last.get(find_last_word(text))
+        candidates = self._by_last.get(find_last_word(text) if last_word is None else last_word)
         if candidates is not None:
             for phrase in candidates:
                 if text.endswith(phrase) and not text[-len(phrase) - 1 : -len(phrase)].isalnum():
                     return phrase
-        if text[-1:] >= _UNSPACED_FROM and text.endswith(self._unspaced):
-            return next(phrase for phrase in self._unspaced if text.endswith(phrase))
+        if text[-1:] >= _UNSPACED_FROM and text.endswith(self.unspaced):
+            return next(phrase for phrase in self.unspaced if text.endswith(phrase))
         return ""
 
     def find_at_start(self, text: str) -> str:
@@ -73,45 +65,14 @@ class Phrases:
             for phrase in candidates:
                 if text.startswith(phrase) and not text[len(phrase) : len(phrase) + 1].isalnum():
                     return phrase
-        if text[:1] >= _UNSPACED_FROM and text.startswith(self._unspaced):
-            return next(phrase for phrase in self._unspaced if text.startswith(phrase))
+        if text[:1] >= _UNSPACED_FROM and text.startswith(self.unspaced):
+            return next(phrase for phrase in self.unspaced if text.startswith(phrase))
         return ""
-
-    def find_last(self, words: Words) -> int:
-        """The end of the last phrase in the text; -1 where it holds none."""
-        last = -1
-        if not self._words.isdisjoint(words.words):
-            padded = f" {words.plain} "
-            for word in self._words.intersection(words.words):
-                for phrase in self._by_first[word]:
-                    at = padded.rfind(f" {phrase} ")
-                    if at >= 0:
-                        last = max(last, at + len(phrase))
-        if words.has_unspaced:
-            for phrase in self._unspaced:
-                at = words.text.rfind(phrase)
-                if at >= 0:
-                    last = max(last, at + len(phrase))
-        return last
-
-    def blank(self, words: Words) -> Words:
-        """The text without the phrases that it holds."""
-        if self._words.isdisjoint(words.words):
-            return words
-        text = words.text
-        for word in self._words.intersection(words.words):
-            for phrase in self._by_first[word]:
-                text = text.replace(phrase, " ")
-        return Words(text)
-
-    def is_in(self, words: Words) -> bool:
-        """Whether the text holds one of the phrases."""
-        return (words.has_unspaced or not self._words.isdisjoint(words.words)) and self.find_last(words) >= 0
 
     @property
     def first_words(self) -> frozenset[str]:
         """The words that a phrase can start with."""
-        return self._words
+        return frozenset(self._by_first)
 
     @property
     def last_words(self) -> frozenset[str]:
@@ -119,14 +80,13 @@ class Phrases:
         return frozenset(self._by_last)
 
 
-def join_phrases(field: str, codes: Iterable[str] = ()) -> Phrases:
-    """The phrases of a field of the table, of every language or of those with a code in `codes`."""
-    wanted = set(codes) or {language.code for language in LANGUAGES}
+def join_phrases(*fields: str, code: str = "") -> Phrases:
+    """The phrases of fields of the table, of every language or of the one with a code."""
     spaced: list[str] = []
     unspaced: list[str] = []
     for language in LANGUAGES:
-        if language.code in wanted:
-            phrases = [phrase for phrase in getattr(language, field).split("|") if phrase]
+        if code in {"", language.code}:
+            phrases = [phrase for field in fields for phrase in getattr(language, field).split("|") if phrase]
             (spaced if language.is_spaced else unspaced).extend(phrases)
     return Phrases(spaced, unspaced)
 
@@ -163,9 +123,66 @@ TRAIL_STARTS = frozenset().union(
 )
 """The words that what follows an answer can start with."""
 
-ENGLISH_LEADS = (join_phrases("nouns", ["en"]), join_phrases("copulas", ["en"]), join_phrases("statements", ["en"]))
+ENGLISH_LEADS = tuple(join_phrases(field, code="en") for field in ("nouns", "copulas", "statements"))
 """After what an English speaker may also set the article "a" or the pronoun "I"."""
 
-ENGLISH_CONFIRMATIONS = join_phrases("confirmations", ["en"])
+ENGLISH_CONFIRMATIONS = join_phrases("confirmations", code="en")
 
 SUFFIXES = _by_length(suffix for language in LANGUAGES for suffix in language.suffixes.split("|") if suffix)
+
+
+# --- phrases anywhere in a text -----------------------------------------------------------------------------------
+
+
+def _index_phrases(*sets: Phrases) -> dict[str, tuple[tuple[Phrases, str], ...]]:
+    """Every phrase, a space around it, and its set, by its longest word: that is the one which few texts hold."""
+    index: dict[str, tuple[tuple[Phrases, str], ...]] = {}
+    for phrases in sets:
+        for phrase in phrases.spaced:
+            longest = max(phrase.split(), key=len)
+            index[longest] = (*index.get(longest, ()), (phrases, f" {phrase} "))
+    return index
+
+
+_INDEX = _index_phrases(
+    NOUNS, CONCLUSIONS, DENIALS, NEGATIONS, CONTRASTS, RETRACTIONS, CONDITIONS, VIEWS, REFUSALS, ASIDES, RESTRICTIONS
+)
+_INDEXED = frozenset(_INDEX)
+
+
+class Words:
+    """A lower-case text as its words, to look in its parts for the phrases that `_INDEX` has."""
+
+    def __init__(self, low: str) -> None:
+        self._low = low
+        self._plain = low.translate(_TO_SPACE)
+        self._has_unspaced = not low.isascii() and _UNSPACED.search(low) is not None
+        self._spaced: dict[Phrases, list[str]] = {}
+        padded = f" {self._plain} "
+        for word in _INDEXED.intersection(padded.split()):
+            for phrases, phrase in _INDEX[word]:
+                if phrase in padded:
+                    self._spaced.setdefault(phrases, []).append(phrase)
+
+    def hold(self, phrases: Phrases, start: int, end: int, *, asides: Phrases | None = None) -> bool:
+        """Whether the text between two positions holds one of the phrases, where the asides are taken away."""
+        if phrases in self._spaced:
+            part = f" {self._plain[start:end]} "
+            for aside in self._spaced.get(asides, ()) if asides else ():
+                part = part.replace(aside, "  ")
+            if any(phrase in part for phrase in self._spaced[phrases]):
+                return True
+        return self._has_unspaced and any(self._low.find(phrase, start, end) >= 0 for phrase in phrases.unspaced)
+
+    def find_last(self, phrases: Phrases, start: int, end: int) -> int:
+        """The end of the last phrase between two positions; -1 where there is none."""
+        last = -1
+        if phrases in self._spaced:
+            part = f" {self._plain[start:end]} "
+            for phrase in self._spaced[phrases]:
+                at = part.rfind(phrase)
+                last = max(last, start + at + len(phrase) - 2 if at >= 0 else -1)
+        for phrase in phrases.unspaced if self._has_unspaced else ():
+            at = self._low.rfind(phrase, start, end)
+            last = max(last, at + len(phrase) if at >= 0 else -1)
+        return last

@@ -20,7 +20,6 @@ from ivbench_data.evaluate.replies.phrases import (
     NEGATIONS,
     REFUSALS,
     RETRACTIONS,
-    Words,
 )
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 from ivbench_data.questions.option_letters import LETTERS
@@ -99,10 +98,8 @@ def _read_statement(body: Body) -> Reading | None:
         if mention.start in listed or mention.option < 0:
             continue
         reading = _judge(body, mention)
-        if reading is not None and RETRACTIONS.is_in(Words(body.low[mention.end : mention.end + 2000])):
-            return None
         if reading is not None:
-            return reading
+            return None if body.words.hold(RETRACTIONS, mention.end, mention.end + 2000) else reading
     return None
 
 
@@ -177,8 +174,7 @@ def _is_label(body: Body, mention: Mention) -> bool:
 
 def _follows_denied(body: Body, mention: Mention) -> bool:
     start = body.find_sentence(mention.start)[0]
-    before = Words(body.low[start : mention.start])
-    return NEGATIONS.is_in(before) or REFUSALS.is_in(before)
+    return any(body.words.hold(phrases, start, mention.start) for phrases in (NEGATIONS, REFUSALS))
 
 
 _ARROW = re.compile(r"\s*(?:->|→|=>|-->)\s*$")
