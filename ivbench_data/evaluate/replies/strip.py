@@ -234,7 +234,7 @@ def strip_markup(part: Stripped) -> Stripped:
 
 
 def _join_spaces(spaces: str, is_at_edge: bool) -> str:
-    if "\n" in spaces:
+    if "\n" in spaces and not is_at_edge:
         return "\n" * spaces.count("\n")
     return "" if is_at_edge else "\t" if "\t" in spaces else " "
 
