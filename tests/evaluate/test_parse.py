@@ -255,7 +255,7 @@ WORDS = st.lists(
     st.sampled_from(["man", "walks", "in", "the", "red", "car", "was", "it", "dog", "and", "then", "stops"]),
     min_size=1,
     max_size=8,
-)
+).filter(lambda words: words != ["then"])  # "A then." names A, as "C then." names C
 
 
 @given(st.sampled_from(["A", "a", "I", "An", "I'm", "I'd", "It shows a", "There is a", "The answer is a"]), WORDS)
