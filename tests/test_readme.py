@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from loopback import serve
 import ivbench_data
 from ivbench_data import cli
 from ivbench_data.cli import group
-from ivbench_data.dataset import Dataset, load
+from ivbench_data.dataset import load
 from ivbench_data.fetch import benchmark_repository, release_download
 from ivbench_data.manifests import HubRepository, ReleaseFile, load_manifest
 from ivbench_data.schema import Question
@@ -86,16 +85,6 @@ def hub(demo_media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         monkeypatch.setenv("HF_ENDPOINT", loopback.url)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf_home"))
         yield stand_in
-
-
-def take_videos(dataset: Dataset, count: int) -> Dataset:
-    """The dataset's first videos, with their questions and those questions' images."""
-    videos = dataset.videos[:count]
-    video_ids = {video.video_id for video in videos}
-    questions = tuple(question for question in dataset.questions if question.video_id in video_ids)
-    image_ids = {image_id for question in questions for image_id in question.image_ids}
-    images = tuple(image for image in dataset.images if image.image_id in image_ids)
-    return replace(dataset, videos=videos, questions=questions, images=images)
 
 
 def test_the_first_screen_holds_the_commands_that_people_look_for() -> None:

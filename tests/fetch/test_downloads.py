@@ -58,8 +58,11 @@ LIMITS = FetchLimits(
     socket_seconds=8,
 )
 """Wide enough for a machine that is busy with other things."""
-SHORT_LIMITS = LIMITS.model_copy(update={"max_seconds": 10, "stall_seconds": 0.6, "socket_seconds": 0.5})
-"""For sources that fall silent, where each attempt lasts as long as the limits let it."""
+SHORT_LIMITS = LIMITS.model_copy(update={"max_seconds": 60, "stall_seconds": 0.6, "socket_seconds": 0.5})
+"""For sources that fall silent, where each attempt lasts as long as `stall_seconds` lets it.
+
+Each of four attempts starts a process, which takes seconds on a busy machine: `max_seconds` leaves them room.
+"""
 DAY = timedelta(days=1)
 
 
