@@ -241,6 +241,35 @@ def test_true_and_false_are_read_by_the_same_steps(reply: str | None, index: int
     assert parse_true_false(reply, ("True", "False")).index == index
 
 
+# --- replies in today's models' words ---------------------------------------------------------------------------
+
+WRITTEN = Path(__file__).parent / "replies_as_written.jsonl"
+UNREAD = {
+    "Of the choices provided, the one that lines up with what is on screen is B.",
+    "| Question | Answer |\n|---|---|\n| What does she do? | B |",
+    "Every option except B is wrong.",
+    "C is not the answer. D is.",
+    "All options but C can be excluded.",
+    "选第三个。",
+    "There are 4 kites in the sky.",
+    "The statement is false.",
+    "Unless the frames are mirrored, D.",
+}
+"""What the rules do not read yet; they may not read it wrong."""
+
+
+def test_replies_as_models_write_them_are_read_right_or_not_at_all() -> None:
+    """The first line has the options; each other line has class, reply, name of its options, letter that is named."""
+    options, *rows = (json.loads(line) for line in WRITTEN.read_text("utf-8").splitlines())
+    misread = []
+    for style, reply, name, expected in rows:
+        index = parse_answer(reply, options[name]).index
+        letter = None if index is None else LETTERS[index]
+        if letter != (None if reply in UNREAD else expected):
+            misread.append((style, reply, expected, letter))
+    assert not misread
+
+
 # --- cost ---------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import bisect
 import re
 from itertools import pairwise
 
-from ivbench_data.evaluate.replies.mentions import Body, Mention
+from ivbench_data.evaluate.replies.mentions import Body, Mention, is_key
 from ivbench_data.evaluate.replies.mood import (
     MARKS,
     Lead,
@@ -113,7 +113,9 @@ def read_last_letter(body: Body) -> Reading | None:
     return Reading(mention.option, "last_line", at, at + 1)
 
 
-_LAST_LETTER = re.compile(r"(?:[.!?。！？…;；:：][\"')\]]?\s*|[,，]\s*)[\"'(\[]{0,3}([A-Z])[\s\"')\].!。]{0,6}$")
+_LAST_LETTER = re.compile(
+    r"(?:[.!?。！？…;；:：][\"')\]]?\s*|[,，]\s*|\w\s*(?:=>|->|→)\s*)[\"'(\[]{0,3}([A-Z])[\s\"')\].!。]{0,6}$"
+)
 
 
 def _read_line(body: Body, start: int, end: int, rule: Rule) -> Reading | None:
@@ -166,6 +168,8 @@ def read_leading(body: Body) -> Reading | None:
         )
     mention = next((letter for letter in body.letters if letter.start == found.start(1)), None)
     if mention is None:
+        if is_key(body.low, found.end(1)):
+            return None
         if not _SET_OFF.match(body.text, found.end()) or re.match(r"\.[A-Za-z]\b", body.text[found.end() :]):
             return None
         mention = Mention(found.start(1), found.end(1), LETTERS.index(found[1].upper()), "letter", found[1].isupper())

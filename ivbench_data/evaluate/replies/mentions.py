@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ivbench_data.evaluate.replies.number_words import NUMBER
-from ivbench_data.evaluate.replies.options import TIMES, Options, read_value
-from ivbench_data.evaluate.replies.phrases import FOLLOWERS, SUFFIXES, Words
+from ivbench_data.evaluate.replies.options import SECONDS, TIMES, Options, read_value
+from ivbench_data.evaluate.replies.phrases import FOLLOWERS, ORDINALS, POSITIONS, SUFFIXES, Words
 from ivbench_data.evaluate.replies.strip import lower
 from ivbench_data.questions.option_letters import LETTERS
 
@@ -20,6 +20,7 @@ _ALONE = rf"(?![{_W}]|[-+][A-Za-z0-9]|\.[A-Za-z](?![A-Za-z])|\+)(?<![{_W}].)(?<!
 _CAPITAL = re.compile(f"[A-Z]{_ALONE}")
 _SMALL = re.compile(f"[^{_W}][a-z]{_ALONE}(?={_ENDS})")
 _SUFFIX = re.compile(rf"'(?:{'|'.join(SUFFIXES)})(?![a-z])")
+_KEY = re.compile(r"[\"']\s*:\s*(?:[\d.]|true|false|null|none)")
 _CLOSERS = "\"')]}»」』】）>_"
 _BOUNDARY = re.compile(
     r"[.!?…;\n！？；。؟।]++(?:(?<=[;\n！？；。؟।])|(?![^\W_])(?:(?<=[.!?…;\n！？；。؟।]{2})|(?<!\.)"
@@ -58,7 +59,9 @@ class Body:
         self.starts = [0, *(end for _, end in self.ends)]
         """Where sentences and lines start."""
         self.letters = list(self._find_letters())
-        """Every letter that stands for itself, or could."""
+        """Every letter that stands for itself, or could; "the third option" is one, too."""
+        if self.options.are_numbered and (ordinals := list(self._find_ordinals())):
+            self.letters = sorted([*self.letters, *ordinals])
         self.texts = self._find_texts()
         """Every place that holds the whole text of an option, the longest where several overlap; then values."""
 
@@ -93,8 +96,20 @@ class Body:
         for end in ends:
             if text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha() and not _SUFFIX.match(self.low, end):
                 continue
+            if is_key(self.low, end):
+                continue
             letter = text[end - 1]
             yield Mention(end - 1, end, LETTERS.index(letter.upper()), "letter", letter.isupper())
+
+    def _find_ordinals(self) -> Iterator[Mention]:
+        for phrase in self.words.find(ORDINALS):
+            at = self.low.find(phrase)
+            option = POSITIONS[phrase] % len(self.options) if POSITIONS[phrase] < 0 else POSITIONS[phrase]
+            while at >= 0 and len(self.options):
+                end = at + len(phrase)
+                if _is_word(self.low, at, end):
+                    yield Mention(at, end, option, "letter", True)
+                at = self.low.find(phrase, end)
 
     def could_be_a_word(self, mention: Mention) -> bool:
         """Whether a capital A or I may be an article or a pronoun by what follows it."""
@@ -125,7 +140,7 @@ class Body:
                     found.append(Mention(at, end, index, "text", True))
                 at = low.find(option, end)
         if self.options.are_times:
-            found += self._find_values(TIMES)
+            found += [*self._find_values(TIMES), *self._find_values(SECONDS)]
         elif self.options.are_numbers:
             found += self._find_values(NUMBER)
         if len(found) < 2:
@@ -161,6 +176,11 @@ _POSITION = re.compile(r"(?<![\w.,:/$-])[0-9]{1,2}(?![\w%]|[.,:/]\d|\s*-\s*\d)")
 _PRONOUN_VERBS = (
     "would", "should", "must", "was", "will", "definitely", "probably", "clearly", "certainly", "only ", "again",
 )  # fmt: skip
+
+
+def is_key(low: str, end: int) -> bool:
+    """Whether a letter is the key of an object, and a number or a truth its value: no answer."""
+    return low[end : end + 1] in {'"', "'"} and _KEY.match(low, end) is not None
 
 
 def _is_word(text: str, start: int, end: int) -> bool:

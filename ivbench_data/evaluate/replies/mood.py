@@ -62,7 +62,7 @@ _AFTER_CONFIRMATION = re.compile(
     r"\s*(?:(?:answer|option|choice|one|match|description|statement|candidate|fit|correct|right|best|suited|appropriate"
     r"|accurate|likely|plausible|suitable|logical|reasonable|possible)\s*)*"
     r"(?:[^\s\w]|$|\n|because|since|as\b|here|for\b|given|based|according|in this|in my"
-    r"|and\b|but\b|so\b|to\b|when|that\b|of\b|among)"
+    r"|and\b|but\b|so\b|to\b|with\b|when|that\b|of\b|among)"
 )
 _NO_TRAIL = frozenset(("is right", "was right", "would be right", "seems right", "looks right"))
 _CLAUSE_MARK = re.compile("[,;:，；：、—(（]")

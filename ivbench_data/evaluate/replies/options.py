@@ -12,9 +12,15 @@ from ivbench_data.evaluate.replies.strip import lower, make_plain, strip_markup
 _EDGES = " .,;:!?*_`\"'“”()[]«»「」–—-\n。、，！？；："
 _TIME = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d{1,3})?"
 TIMES = re.compile(
-    rf"(?<![\d:.])({_TIME})(?:\s*(?:-|–|—|~|to\b|until\b|and\b|至|到|から|bis\b|a\b|à\b)\s*({_TIME}))?(?![\d:])"
+    rf"(?<![\d:.])({_TIME})(?:\s*(?:-|–|—|~|→|to\b|until\b|and\b|至|到|から|bis\b|a\b|à\b)\s*({_TIME}))?(?![\d:])"
 )
 """A time or a range of times."""
+_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?)"
+SECONDS = re.compile(
+    rf"(?<![\w.,:])(\d{{1,5}}(?:\.\d{{1,3}})?)\s?({_UNIT})?(?:(?:st|nd|rd|th)?\s*(?:-|–|—|~|→|to(?: the)?|until|and)\s*"
+    rf"(\d{{1,5}}(?:\.\d{{1,3}})?))?(?:(?:st|nd|rd|th)|\s?)\s?({_UNIT})?(?![\w:])"
+)
+"""Seconds or minutes, or a range of them, where a unit stands with the last."""
 _BARE = frozenset(
     ["yes", "no", "none", "true", "false", "not", "t", "f", "y", "n", "all", "both", "neither", "never", "always"]
 )
@@ -73,7 +79,13 @@ def read_value(text: str) -> Value | None:
     time = TIMES.fullmatch(text)
     if time is not None:
         return tuple(_read_seconds(part) for part in time.groups() if part)
-    return tuple(find_numbers(text)) if NUMBER.fullmatch(text) else None
+    if NUMBER.fullmatch(text):
+        return tuple(find_numbers(text))
+    seconds = SECONDS.fullmatch(text)
+    if seconds is None or not (last_unit := seconds[4] or (seconds[2] if not seconds[3] else "")):
+        return None
+    units = ((seconds[1], seconds[2] or last_unit), (seconds[3], last_unit))
+    return tuple(float(number) * (60 if unit[0] == "m" else 1) for number, unit in units if number)
 
 
 def _read_seconds(time: str) -> float:
@@ -109,7 +121,7 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         not any(start[0].isdigit() for start in starts)
         and 2 * sum(start in NUMBER_WORDS for start in starts) < len(starts),
         distinct,
-        any(":" in text and value is not None for text, value in zip(folded, values, strict=True)),
-        all(value is not None for value in values) and not any(":" in text for text in folded),
+        any(value is not None and not NUMBER.fullmatch(text) for text, value in zip(folded, values, strict=True)),
+        all(NUMBER.fullmatch(text) for text in folded),
         max(map(len, options), default=0),
     )

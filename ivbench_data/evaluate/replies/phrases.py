@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ivbench_data.evaluate.replies.languages import LANGUAGES
+from ivbench_data.evaluate.replies.number_words import NUMBER_WORDS
 
 _PUNCTUATION = '.,;:!?()[]{}<>|/"“”«»„…、。，：；！？।؟،؛—–·'
 _TO_SPACE = str.maketrans(dict.fromkeys(_PUNCTUATION + "\n\t", " "))
@@ -109,9 +110,30 @@ AFFIRMATIONS = join_phrases("affirmations")
 QUESTIONS = join_phrases("questions")
 ENDINGS = join_phrases("endings")
 REFUSALS = join_phrases("refusals")
+CHANGES = join_phrases("changes")
+REPLACERS = join_phrases("replacers")
 ASIDES = join_phrases("asides")
 RESTRICTIONS = join_phrases("restrictions")
 FOLLOWERS = join_phrases("followers")
+
+
+def _find_positions() -> dict[str, int]:
+    """Every phrase that names an option by its place, and the place: "third option" is 2, "last option" is -1."""
+    return {
+        f"{ordinal}{' ' if language.is_spaced else ''}{noun}": -1 if place == 10 else place
+        for language in LANGUAGES
+        for place, ordinals in enumerate(language.ordinals.split("|"))
+        for ordinal in ordinals.split("/")
+        for noun in language.ordered.split("|")
+        if ordinal
+    } | {f"option {word}": NUMBER_WORDS[word] - 1 for word in NUMBER_WORDS if 1 <= NUMBER_WORDS[word] <= 10}
+
+
+POSITIONS = _find_positions()
+ORDINALS = Phrases(
+    [phrase for phrase in POSITIONS if phrase[0] < _UNSPACED_FROM],
+    [phrase for phrase in POSITIONS if phrase[0] >= _UNSPACED_FROM],
+)
 
 LEAD_ENDS = frozenset().union(
     *(phrases.last_words for phrases in (NOUNS, COPULAS, STATEMENTS, CORRECTIONS, CONCLUSIONS, CONTRASTS, OPTION_WORDS))
@@ -145,7 +167,18 @@ def _index_phrases(*sets: Phrases) -> dict[str, tuple[tuple[Phrases, str], ...]]
 
 
 _INDEX = _index_phrases(
-    NOUNS, CONCLUSIONS, DENIALS, NEGATIONS, CONTRASTS, RETRACTIONS, CONDITIONS, VIEWS, REFUSALS, ASIDES, RESTRICTIONS
+    ORDINALS,
+    NOUNS,
+    CONCLUSIONS,
+    DENIALS,
+    NEGATIONS,
+    CONTRASTS,
+    RETRACTIONS,
+    CONDITIONS,
+    VIEWS,
+    REFUSALS,
+    ASIDES,
+    RESTRICTIONS,
 )
 _INDEXED = frozenset(_INDEX)
 
@@ -163,6 +196,11 @@ class Words:
             for phrases, phrase in _INDEX[word]:
                 if phrase in padded:
                     self._spaced.setdefault(phrases, []).append(phrase)
+
+    def find(self, phrases: Phrases) -> list[str]:
+        """The phrases that the text holds."""
+        unspaced = (phrase for phrase in phrases.unspaced if phrase in self._low) if self._has_unspaced else ()
+        return [*(phrase.strip() for phrase in self._spaced.get(phrases, ())), *unspaced]
 
     def hold(self, phrases: Phrases, start: int, end: int, *, asides: Phrases | None = None) -> bool:
         """Whether the text between two positions holds one of the phrases, where the asides are taken away."""

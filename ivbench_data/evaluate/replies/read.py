@@ -16,11 +16,7 @@ from ivbench_data.evaluate.replies.lines import (
 from ivbench_data.evaluate.replies.mentions import Body, Mention
 from ivbench_data.evaluate.replies.mood import MARKS, Lead, Trail, find_lead, find_trail, is_stated, offers_another
 from ivbench_data.evaluate.replies.parsed import Rule
-from ivbench_data.evaluate.replies.phrases import (
-    NEGATIONS,
-    REFUSALS,
-    RETRACTIONS,
-)
+from ivbench_data.evaluate.replies.phrases import CHANGES, NEGATIONS, OPTION_WORDS, REFUSALS, REPLACERS, RETRACTIONS
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 from ivbench_data.questions.option_letters import LETTERS
 
@@ -50,7 +46,7 @@ _LONE = re.compile(
 
 
 _LONE_NUMBER = re.compile(
-    r"(?:(?:option|choice|number|no)\b\.?)?[^\w]{0,4}(?:第)?([0-9]{1,2})(?:个选项|個選項|番|번)?[^\w]{0,4}",
+    r"(?:(?:(?:option|choice)\s+)?(?:option|choice|number|no)\b\.?)?[^\w]{0,4}(?:第)?([0-9]{1,2})(?:个选项|個選項|番|번)?[^\w]{0,4}",
     re.IGNORECASE,
 )
 _REPEATED = re.compile(r"[^\w]{0,8}([A-Za-z])(?:[^\w]{1,8}\1){1,20}[^\w]{0,8}")
@@ -74,6 +70,10 @@ def _read_lone(body: Body) -> Reading | None:
         at, stop = found.span(1)
         if 1 <= int(found[1]) <= len(body.options):
             return Reading(int(found[1]) - 1, "option_number", start + at, start + stop)
+    for place in body.letters[:1]:
+        before, after = body.low[: place.start].strip(MARKS), body.low[place.end :].strip(MARKS + ".!。")
+        if place.end > place.start + 1 and not after and before == OPTION_WORDS.find_at_end(before):
+            return Reading(place.option, "option_number", place.start, place.end)
     exact = body.options.find_exact(text)
     return None if exact is None else Reading(exact, "text", start, start + len(text))
 
@@ -104,6 +104,8 @@ def _read_statement(body: Body) -> Reading | None:
 
 
 def _judge(body: Body, mention: Mention, arrows: int = 8) -> Reading | None:
+    if _is_changed_to(body, mention):
+        return Reading(mention.option, "conclusion", mention.start, body.find_own_text(mention) or mention.end)
     corrected = _find_corrected(body, mention) if arrows else None
     if corrected is not None:
         first = _judge(body, corrected, arrows - 1)
@@ -178,6 +180,19 @@ def _follows_denied(body: Body, mention: Mention) -> bool:
 
 
 _ARROW = re.compile(r"\s*(?:->|→|=>|-->)\s*$")
+
+
+def _is_changed_to(body: Body, mention: Mention) -> bool:
+    """Whether another letter is given up for this one: "switching from A to C"."""
+    number = bisect.bisect_left(body.letters, mention)
+    other = body.letters[number - 1] if number and mention.kind == "letter" else None
+    if other is None or mention.start - other.end > 12:
+        return False
+    between = body.low[other.end : mention.start].strip(MARKS + ")].")
+    is_arrow = _ARROW.search(body.low[other.end : mention.start].rstrip("(\"'[*")) is not None
+    if not (is_arrow or (between and REPLACERS.find_at_start(between) == between)):
+        return False
+    return bool(CHANGES.find_at_end(body.low[max(0, other.start - 60) : other.start].rstrip(MARKS)))
 
 
 def _find_corrected(body: Body, mention: Mention) -> Mention | None:

@@ -11,7 +11,8 @@ ENGLISH = (
         "|pick|match|solution|result|verdict|decision|answer choice|answer option|answer letter"
         "|answer here|final answer|multiple choice answer|correct|best|most accurate",
         option_words="the|option|choice|letter|answer|most likely|likely|probably|clearly|definitely|certainly"
-        "|surely|obviously|evidently|indeed|therefore|thus|still|actually|simply|just|also|then|now"
+        "|undoubtedly|unquestionably|surely|obviously|evidently|indeed|therefore|thus|still"
+        "|actually|simply|just|also|then|now"
         "|in fact|of course|alternative|number",
         copulas="is|was|would be|should be|must be|has to be|will be|seems to be|appears to be|would have to be"
         "|becomes|remains|would thus be|would therefore be|must therefore be|should therefore be"
@@ -37,7 +38,9 @@ ENGLISH = (
         "|it seems to be|seems to be|appears to be|looks like|it looks like|seems like|it's likely"
         "|it is likely|it's probably|it is probably|i have chosen|i've chosen|i have selected"
         "|i have picked|i say|the answer's|answer's|i'm going for|i am going for|i choose option"
-        "|i'll say|the correct answer's|right answer's",
+        "|i'll say|the correct answer's|right answer's|i'd guess|i would guess|i'd lean"
+        "|i'd lean towards|leaning towards"
+        "|leaning toward|i'm leaning towards|i lean towards|i'd put my money on|only leaves|that only leaves",
         conclusions="so|therefore|thus|hence|consequently|accordingly|then|sure|ok|okay|certainly|probably|likely"
         "|most likely|maybe|perhaps|possibly|definitely|clearly|yes|well|finally|final|overall"
         "|in conclusion|in short|in summary|ultimately|as a result|for this reason|that said|of course"
@@ -57,7 +60,8 @@ ENGLISH = (
         "|is probably correct|is the closest|is supported|is confirmed|is selected|is chosen"
         "|was the correct|is definitely correct|correct answer|is the choice|is the option"
         "|best describes|best matches|best fits|matches|fits|describes|accurately|aligns|corresponds"
-        "|wins|is consistent|correctly|best|seems the|seems most|looks like the",
+        "|wins|is consistent|correctly|best|seems the|seems most|looks like the|seems more likely"
+        "|is more likely|is more plausible|is better supported|captures this",
         denials="is wrong|is incorrect|is not|isn't|are wrong|are incorrect|are not|aren't|was wrong|is false"
         "|is ruled out|is out|can be ruled out|can be eliminated|is eliminated|cannot be|can't be"
         "|was not|wasn't|does not|doesn't|do not|don't|did not|didn't|were not|weren't|is never"
@@ -69,7 +73,8 @@ ENGLISH = (
         "|contradicts|unlikely|far from|lack of|absence of|isnt|without|different from|before choosing"
         "|avoid|rejected|discarded|distractor",
         contrasts="but|but rather|rather|instead|however|yet|only|now",
-        corrections="wait|wait no|no wait|no|actually|correction|hold on|scratch that|i mean|sorry|oops|my mistake"
+        corrections="wait|wait no|no wait|no|actually|correction|hold on|scratch that|i mean"
+        "|i meant|i actually meant|sorry|oops|my mistake"
         "|rather|hmm|on second thought|on reflection|changed to|changing to|change to|corrected|revised"
         "|updated|instead|make that|edit|i changed my mind|on second thoughts|after all|revised answer"
         "|corrected answer|change my answer to|changing my answer to|change that to|should say"
@@ -78,7 +83,7 @@ ENGLISH = (
         retractions="i was wrong|that was wrong|scratch that|i misread|i made a mistake|i made an error"
         "|that was a mistake|strike that|i take that back|ignore that|never mind|that's not right"
         "|that is not right|i was mistaken|i misspoke|that was incorrect|disregard that"
-        "|that can't be right|no, that's wrong|that cannot be right",
+        "|that can't be right|actually that's wrong|actually that is wrong|that cannot be right",
         conditions="if|unless|suppose|supposing|assuming|whether|had the|were the|at first|at first glance"
         "|initially|at first sight|for example|for instance|e.g|e.g.|hypothetically|imagine|say that",
         views="some may|some might|some would|some could|some people|some say|some think|some viewers|someone"
@@ -92,7 +97,7 @@ ENGLISH = (
         "|my first|first guess|first instinct|first thought|first impression|my initial|initial guess"
         "|initial answer|previous answer|used to|common mistake|common answer|guessed|not sure whether"
         "|could be argued|could argue|would argue|would have been|could have been|almost chose"
-        "|nearly chose|i considered|wanted to|leaning|inclined",
+        "|nearly chose|i considered|wanted to|was leaning|were leaning|initially leaning|inclined",
         joiners="or|and|and/or|or maybe|or possibly|or perhaps|and also|or else|as well as|or even|and maybe"
         "|versus|vs|nor",
         affirmations="yes|yeah|yep|correct|indeed|exactly|right|definitely|certainly",
@@ -110,6 +115,13 @@ ENGLISH = (
         "|i am not sure|not sure|not only|not certain|not entirely sure|not visible|not shown"
         "|none other than|nothing other than|no other than|if i recall correctly|while watching"
         "|says that|as said",
+        changes="change my answer from|changing my answer from|changed my answer from|changing from|changed from"
+        "|switch from|switching from|switched from|replace my earlier answer|replacing my earlier answer"
+        "|replace my answer|let me revise|revised from|revising from|updating from|correcting",
+        replacers="to|with|into|by",
+        ordinals="first/1st|second/2nd|third/3rd|fourth/4th|fifth/5th|sixth/6th|seventh/7th"
+        "|eighth/8th|ninth/9th|tenth/10th|last",
+        ordered="option|choice|answer option|answer choice|one is correct|one is right",
         restrictions="only if|unless|only when|if and only if",
         followers="in|on|at|by|from|for|of|to|with|when|if|because|since|as|and|or|but|not|nor|so|rather|instead"
         "|according|given|based|due|considering|while|which|where|that|the|this|after|before|among"

@@ -32,6 +32,8 @@ EUROPE = (
         affirmations="sí|correcto|exacto",
         questions="es|cuál|qué|será",
         refusals="lo siento|no puedo|no sé|no es posible|imposible|ninguna de las|todas las anteriores",
+        ordinals="primera|segunda|tercera|cuarta|quinta|sexta|séptima|octava|novena|décima|última",
+        ordered="opción|alternativa",
     ),
     Language(
         code="fr",
@@ -60,6 +62,9 @@ EUROPE = (
         affirmations="oui|exact|correct|exactement",
         questions="est|est-ce|quelle|quel",
         refusals="désolé|je ne peux pas|impossible|je ne sais pas|aucune des|toutes les",
+        ordinals="première|deuxième/seconde|troisième|quatrième|cinquième|sixième|septième|huitième|neuvième|dixième"
+        "|dernière",
+        ordered="option|réponse|proposition",
     ),
     Language(
         code="de",
@@ -89,6 +94,8 @@ EUROPE = (
         affirmations="ja|richtig|genau|korrekt",
         questions="ist|welche|wäre|war",
         refusals="tut mir leid|kann ich nicht|ich kann nicht|weiß nicht|unmöglich|keine der|alle der",
+        ordinals="erste|zweite|dritte|vierte|fünfte|sechste|siebte|achte|neunte|zehnte|letzte",
+        ordered="option|antwort|antwortmöglichkeit|möglichkeit",
     ),
     Language(
         code="pt",
@@ -113,6 +120,8 @@ EUROPE = (
         affirmations="sim|correto|exato|isso",
         questions="é|qual|será|seria",
         refusals="desculpe|não posso|não sei|impossível|nenhuma das|todas as",
+        ordinals="primeira|segunda|terceira|quarta|quinta|sexta|sétima|oitava|nona|décima|última",
+        ordered="opção|alternativa",
     ),
     Language(
         code="it",
@@ -136,6 +145,8 @@ EUROPE = (
         affirmations="sì|esatto|corretto|giusto",
         questions="è|quale|sarà|sarebbe",
         refusals="mi dispiace|non posso|non so|impossibile|nessuna delle|tutte le",
+        ordinals="prima|seconda|terza|quarta|quinta|sesta|settima|ottava|nona|decima|ultima",
+        ordered="opzione|alternativa",
     ),
     Language(
         code="nl",
