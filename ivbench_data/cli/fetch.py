@@ -235,6 +235,8 @@ def _fetch_videos(
     for row in track(rows, "videos", total if limit is None else min(limit, total)):
         if row.status != "ok" and row.attempts:
             say(f"{row.video_id}: {row.status}: {row.reason}", style="yellow")
+        elif row.reason and row.attempts:
+            say(f"{row.video_id}: odd: {row.reason}", style="yellow")
         yield row
 
 

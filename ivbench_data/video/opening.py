@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +22,6 @@ from ivbench_data.video.mp4_sample_tables import check_sample_tables
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.video.frame import VideoFrame
 
 
 class DecodeLimits(Record):
@@ -160,36 +158,3 @@ def check_duration(path: Path, seconds: Fraction | float, limits: DecodeLimits) 
 def words_of(error: Exception) -> str:
     """Message of an error, without the name of FFmpeg's function."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def decode_all(
-    path: Path, stream: VideoStream, packets: Iterable[av.Packet[VideoStream]], passed_over: list[str] | None = None
-) -> Iterator[VideoFrame]:
-    """The frames that the decoder shows of all the packets.
-
-    A stream may begin in the middle: with pictures whose references are not there, or that an edit list discards. The
-    decoder stumbles at them, and nobody ever sees them; its words for each go to `passed_over`.
-
-    Raises:
-        UnreadableVideoError: it cannot decode one that would be shown, or shows none at all.
-    """
-    errors: list[tuple[av.Packet[VideoStream], str]] = []
-    is_shown = False
-    for packet in chain(packets, (None,)):
-        try:
-            frames = stream.codec_context.decode(packet)
-        except av.error.FFmpegError as error:
-            if is_shown or packet is None or (packet.is_keyframe and not packet.is_discard):
-                raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words_of(error)}") from error
-            errors.append((packet, words_of(error)))
-            continue
-        for frame in frames:
-            for missed, words in errors if not is_shown else ():
-                if not missed.is_discard and (missed.pts is None or frame.pts is None or missed.pts >= frame.pts):
-                    raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
-            is_shown = True
-            yield frame
-    if errors and not is_shown:
-        raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {errors[0][1]}")
-    if passed_over is not None:
-        passed_over += [words for _, words in errors]

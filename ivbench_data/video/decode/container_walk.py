@@ -56,10 +56,10 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
             last_duration = packet.duration or last_duration
             check_count(path, len(log.pts), limits)
         log.check(path)
-        order = log.order_frames()
-        if not order:
+        stamps = log.time_frames()
+        if not stamps:
             raise UnreadableVideoError(f"{path.name}: holds a video stream without a single frame")
-        clock = make_clock([log.pts[at] for at in order], times, last_duration)
+        clock = make_clock(stamps, times, last_duration)
         check_duration(path, clock.duration_seconds, limits)
         gaps = find_gaps(log, clock)
         return PacketWalk(

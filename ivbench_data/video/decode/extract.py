@@ -16,7 +16,8 @@ from ivbench_data.schema import Resize
 from ivbench_data.video.bitstream import PacketIndex
 from ivbench_data.video.decode.packet_scan import VideoScan
 from ivbench_data.video.decode.resize_to_rgb import FrameConverter, describe_colours
-from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, decode_all, demux, open_video, words_of
+from ivbench_data.video.decode.strict_decode import decode_all
+from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, demux, open_video, words_of
 from ivbench_data.video.rotation import NOT_ROTATED, Rotation
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def _decode_sequentially(
     with open_video(scan.path, limits) as (container, stream):
         index = -1
         packets = _count_packets(demux(scan.path, container, stream), report)
-        for index, frame in enumerate(decode_all(scan.path, stream, packets)):
+        for index, frame in enumerate(decode_all(scan.path, stream, packets, scan.may_pass_over())):
             if frame.is_corrupt:
                 raise UnreadableVideoError(f"{scan.path.name}: frame {index} is damaged")
             if index >= scan.frames or frame.pts != scan._stamps[index]:

@@ -61,7 +61,7 @@ def find_gaps(log: PacketLog, clock: Clock) -> Gaps:
     if not clock.is_timed or len(find_long_intervals(clock.pts_seconds)) == 0:
         return Gaps()
     order = log.order_frames()
-    seconds = make_clock([log.pts[at] for at in order], log.times).pts_seconds
+    seconds = make_clock(log.time_frames(), log.times).pts_seconds
     gaps = find_long_intervals(seconds)
     if len(gaps) == 0:
         return Gaps()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,17 @@ class PacketLog:
             order = [at for at in order if not self._comes_too_early(at)]
         return order
 
+    def time_frames(self, shown: Sequence[int | None] | None = None) -> list[int | None]:
+        """Each frame's timestamp, in the order in which they are shown; `shown` are those that the decoder gives."""
+        if shown is not None and not self.times.keeps_decoding_times_only:
+            return list(shown)
+        order = self.order_frames()
+        if self.times.keeps_decoding_times_only and (shown is None or len(shown) == len(order)):
+            decoded = [stamp for stamp in (self.dts[at] for at in order) if stamp is not None]
+            if len(decoded) == len(order):
+                return list[int | None](sorted(decoded))
+        return [self.pts[at] for at in order] if shown is None else list(shown)
+
     def _comes_too_early(self, at: int) -> bool:
         first = self.is_keyframe.index(1)
         stamp, start = self.pts[at], self.pts[first]
@@ -91,11 +102,13 @@ class PacketLog:
         return at < first or (is_near and stamp is not None and start is not None and stamp < start)
 
     def describe_start(self, passed_over: int = 0) -> list[str]:
-        """What is odd about where it begins, given how many packets there could not be decoded and show no frame."""
+        """What is odd about where it begins, given how many packets the decoder stumbled at."""
         if self._has_keyframe and self._before_keyframe:
             count = f"{self._before_keyframe:,} pictures before the first keyframe are never shown"
         elif passed_over:
-            count = f"{passed_over:,} of its first pictures cannot be decoded, and none of them is ever shown"
+            count = (
+                f"{passed_over:,} of its first pictures lack what they refer to, and every frame is whole all the same"
+            )
         else:
             return []
         return [f"starts in the middle: {count}"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from ivbench_data.video.decode.clock import Clock, make_clock
 from ivbench_data.video.decode.lost_fragments import find_gaps
 from ivbench_data.video.decode.packet_log import PacketLog
 from ivbench_data.video.decode.stream_times import read_stream_times
+from ivbench_data.video.decode.strict_decode import decode_all
 from ivbench_data.video.mp4_boxes import examine_structure
 from ivbench_data.video.mp4_sample_tables import count_sample_descriptions
 from ivbench_data.video.opening import (
@@ -28,7 +29,6 @@ from ivbench_data.video.opening import (
     check_count,
     check_duration,
     codec_name,
-    decode_all,
     demux,
     open_video,
     words_of,
@@ -100,6 +100,10 @@ class VideoScan:
         """Whether the file gives timestamps; if not, `pts` follow from the frame rate."""
         return self.clock.is_timed
 
+    def may_pass_over(self) -> list[str] | None:
+        """For `decode_all`: what it may pass over, since that was checked; None when it may pass over nothing."""
+        return [] if self._packets is None else None
+
     @property
     def displayed_size(self) -> tuple[int, int]:
         """Width and height after rotation."""
@@ -155,7 +159,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     if rotation is None:
         raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
-    clock = make_clock(in_order.tolist(), times, last_duration)
+    clock = make_clock(log.time_frames(in_order.tolist()), times, last_duration)
     gaps = find_gaps(log, clock)
     check_duration(path, clock.duration_seconds, limits)
     return VideoScan(
@@ -203,7 +207,7 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             raise UnreadableVideoError(f"{path.name}: none of its frames can be decoded")
         if passed_over:
             _check_nothing_is_concealed(path, limits, passed_over[0])
-        clock = make_clock(stamps, times)
+        clock = make_clock(log.time_frames(stamps), times)
         gaps = find_gaps(log, clock)
         check_duration(path, clock.duration_seconds, limits)
         context = stream.codec_context
@@ -233,7 +237,7 @@ def check_every_frame(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None
     scan = scan_video(path, limits)
     shown = 0
     with open_video(path, limits) as (container, stream):
-        for frame in decode_all(path, stream, demux(path, container, stream)):
+        for frame in decode_all(path, stream, demux(path, container, stream), scan.may_pass_over()):
             if frame.is_corrupt or shown >= scan.frames or frame.pts != scan._stamps[shown]:
                 raise UnreadableVideoError(f"{path.name}: frame {shown} is damaged")
             shown += 1
@@ -246,7 +250,7 @@ _COMPARED_FRAMES = 300
 
 
 def _check_nothing_is_concealed(path: Path, limits: DecodeLimits, words: str) -> None:
-    """Return when the pictures that cannot be decoded at the beginning have no bearing on the frames shown.
+    """Return when what the decoder stumbles at in the beginning has no bearing on the frames shown.
 
     A decoder that may guess what is lost, one that may not, and one that stops at errors then show the same bytes.
 
@@ -255,14 +259,15 @@ def _check_nothing_is_concealed(path: Path, limits: DecodeLimits, words: str) ->
     """
     with ExitStack() as stack:
         decoders: list[Iterator[VideoFrame]] = []
-        for options in ({"err_detect": "explode"}, {}, {"ec": "0"}):
+        for change in ({"err_detect": "explode"}, {"err_detect": "0"}, {"err_detect": "0", "ec": "0"}):
             container, stream = stack.enter_context(open_video(path, limits))
-            if options.get("err_detect") is None:
-                stream.codec_context.options = {"flags": "+bitexact", **options}
+            stream.codec_context.options = {**stream.codec_context.options, **change}
             decoders.append(_decode_what_can_be(stream, demux(path, container, stream)))
-        for frames in islice(zip(*decoders, strict=True), _COMPARED_FRAMES):
-            planes = [[bytes(plane) for plane in frame.planes] for frame in frames]
-            if planes[0] != planes[1] or planes[0] != planes[2] or any(frame.is_corrupt for frame in frames):
+        for frames in islice(zip_longest(*decoders), _COMPARED_FRAMES):
+            if None in frames:
+                raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
+            shown = [(frame.pts, frame.is_corrupt, [bytes(plane) for plane in frame.planes]) for frame in frames]
+            if shown[0] != shown[1] or shown[0] != shown[2] or shown[0][1]:
                 raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
 
 

@@ -45,7 +45,9 @@ class StreamTimes:
     keeps_times: bool = True
     """Whether the container has timestamps at all: a bare stream (H.264, HEVC, OBU) has none."""
     keeps_decoding_times: bool = False
-    """Whether the container has decoding times of its own; Matroska and AVI have none, or no others."""
+    """Whether the container has decoding times beside the times of showing; Matroska and AVI have one of them only."""
+    keeps_decoding_times_only: bool = False
+    """Whether it has no others (AVI): FFmpeg guesses when a frame is shown from when its successor is decoded."""
     sound_start_seconds: Fraction | None = None
     """When the sound begins, on the container's clock; None without any."""
     has_sound: Callable[[Fraction, Fraction], bool] = field(default=_has_no_sound, compare=False)
@@ -70,6 +72,7 @@ def read_stream_times(path: Path, container: InputContainer, stream: VideoStream
         may_jump=has_flag(container, Flags.ts_discont),
         keeps_times=not has_flag(container, Flags.no_timestamps),
         keeps_decoding_times=container.format.name in _WITH_DECODING_TIMES,
+        keeps_decoding_times_only=container.format.name == "avi",
         sound_start_seconds=min(starts, default=None),
         has_sound=_find_sound(path) if starts else _has_no_sound,
     )
