@@ -1,7 +1,8 @@
 """Build frame caches: each video is decoded once for all grids, by many workers, resumable.
 
 `cache/{grid}/{video_id}.safetensors`, one file a video and grid (see `frame_file`; `reader` reads them). A file that
-exists, and was built from a video of the same size, is not built again.
+exists, and was built from a video of the same size, is not built again; unless its frames were chosen by times that
+are mended now (a clock that is mended is in the file's metadata).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,19 +135,37 @@ def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
     """Rows of what needs no work (no video, or the cache file exists), and the remaining task."""
     source = task.workspace.find_video(task.video_id)
     state = None if source is None else _stat_file(source)
-    if state is None:
+    if source is None or state is None:
         reason = f"there is no video file in {task.workspace.videos}"
         return [_row(task, grid, "missing", reason=reason) for grid in task.grids], None
     rows: list[CacheResult] = []
     remaining: list[FrameGrid] = []
+    has_mended_clock = cache(partial(_has_mended_clock, source))  # asked once a video at most, and seldom
     for grid in task.grids:
         clip = _find_finished(task, grid, state.size_bytes)
-        if clip is None:
+        # frames that were chosen by the times of a clock which nobody mended then
+        is_stale = clip is not None and "clock" not in clip.metadata and chooses_by_time(grid) and has_mended_clock()
+        if clip is None or is_stale:
             remaining.append(grid)
         else:
             frames, upscaled = len(clip.frames), clip.metadata.get("upscaled") == "yes"
             rows.append(_row(task, grid, "skipped", frames=frames, size_bytes=clip.size_bytes, upscaled=upscaled))
     return rows, replace(task, grids=tuple(remaining)) if remaining else None
+
+
+def chooses_by_time(grid: FrameGrid) -> bool:
+    """Whether which frames the grid takes depends on when they are shown."""
+    return grid.fps is not None or rests_on_times(grid)
+
+
+def _has_mended_clock(source: Path) -> bool:
+    """Whether the video's times are other than its container says them; False for one that cannot be read."""
+    from ivbench_data.video.decode import scan_video, walk_packets
+
+    try:
+        return not walk_packets(source).clock.is_plain and not scan_video(source).clock.is_plain
+    except VideoError:
+        return False
 
 
 class _FileState(NamedTuple):

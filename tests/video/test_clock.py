@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ivbench_data import cli
 from ivbench_data.dataset import Dataset
 from ivbench_data.frames.cache import CacheOptions, cache_frames
+from ivbench_data.frames.frame_file import read_frame_file, write_frame_file
 from ivbench_data.frames.reader import read_frames
 from ivbench_data.schema import CacheResult, Evidence, FrameGrid, Question, Video
 from ivbench_data.validate.coverage.evidence_coverage import CoverageOptions, cover_questions
@@ -266,6 +267,50 @@ def test_a_picture_that_comes_late_is_on_the_players_clock(tmp_path: Path, suffi
     assert json.loads(shown["64x48-fps1"].metadata["clock"])["zero"] == "player"
     (covered,) = cover_questions(dataset, tmp_path, [FrameGrid.parse("100x48")])
     assert covered.is_seen
+
+
+def test_frames_chosen_by_times_that_are_mended_now_are_chosen_anew(tmp_path: Path) -> None:
+    late, plain = tmp_path / "late.mp4", tmp_path / "plain.mp4"
+    write_with_sound(late, 3.0, [(0, 7)], range(100))
+    media.write_video(plain, images=media.draw_frames(50))
+    by_time, by_place = ("8x48-fps1", "2x48-span4_6"), "4x48"
+    for path, rebuilt in ((late, set(by_time)), (plain, set())):
+        dataset = place(tmp_path, path)
+        grids = (*by_time[: 2 if path == late else 1], by_place)
+        cache(dataset, tmp_path, *grids)
+        assert {row.status for row in cache(dataset, tmp_path, *grids)} == {"skipped"}
+        files = {name: Workspace(tmp_path, "set").cache_path(FrameGrid.parse(name), "v") for name in grids}
+        for file in files.values():  # as they were written before clocks were mended
+            clip = read_frame_file(file)
+            frames, metadata = clip.frames.copy(), {k: v for k, v in clip.metadata.items() if k != "clock"}
+            size = (frames.shape[3], frames.shape[2])
+            with write_frame_file(file, size, clip.pts_seconds.copy(), clip.indices.copy(), metadata) as writer:
+                for position, frame in enumerate(frames):
+                    writer.put(position, frame)
+        before = {
+            name: Workspace(tmp_path, "set").cache_path(FrameGrid.parse(name), "v").read_bytes() for name in grids
+        }
+        rows = cache(dataset, tmp_path, *grids)
+        assert {row.grid for row in rows if row.status == "done"} == rebuilt
+        for name in set(grids) - rebuilt:
+            assert files[name].read_bytes() == before[name]
+        assert {row.status for row in cache(dataset, tmp_path, *grids)} == {"skipped"}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".flv"])
+def test_wrong_timestamps_among_reordered_frames(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"v{suffix}"
+
+    def edit(packet: av.Packet, number: int) -> list[av.Packet]:
+        if number in (10, 25, 40):
+            packet.pts -= 1  # another frame's
+        return [packet]
+
+    media.write_video(path, images=media.draw_frames(60, 64, 48), options={"bf": "2", "g": "20"}, edit_packet=edit)
+    clock = check_the_same_for_all(path)
+    assert clock.repairs == {"duplicate": 3}
+    assert clock.pts_seconds == pytest.approx(np.arange(60) * 0.04, abs=0.041)
+    assert np.diff(clock.pts_seconds).min() > 0.01
 
 
 def join(path: Path, *starts: int, frames: int = 50) -> None:
