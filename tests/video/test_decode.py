@@ -127,8 +127,12 @@ def test_scan_tells_what_a_whole_decode_shows(sample: Sample) -> None:
     assert sample.scan.frames == len(sample.plain.frames)
     assert (np.diff(sample.scan.pts) > 0).all()
     if not sample.scan.clock.repairs:
-        shown = [pts for pts in sample.plain.pts if pts is not None]
-        assert sample.scan.pts.tolist() == (sorted(shown) if sample.path.name in IN_DECODING_ORDER else shown)
+        shown = np.array([pts for pts in sample.plain.pts if pts is not None])
+        shown = np.sort(shown) if sample.path.name in IN_DECODING_ORDER else shown
+        zero = (
+            shown[0] - sample.scan.pts[0] if sample.path.suffix == ".avi" else 0
+        )  # FFmpeg adds a frame to AVI's times
+        assert (sample.scan.pts == shown - zero).all()
     reason = sample.scan.sequential_reason
     if sample.path.name == "h264_no_usability.mp4" and not HAS_REORDER_DEPTH:
         assert reason == "a decoder may hold back too few pictures to show all"
