@@ -336,7 +336,7 @@ def test_joined_recordings_go_on_where_the_former_ended(tmp_path: Path, starts: 
     assert clock.repairs == {"jump": len(starts) - 1}
     (row,) = verify_videos(place(tmp_path, path), tmp_path, "quick", VerifyOptions(workers=0))
     assert (row.status, row.duration_seconds) == ("ok", pytest.approx(2.0 * len(starts)))
-    assert row.reason == f"mended clock: {len(starts) - 1} jump, of {len(clock.pts)} timestamps"
+    assert f"mended clock: {len(starts) - 1} jump, of {len(clock.pts)} timestamps" in (row.reason or "")
 
 
 def test_a_pause_with_sound_is_no_jump(tmp_path: Path) -> None:

@@ -166,6 +166,26 @@ def test_a_recording_of_a_stream_begins_at_its_first_keyframe(tmp_path: Path, co
     assert frames == expected[-len(frames) :]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_segments_of_a_stream_one_behind_the_other_are_whole(tmp_path: Path, codec: str) -> None:
+    path, content = tmp_path / "v.ts", []
+    for part in range(4):
+        images = list(media.draw_frames(100, 64, 48))[25 * part : 25 * part + 25]
+        options = {"bf": "0", "g": "25", "b": "300k"}
+        media.write_video(path, codec, images, options=options, pts=range(25 * part + 50, 25 * part + 75))
+        content.append(path.read_bytes())
+    path.write_bytes(b"".join(content))
+    assert agree(tmp_path, path) == ("odd", "joined")
+    assert scan_video(path).frames == 100
+    path.write_bytes(b"".join([*content[:2], content[3]]))  # one was never downloaded
+    level, reason = agree(tmp_path, path)
+    assert level == "damaged"
+    assert "fragments are missing" in reason
+    whole = content[0]
+    path.write_bytes(whole[: 188 * 12] + whole[188 * 14 :] + content[1])  # bytes of one are lost
+    assert agree(tmp_path, path)[0] == "damaged"
+
+
 def cut_at_keyframe(source: Path, target: Path, which: int) -> None:
     """The packets from a keyframe on, as `ffmpeg -c copy` leaves them."""
     with av.open(str(source)) as read, av.open(str(target), "w") as written:

@@ -68,5 +68,5 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
             height=stream.codec_context.height,
             clock=clock,
             lost=gaps.lost,
-            oddities=(*log.describe_start(), *clock.describe(), *gaps.oddities),
+            oddities=(*log.describe_packets(), *clock.describe(), *gaps.oddities),
         )

@@ -43,6 +43,7 @@ class PacketLog:
         self._has_keyframe = False
         self._last: int | None = None
         self._corrupt: list[int] = []
+        self._joins = 0
         self._zeroed = 0
 
     def see(self, packet: av.Packet[VideoStream]) -> None:
@@ -59,10 +60,12 @@ class PacketLog:
         self._last = self._last if stamp is None else stamp
         self._has_keyframe |= packet.is_keyframe
         self._before_keyframe += not self._has_keyframe
-        if is_join:
+        if is_join or (packet.is_keyframe and self.times.may_jump):
             # MPEG-TS counts its packets: the count breaks where two parts meet, and the end of the first is called
-            # damaged (an FFmpeg that cuts streams into pictures is one behind)
-            self._corrupt = [number for number in self._corrupt if number < self._packets - 2]
+            # damaged (an FFmpeg that cuts streams into pictures is one behind). Decoding tells whether it is.
+            kept = [number for number in self._corrupt if number < self._packets - 2]
+            self._joins += len(kept) < len(self._corrupt)
+            self._corrupt = kept
         if packet.is_corrupt and self._has_keyframe:  # before the first keyframe, nothing is shown
             self._corrupt.append(self._packets)
         self._zeroed += self._has_no_zeros and _holds_zeros(bytes(packet))
@@ -101,8 +104,9 @@ class PacketLog:
         is_near = first < at < first + _MAX_REORDERED
         return at < first or (is_near and stamp is not None and start is not None and stamp < start)
 
-    def describe_start(self, passed_over: int = 0) -> list[str]:
-        """What is odd about where it begins, given how many packets the decoder stumbled at."""
+    def describe_packets(self, passed_over: int = 0) -> list[str]:
+        """What is odd about where it begins and how it goes on, given how many packets the decoder stumbled at."""
+        joined = [f"joined: {self._joins:,} places where the count of packets begins anew"] if self._joins else []
         if self._has_keyframe and self._before_keyframe:
             count = f"{self._before_keyframe:,} pictures before the first keyframe are never shown"
         elif passed_over:
@@ -110,8 +114,8 @@ class PacketLog:
                 f"{passed_over:,} of its first pictures lack what they refer to, and every frame is whole all the same"
             )
         else:
-            return []
-        return [f"starts in the middle: {count}"]
+            return joined
+        return [f"starts in the middle: {count}", *joined]
 
     def check(self, path: Path) -> None:
         """Return when every packet seen is whole.

@@ -173,7 +173,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         sequential_reason=None,
         size_bytes=path.stat().st_size,
         lost=gaps.lost,
-        oddities=(*log.describe_start(), *clock.describe(), *gaps.oddities),
+        oddities=(*log.describe_packets(), *clock.describe(), *gaps.oddities),
         _stamps=in_order,
         _packets=packets,
     )
@@ -222,7 +222,7 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
             lost=gaps.lost,
-            oddities=(*log.describe_start(len(passed_over)), *clock.describe(), *gaps.oddities),
+            oddities=(*log.describe_packets(len(passed_over)), *clock.describe(), *gaps.oddities),
             _stamps=tuple(stamps),
         )
 
