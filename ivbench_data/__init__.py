@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ivbench_data.errors import VideoLimitError as VideoLimitError
     from ivbench_data.evaluate.evaluation import RunPlan as RunPlan
     from ivbench_data.evaluate.evaluation import evaluate_questions as evaluate_questions
+    from ivbench_data.evaluate.import_results import ImportedRun as ImportedRun
+    from ivbench_data.evaluate.import_results import import_results as import_results
     from ivbench_data.evaluate.llm_judge import JudgeReply as JudgeReply
     from ivbench_data.evaluate.llm_judge import ask_judge as ask_judge
     from ivbench_data.evaluate.llm_judge import open_judge as open_judge
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.scores import Score as Score
     from ivbench_data.evaluate.scores import Scorecard as Scorecard
     from ivbench_data.evaluate.scores import score_results as score_results
+    from ivbench_data.exports.submission import ExportedSubmission as ExportedSubmission
+    from ivbench_data.exports.submission import export_submission as export_submission
     from ivbench_data.fetch.download_limits import FetchLimits as FetchLimits
     from ivbench_data.fetch.downloads import Clock as Clock
     from ivbench_data.fetch.downloads import fetch_videos as fetch_videos
@@ -147,6 +151,7 @@ _NAMES_IN = {
         "UsageError VideoError VideoLimitError"
     ),
     "evaluate.evaluation": "RunPlan evaluate_questions",
+    "evaluate.import_results": "ImportedRun import_results",
     "evaluate.llm_judge": "JudgeReply ask_judge open_judge",
     "evaluate.metrics.units": "JudgeReplies",
     "evaluate.models": "ModelOptions",
@@ -155,6 +160,7 @@ _NAMES_IN = {
     "evaluate.reply_scores": "ReplyScore score_reply",
     "evaluate.results": "Configuration Header Results read_results",
     "evaluate.scores": "Denominators Score Scorecard score_results",
+    "exports.submission": "ExportedSubmission export_submission",
     "fetch.download_limits": "FetchLimits",
     "fetch.downloads": "Clock fetch_videos",
     "fetch.fetch_options": "FetchOptions",

@@ -35,9 +35,9 @@ MAX_YT_DLP_AGE_DAYS: Final = 90
 _CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pillow", "pydantic", "rich")
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "fetch": ("yt-dlp", "deno", "imageio-ffmpeg", "ffmpeg-python"),
-    "score": ("scipy", "statsmodels", "matplotlib"),
-    "validate": ("scipy", "statsmodels", "matplotlib", "scikit-learn"),
-    "eval": ("scipy", "statsmodels", "matplotlib", "scikit-learn", "torch", "transformers", "accelerate"),
+    "score": ("scipy", "statsmodels", "matplotlib", "zstandard"),
+    "validate": ("scipy", "statsmodels", "matplotlib", "zstandard", "scikit-learn"),
+    "eval": ("scipy", "statsmodels", "matplotlib", "zstandard", "scikit-learn", "torch", "transformers", "accelerate"),
     "publish": ("datasets",),
 }
 """Packages that each extra installs, by their names in the package index."""
@@ -49,6 +49,7 @@ EXTRAS_OF: Final[dict[str, tuple[str, ...]]] = {
     "coverage": ("score",),
     "review": ("validate",),
     "evaluate": ("eval",),
+    "import": ("score", "publish"),
     "score": ("score",),
     "publish": ("publish",),
     "demo": ("validate", "publish"),

@@ -71,11 +71,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate": (
         "replies", "prompts", "metrics", "reply_scores", "models", "results", "llm_judge", "run_claim", "evaluation",
+        "stored_replies", "import_results",
         "scores", "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
     ),
     "publish": (
         "publication_record", "tables", "published_damage", "changes", "hidden", "splits", "selfcheck", "card", "hub",
-        "edition", "build", "publishing",
+        "edition", "build", "publishing", "published_dataset",
     ),
     "exports": (),
     "takedown": (),

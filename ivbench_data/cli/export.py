@@ -87,6 +87,39 @@ def export_frames_command(
     return 1 if any(row.status == "failed" for row in rows) else 0
 
 
+@command.command(
+    "submission",
+    epilog="""\b
+Example:
+  ivbench-data export submission submission.jsonl 3f2a --dataset mine""",
+)
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("results")
+@click.option("--all", "all_questions", is_flag=True, help="Also questions whose answers are not hidden.")
+@dataset_option
+@root_option
+@json_option
+def export_submission_command(
+    out: Path, results: str, all_questions: bool, dataset: str, root: Path, as_json: bool
+) -> int:
+    """Write RESULTS, a path or a prefix of its file name, to OUT as what `score --answers` takes."""
+    from ivbench_data.cli.console import print_json, say
+    from ivbench_data.dataset import load
+    from ivbench_data.evaluate.results import find_results, read_results
+    from ivbench_data.exports.submission import export_submission
+    from ivbench_data.workspace import Workspace
+
+    (path,) = find_results(Workspace(root, dataset).results, [results])
+    made = export_submission(load(root / dataset), read_results(path), out, not all_questions)
+    if as_json:
+        print_json({"path": str(out), "answered": made.answered, "left_out": list(made.left_out)})
+        return 0
+    say(f"{out} answers {made.answered:,} questions.")
+    if made.left_out:
+        say(f"{len(made.left_out):,} without a reply are left out, and count as wrong.", style="yellow")
+    return 0
+
+
 # --- harnesses --------------------------------------------------------------------------------------------------
 
 

@@ -150,8 +150,8 @@ def _read_results(workspace: Workspace, names: tuple[str, ...]) -> tuple[Dataset
             f"there are no results in {workspace.results}. Create some with: ivbench-data evaluate --model …"
         )
     if not names:
-        order = list(PATTERNS)
-        read.sort(key=lambda item: (item.configuration.model, order.index(item.configuration.pattern), item.name))
+        order = {pattern: place for place, pattern in enumerate(PATTERNS)}  # an imported run may have none of them
+        read.sort(key=lambda it: (it.configuration.model, order.get(it.configuration.pattern, len(order)), it.name))
     return dataset, read
 
 

@@ -136,6 +136,8 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
     looked = False
     for item in results:
         withheld = WITHOUT.get(item.configuration.pattern)
+        if withheld is None:
+            continue
         evaluated = [
             one
             for one in pair_with_rows(dataset, item)
@@ -143,7 +145,7 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
             and one.chance is not None
             and _has_withheld_visual(one.question, PATTERNS[item.configuration.pattern])
         ]
-        if withheld is None or not evaluated:
+        if not evaluated:
             continue
         looked = True
         above = estimate_mean(
@@ -269,7 +271,10 @@ def _find_letter_preference(dataset: Dataset, model: str, results: Sequence[Resu
 
 def _complete(results: Sequence[Results]) -> list[Results]:
     """The results with all visuals shown, the paper's pattern first."""
-    shown = [item for item in results if set(PATTERNS[item.configuration.pattern].visuals) == {"video", "image"}]
+    known = [
+        item for item in results if item.configuration.pattern in PATTERNS
+    ]  # an imported run may have none of them
+    shown = [item for item in known if set(PATTERNS[item.configuration.pattern].visuals) == {"video", "image"}]
     return sorted(shown, key=lambda item: list(PATTERNS).index(item.configuration.pattern))
 
 

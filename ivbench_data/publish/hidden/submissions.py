@@ -12,6 +12,7 @@ are scored by the metrics that the benchmark's manifest names.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import JsonValue
 
 from ivbench_data import __version__
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import DatasetError
+from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.reply_scores import score_choice, score_reply
 from ivbench_data.evaluate.results import Configuration, Header, Results
@@ -65,7 +66,7 @@ def read_submission(path: Path | str, answers: AnswersFile) -> Submission:
         answers: the hidden answers that it is scored by.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, is empty, or is a results file of `evaluate`.
 
     Example:
         >>> answers = iv.read_answers("data/tiny/private/answers-test-1.0.0.jsonl")
@@ -83,6 +84,11 @@ def read_submission(path: Path | str, answers: AnswersFile) -> Submission:
         if isinstance(value, BadLine):
             problems.append(value)
             continue
+        if number == 1 and isinstance(value, dict) and "configuration" in value:
+            raise UsageError(
+                f"{path} is a results file of `evaluate`. Make a submission of it with: "
+                f"ivbench-data export submission submission.jsonl {shlex.quote(str(path))} --dataset NAME"
+            )
         try:
             question_id, said = _read_line(value, questions)
             first = line_of.setdefault(question_id, number)
@@ -92,6 +98,8 @@ def read_submission(path: Path | str, answers: AnswersFile) -> Submission:
             problems.append(BadLine(file=path.name, line=number, reason=str(error)))
             continue
         given[question_id] = said
+    if not line_of and not problems:
+        raise UsageError(f"{path} is empty: a submission holds a line a question")
     left_out = tuple(question_id for question_id in questions if question_id not in line_of)
     return Submission(path, given, tuple(problems), left_out)
 
