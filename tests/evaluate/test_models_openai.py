@@ -388,6 +388,7 @@ def test_an_interrupted_evaluation_ends_with_the_same_rows(server: Loopback, tmp
     assert server.attempts < 16 + 2, "what was answered was asked again"
 
 
+@pytest.mark.full
 def test_the_demo_scores_the_same_after_a_kill(server: Loopback, demo_media: Path, tmp_path: Path) -> None:
     asked = ("--model", f"openai:{MODEL}", "--base-url", server.base_url)
     whole = demo_evaluation.make_root(demo_media, tmp_path / "whole")

@@ -359,6 +359,7 @@ def test_videos_have_a_name_for_each_way_to_take_frames(
         assert output["shown"][0][0]["type"] == "video"
 
 
+@pytest.mark.full
 def test_vlmevalkit_s_own_folder_is_made_wherever_it_is_said_to_be(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:
@@ -375,6 +376,7 @@ def test_vlmevalkit_s_own_folder_is_made_wherever_it_is_said_to_be(
     assert not (tmp_path / "out" / "LMUData").exists()
 
 
+@pytest.mark.full
 def test_the_launcher_says_what_is_wrong_before_anything_is_run(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:
@@ -392,6 +394,7 @@ def test_the_launcher_says_what_is_wrong_before_anything_is_run(
     assert (done.returncode, "000003.png of alpha_0 is missing" in done.stderr) == (1, True), done.stderr
 
 
+@pytest.mark.full
 def test_an_installed_vlmevalkit_needs_no_name(tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path) -> None:
     pytest.importorskip("pandas")
     export_tiny(tiny, tmp_path / "out")

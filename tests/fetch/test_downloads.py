@@ -751,7 +751,7 @@ def test_a_full_disk_is_an_error_of_the_machine(
 # --- many, and the report ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [20, pytest.param(300, marks=pytest.mark.full)])
 def test_many_videos_bounded_memory_no_leftovers_ledger_equals_folder(
     tmp_path: Path, server: Loopback, count: int
 ) -> None:

@@ -241,6 +241,7 @@ def test_an_interrupted_run_says_so_and_leaves_no_temporary(linked_demo: Dataset
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
+@pytest.mark.full
 def test_four_runs_on_one_root_agree(linked_demo: Dataset, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ivbench_data", "cache", "--grid", "8x64", "--workers", "1", "--json"]
     command += ["--root", str(tmp_path), "--dataset", "linked"]

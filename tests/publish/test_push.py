@@ -397,7 +397,9 @@ def count_requests(hub: LoopbackHub, folder: Path, old: dict[str, bytes] | None)
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize("exists", [True, False], ids=["update", "first"])
+@pytest.mark.parametrize(
+    "exists", [pytest.param(True, id="update"), pytest.param(False, id="first", marks=pytest.mark.full)]
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_whatever_request_fails_others_see_the_old_or_the_new_version(
     hub: LoopbackHub, tmp_path: Path, old: Any, new: Any, way: str, exists: bool

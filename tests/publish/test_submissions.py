@@ -164,6 +164,7 @@ def test_a_question_without_options_takes_no_position(tmp_path: Path) -> None:
     assert "has no options" in submission.problems[0].reason
 
 
+@pytest.mark.full
 def test_a_hundred_thousand_lines_take_seconds(tmp_path: Path) -> None:
     few = make_dataset().questions
     many = tuple(

@@ -248,11 +248,11 @@ def closing() -> Iterator[Callable[[Path, int], None]]:
     ("place", "mode"),
     [
         ("cache", 0o000),
-        ("cache/8x16", 0o000),
         ("cache/8x16", 0o444),
-        ("images", 0o000),
         ("images", 0o555),
-        ("videos", 0o444),
+        pytest.param("cache/8x16", 0o000, marks=pytest.mark.full),
+        pytest.param("images", 0o000, marks=pytest.mark.full),
+        pytest.param("videos", 0o444, marks=pytest.mark.full),
     ],
 )
 def test_a_folder_that_cannot_be_opened_is_named_and_exits_1(

@@ -145,6 +145,7 @@ def test_the_promised_variety_is_there():
 # --- the same everywhere, and resumable -----------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_same_bytes_come_out_on_one_core_with_another_hash_seed_and_other_memory(demo_media):
     program = (
         "import hashlib, os\n"

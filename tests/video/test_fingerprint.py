@@ -119,6 +119,7 @@ def test_other_content_is_never_taken_for_the_same(sources: list[Path], demo_med
             assert compare_content(path, fingerprints[other]).result == "different", (path, other)
 
 
+@pytest.mark.full
 def test_the_demos_videos_are_known_in_other_encodings(demo_media: Path, tmp_path: Path) -> None:
     for path, encoding in zip(sorted((demo_media / "demo/videos").iterdir()), cycle(("scale", "letterbox"))):
         fingerprint = make_fingerprint(path, "x")
