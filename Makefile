@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c con
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full extras lint format types docs docs-serve coverage schemas benchmark chromium clean
+.PHONY: help demo test test-full proofs extras lint format types docs docs-serve coverage schemas benchmark chromium clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -34,7 +34,10 @@ test: $(VENV)/test.stamp  ## run the tests
 
 # pytest's exit code 5 says that no test is marked so
 test-full: $(VENV)/full.stamp $(VENV_HARNESSES)/harnesses.stamp chromium  ## run the slower tests: torch, harnesses, a browser
-	@IVBENCH_TEST_HARNESSES="$(abspath $(VENV_HARNESSES))" $(PYTEST) -m 'full and not gpu' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+	@IVBENCH_TEST_HARNESSES="$(abspath $(VENV_HARNESSES))" $(PYTEST) -m 'full and not gpu and not proof' $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+
+proofs: $(VENV)/full.stamp  ## run the proofs that take more than minutes
+	@$(PYTEST) -m proof $(PYTEST_ARGS)
 
 extras: $(VENV)/test.stamp  ## install what the README says for each command into fresh environments, and run it there
 	@IVBENCH_TEST_EXTRAS=1 $(VENV)/bin/python -m pytest -m full tests/test_extras.py $(PYTEST_ARGS)
