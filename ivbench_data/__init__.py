@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.llm_judge import open_judge as open_judge
     from ivbench_data.evaluate.metrics.units import JudgeReplies as JudgeReplies
     from ivbench_data.evaluate.models import ModelOptions as ModelOptions
+    from ivbench_data.evaluate.outcome_counts import Readings as Readings
     from ivbench_data.evaluate.prompts.asking import AskOptions as AskOptions
     from ivbench_data.evaluate.prompts.requests import ImagePart as ImagePart
     from ivbench_data.evaluate.prompts.requests import Model as Model
@@ -155,6 +156,7 @@ _NAMES_IN = {
     "evaluate.llm_judge": "JudgeReply ask_judge open_judge",
     "evaluate.metrics.units": "JudgeReplies",
     "evaluate.models": "ModelOptions",
+    "evaluate.outcome_counts": "Readings",
     "evaluate.prompts.asking": "AskOptions",
     "evaluate.prompts.requests": "ImagePart Model Reply Request TextPart VideoPart",
     "evaluate.reply_scores": "ReplyScore score_reply",

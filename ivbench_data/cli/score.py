@@ -37,6 +37,7 @@ Examples:
   ivbench-data score data/ivbench/results/3f2a….jsonl --markdown table.md --figure tasks.png --report errors.html
   ivbench-data score 3f2a 91bc
   ivbench-data score 3f2a --dataset vlm2bench --judge openai:gpt-4o --judge-url https://api.example/v1
+  ivbench-data score 3f2a --read-with openai:gpt-4o-mini --read-url https://api.example/v1
   ivbench-data score --diagnose
   ivbench-data score --answers data/mine/private/answers-test-1.0.0.jsonl SUBMISSION.jsonl
 
@@ -62,6 +63,13 @@ A line of a submission, in one of two ways; answer_index counts the options as p
     help="LLM judge for tasks with free-text answers: openai:NAME or python:module:function.  [default: none]",
 )
 @click.option("--judge-url", metavar="URL", help="Base URL of the judge's OpenAI-compatible server, up to /v1.")
+@click.option(
+    "--read-with",
+    metavar="NAME",
+    help="Model that reads replies which the rules cannot: which option they name, never whether it is right. "
+    "openai:NAME, python:module:function or transformers:NAME.  [default: none]",
+)
+@click.option("--read-url", metavar="URL", help="Base URL of that model's OpenAI-compatible server, up to /v1.")
 @click.option("--paper/--no-paper", default=True, show_default=True, help="Show the paper's rows below ours.")
 @dataset_option
 @root_option
@@ -76,6 +84,8 @@ def command(
     report: Path | None,
     judge: str | None,
     judge_url: str | None,
+    read_with: str | None,
+    read_url: str | None,
     paper: bool,
     dataset: str,
     root: Path,
@@ -104,12 +114,13 @@ def command(
             return 1
     else:
         loaded, read = _read_results(Workspace(root, dataset), results)
+    read, unsaid = _read_with(loaded, read, workspace or Workspace(root, loaded.name), read_with, read_url)
     judge_replies, unjudged = _ask_judge(loaded, read, workspace or Workspace(root, loaded.name), judge, judge_url)
     cards = [score_results(loaded, item, workspace, replies) for item, replies in zip(read, judge_replies, strict=True)]
     comparison = compare_results(loaded, *read) if len(results) == 2 else None
     signatures = list(find_signatures(loaded, read)) if diagnose else []
     table = make_paper_table(cards, find_manifest(loaded), paper)
-    _write_tables(table, markdown, csv_path)
+    _write_tables(table, cards, markdown, csv_path)
     _draw(loaded, read, cards, workspace, figure, report)
     if as_json:
         about = {} if submission is None else {"submission": _describe_submission(submission)}
@@ -121,9 +132,10 @@ def command(
                 "comparison": comparison.model_dump(mode="json") if comparison else None,
                 "signatures": [signature.model_dump(mode="json") for signature in signatures],
                 "unjudged": unjudged,
+                "reader_failed": unsaid,
             }
         )
-        return 1 if unjudged else 0
+        return 1 if unjudged or unsaid else 0
     show_cards(cards, loaded, with_paper=paper)
     _show_left_out(submission)
     _show_comparison(comparison)
@@ -134,7 +146,9 @@ def command(
         say(f"{report} shows hidden answers: keep it to yourself.", style="bold red")
     for reason, count in unjudged.items():
         say(f"{count:,} replies could not be judged: {reason}", style="yellow")
-    return 1 if unjudged else 0
+    for reason, count in unsaid.items():
+        say(f"{count:,} replies could not be read by {read_with}: {reason}", style="yellow")
+    return 1 if unjudged or unsaid else 0
 
 
 def _read_results(workspace: Workspace, names: tuple[str, ...]) -> tuple[Dataset, list[Results]]:
@@ -155,10 +169,12 @@ def _read_results(workspace: Workspace, names: tuple[str, ...]) -> tuple[Dataset
     return dataset, read
 
 
-def _write_tables(table: Table, markdown: Path | None, csv_path: Path | None) -> None:
+def _write_tables(table: Table, cards: Sequence[Scorecard], markdown: Path | None, csv_path: Path | None) -> None:
     from ivbench_data.atomic_files import write_bytes
+    from ivbench_data.evaluate.score_tables import make_readings_table
 
-    for path, text in ((markdown, table.to_markdown()), (csv_path, table.to_csv())):
+    page = f"{table.to_markdown()}\n{make_readings_table(cards).to_markdown()}"
+    for path, text in ((markdown, page), (csv_path, table.to_csv())):
         if path is not None:
             write_bytes(path, text.encode())
 
@@ -181,6 +197,30 @@ def _draw(
         save_figure(draw_tasks(cards), figure)
     if report is not None:
         write_bytes(report, make_error_report(dataset, results[0], cards[0], workspace).encode())
+
+
+def _read_with(
+    dataset: Dataset, results: Sequence[Results], workspace: Workspace, name: str | None, url: str | None
+) -> tuple[list[Results], dict[str, int]]:
+    """The results with what a model read, and how many replies it said nothing of, by reason."""
+    from ivbench_data.cli.console import track
+    from ivbench_data.evaluate.model_reader import ask_reader, find_unread, open_reader, read_with_model
+    from ivbench_data.evaluate.models import ModelOptions
+
+    if name is None:
+        if url is not None:
+            raise UsageError("--read-url needs --read-with, which names the model")
+        return list(results), {}
+    reader = open_reader(name, ModelOptions(base_url=url))
+    made: list[Results] = []
+    unsaid: Counter[str] = Counter()
+    for item in results:
+        asked = ask_reader(dataset, workspace.root, item, reader, name)
+        rows = list(track(asked, "Reading", len(find_unread(dataset, item))))
+        unsaid.update(row.error for row in rows if row.error is not None)
+        said = {(row.question_id, row.rotation): row for row in rows if row.error is None}
+        made.append(read_with_model(dataset, item, said))
+    return made, dict(unsaid)
 
 
 def _ask_judge(
@@ -254,7 +294,7 @@ def _describe_submission(submission: Submission) -> dict[str, object]:
 def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -> None:
     """Print the scores and, below them, the paper's rows; for a single results file with intervals and slices."""
     from ivbench_data.cli.console import print_table, say, stdout
-    from ivbench_data.evaluate.score_tables import make_paper_table, write_cell
+    from ivbench_data.evaluate.score_tables import make_paper_table, warn_of_unread, write_cell
     from ivbench_data.manifests import find_manifest
 
     table = make_paper_table(cards, find_manifest(dataset), with_paper)
@@ -281,6 +321,8 @@ def show_cards(cards: Sequence[Scorecard], dataset: Dataset, with_paper: bool) -
         )
     for number, card in enumerate(cards, start=1):
         say(f"{number}. {_describe(card)}" if len(cards) > 1 else _describe(card))
+        if (warning := warn_of_unread(card)) is not None:
+            say(f"Warning: {warning}.", style="bold yellow")
 
 
 def _name_clusters(dataset: Dataset) -> str:
@@ -308,7 +350,7 @@ def _show_details(card: Scorecard, dataset: Dataset) -> None:
 
 
 def _describe(card: Scorecard) -> str:
-    from ivbench_data.evaluate.score_tables import percent, write_cell
+    from ivbench_data.evaluate.score_tables import describe_readings, percent, write_cell
 
     counts, overall = card.denominators, card.overall
     parts = [
@@ -324,6 +366,7 @@ def _describe(card: Scorecard) -> str:
         f"{counts.withdrawn:,} withdrawn" if counts.withdrawn else "",
         f"{counts.unscorable:,} without options or with hidden answers" if counts.unscorable else "",
         f"parsed {write_cell(percent(overall.parse_rate))} %",
+        describe_readings(card),
     ]
     if overall.missing and card.overall_with_missing_as_wrong is not None:
         parts.append(f"with missing ones as wrong {write_cell(percent(card.overall_with_missing_as_wrong))} %")

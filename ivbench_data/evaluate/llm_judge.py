@@ -1,19 +1,22 @@
 """LLM judge: a text model that scores replies which no rule can score.
 
-A judge is used only when named. Its replies are kept in the ledger, by judge and prompt, and are not asked for again.
+A judge is used only when named. Its replies are kept in the ledger, by judge, its code and prompt, and are not asked
+for again.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import Field, JsonValue
+
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.asked_once import ask_once, identify_reader_of_text
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.models import ModelOptions, open_model
-from ivbench_data.evaluate.prompts.requests import Model, Request, TextPart
+from ivbench_data.evaluate.prompts.requests import Key, Model
 from ivbench_data.evaluate.results import Results
 from ivbench_data.ledger import LedgerWriter, read_ledger
 from ivbench_data.schema import NonEmpty, Record, Sha256
@@ -35,6 +38,8 @@ class JudgeReply(Record):
 
     judge: NonEmpty
     """The judge, as named by the user."""
+    identity: dict[str, JsonValue] = Field(default_factory=dict)
+    """What tells it from others of that name: the digest of a Python function's code; empty for a server's model."""
     question_id: NonEmpty
     """The question."""
     prompt_sha256: Sha256
@@ -95,36 +100,24 @@ def ask_judge(
         []
     """
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
-    kept, _ = read_ledger(workspace, LEDGER_KIND, JudgeReply)
-    said = {row.prompt_sha256: row for row in kept if row.judge == name}
-    asked: dict[str, Request] = {}
-    for question_id, prompt in write_prompts(dataset, results).items():
-        digest = hashlib.sha256(prompt.encode()).hexdigest()
-        if digest in said:
-            yield said[digest].model_copy(update={"question_id": question_id})
-        else:
-            asked[question_id] = Request(question_id, 0, LEDGER_KIND, (TextPart(prompt),), (), digest)
-    if not asked:
-        return
-    ledger = LedgerWriter(workspace, LEDGER_KIND)
-    for reply in judge(list(asked.values())):
-        question_id, _ = reply.key
-        if question_id not in asked:
-            raise UsageError(f"the judge replied to {question_id!r}, which is unknown or has a reply already")
+    identity = identify_reader_of_text(judge)
+    rows, _ = read_ledger(workspace, LEDGER_KIND, JudgeReply)
+    kept = {row.prompt_sha256: row.reply for row in rows if (row.judge, row.identity) == (name, identity)}
+    prompts: dict[Key, str] = {(key, 0): prompt for key, prompt in write_prompts(dataset, results).items()}
+    ledger: LedgerWriter | None = None
+    for asked in ask_once(judge, LEDGER_KIND, prompts, kept):
         row = JudgeReply(
             judge=name,
-            question_id=question_id,
-            prompt_sha256=asked.pop(question_id).prompt_digest,
-            reply=reply.text,
-            error=reply.error or (None if reply.text is not None else "the judge gave an empty reply"),
+            identity=identity,
+            question_id=asked.key[0],
+            prompt_sha256=asked.prompt_sha256,
+            reply=asked.text,
+            error=asked.error,
         )
-        if row.error is None:
+        if asked.is_new and row.error is None:
+            ledger = ledger or LedgerWriter(workspace, LEDGER_KIND)
             ledger.append(row)
         yield row
-    for question_id, request in asked.items():
-        yield JudgeReply(
-            judge=name, question_id=question_id, prompt_sha256=request.prompt_digest, error="the judge gave no reply"
-        )
 
 
 def write_prompts(dataset: Dataset, results: Results) -> dict[str, str]:

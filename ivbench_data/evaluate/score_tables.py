@@ -88,6 +88,45 @@ def make_paper_table(cards: Sequence[Scorecard], manifest: Manifest | None, with
     return Table(("model", "questions", "Overall", *headings), tuple(rows))
 
 
+def make_readings_table(cards: Sequence[Scorecard]) -> Table:
+    """What the replies of each results file are, and between which figures the unread ones leave Overall."""
+    columns = (
+        "model", "read by rules", "read by a model", "not read", "truncated", "filtered", "refused", "empty", "failed",
+        "if unread are wrong", "if unread are right",
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for card in cards:
+        one = card.readings
+        counts = (one.by_rules, one.by_model, one.unread, one.truncated, one.filtered, one.refused, one.empty)
+        rows.append((card.name, *counts, one.failed, percent(one.lowest), percent(one.highest)))
+    return Table(columns, tuple(rows))
+
+
+def describe_readings(card: Scorecard) -> str:
+    """The same of one results file, in a line."""
+    one = card.readings
+    by_model = f" by {card.reader}" if card.reader else " by a model"
+    bounds = f"{write_cell(percent(one.lowest))} to {write_cell(percent(one.highest))} %"
+    return (
+        f"read by rules {one.by_rules:,},{by_model} {one.by_model:,}; not read {one.unread:,}, truncated "
+        f"{one.truncated:,}, filtered {one.filtered:,}, refused {one.refused:,}, empty {one.empty:,}, failed "
+        f"{one.failed:,}; {bounds}, from all unread wrong to all right"
+    )
+
+
+def warn_of_unread(card: Scorecard) -> str | None:
+    """A warning where more than 2 % of the replies are unread or truncated; None elsewhere."""
+    if not card.readings.is_doubtful:
+        return None
+    unread, truncated = card.readings.unread, card.readings.truncated
+    return (
+        f"{100 * card.readings.doubtful_share:.1f} % of the replies of {card.name} are not read ({unread:,}) or "
+        f"truncated ({truncated:,}): the accuracy lies between {write_cell(percent(card.readings.lowest))} and "
+        f"{write_cell(percent(card.readings.highest))} %. Raise --max-new-tokens for cut-off replies, or let a model "
+        "read: --read-with"
+    )
+
+
 def make_detail_table(card: Scorecard) -> Table:
     """Every figure of one results file: tasks, groups, slices, with intervals and counts."""
     columns = (

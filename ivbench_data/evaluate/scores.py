@@ -27,6 +27,7 @@ from ivbench_data.evaluate.metrics.means import (
     score_with_missing_as_wrong,
 )
 from ivbench_data.evaluate.metrics.units import JudgeReplies, ScoredRow
+from ivbench_data.evaluate.outcome_counts import Readings, count_readings
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.questions.clusters import cluster_of
@@ -121,6 +122,10 @@ class Scorecard(Record):
     """Library versions of the last run."""
     judge: str | None = None
     """The LLM judge; None if none was used."""
+    reader: str | None = None
+    """The model that read what the rules could not; None if none was used."""
+    readings: Readings
+    """How many replies were read, by whom, and what the others are."""
     overall: Score
     """All questions; accuracy is the mean over questions, or over tasks if the manifest says so."""
     tasks_in_mean: tuple[NonNegativeInt, NonNegativeInt] | None = None
@@ -225,6 +230,8 @@ def score_results(
         configuration=results.configuration,
         versions=results.headers[-1].versions,
         judge=judge_replies.judge if judge_replies else None,
+        reader=next((str(row.metadata["read_with"]) for row in rows if "read_with" in row.metadata), None),
+        readings=count_readings(scored_rows, mean_of),
         overall=overall,
         tasks_in_mean=None
         if mean_of == "questions"

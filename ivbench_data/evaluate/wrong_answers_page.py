@@ -9,7 +9,7 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.score_tables import make_detail_table, percent, write_cell
+from ivbench_data.evaluate.score_tables import describe_readings, make_detail_table, percent, write_cell
 from ivbench_data.evaluate.scores import Scorecard, pair_with_rows
 from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.html.page import embed_image, find_figures, render_page
@@ -61,6 +61,7 @@ def _summarise(card: Scorecard) -> str:
         f"{counts.published:,} in the paper" if counts.published is not None else "",
         f"{overall.missing:,} missing, {overall.failed:,} failed",
         f"parse rate {write_cell(percent(overall.parse_rate))} %",
+        describe_readings(card),
         f"results {card.configuration.digest}",
     ]
     return "; ".join(part for part in parts if part)

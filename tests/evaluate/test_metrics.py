@@ -514,3 +514,7 @@ def test_score_asks_the_judge_that_is_named_and_nobody_else(
     judged = json.loads(run_cli("score", *at, "--judge", "python:my_judge:judge", "--json").out)
     assert judged["scores"][0]["tasks"]["PC VID"]["accuracy"]["value"] == pytest.approx((1 + 0.5) / 2)
     assert run_cli("score", *at, "--judge-url", "http://localhost:1/v1").code == 2
+    # an edited judge is another one: what it said before is not taken for its own
+    (tmp_path / "my_judge.py").write_text("def judge(request):\n    return 'Score: 0'\n")
+    edited = json.loads(run_cli("score", *at, "--judge", "python:my_judge:judge", "--json").out)
+    assert edited["scores"][0]["tasks"]["PC VID"]["accuracy"]["value"] < (1 + 0.5) / 2
