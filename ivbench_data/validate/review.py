@@ -149,6 +149,7 @@ def import_sheet(
     digests = {question.question_id: digest_for_review(question) for question in dataset.questions}
     reviews: list[Review] = []
     bad: list[BadLine] = []
+    line_of: dict[tuple[str, str, int], int] = {}
     for number, row in rows:
         verdict = row["verdict"].strip().casefold()
         if not verdict:
@@ -174,6 +175,9 @@ def import_sheet(
                         "reviewed_at": reviewed_at,
                     }
                 )
+                first = line_of.setdefault((question_id, review.reviewer, review.round), number)
+                if first != number:
+                    reason = f"{review.reviewer} decided on {question_id!r} in line {first} already"
         except ValidationError as error:
             reason = explain(error)
         except ValueError:

@@ -165,6 +165,19 @@ def test_files_that_are_no_sheet(dataset: Dataset, content: bytes, told: str) ->
         import_sheet(dataset, content, NOON, "sheet.csv")
 
 
+def test_a_second_decision_of_a_reviewer_in_one_sheet_is_named(dataset: Dataset) -> None:
+    (row, *_) = read_csv(export_sheet(dataset.questions, reviewer="ann"))
+    twice = [{**row, "verdict": "accept"}, {**row, "verdict": "reject"}, {**row, "verdict": "reject", "round": "2"}]
+    other = {**row, "verdict": "reject", "reviewer": "ben"}
+    reviews, bad = import_sheet(dataset, write_csv([*twice, other]), NOON, "sheet.csv")
+    assert [(each.reviewer, each.round, each.verdict) for each in reviews] == [
+        ("ann", 1, "accept"), ("ann", 2, "reject"), ("ben", 1, "reject")
+    ]  # fmt: skip
+    (named,) = bad
+    assert "already" in named.reason
+    assert row["question_id"] in named.reason
+
+
 def test_the_last_round_decides(dataset: Dataset) -> None:
     reviews = [
         review(dataset, 0, "ana", "accept"),
