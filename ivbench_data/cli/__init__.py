@@ -16,7 +16,7 @@ import click
 
 from ivbench_data import __version__
 from ivbench_data.cli.plain import show_plain
-from ivbench_data.errors import IvbenchError
+from ivbench_data.errors import IvbenchError, StorageError
 
 VERBS = {
     "fetch": "Download annotations, images and videos.",
@@ -116,6 +116,13 @@ def run(args: list[str] | None = None) -> int:
         # whoever read our output has had enough (`| head`): not an error, but Python would complain again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # a folder that cannot be opened, or a disk that fails: wherever it was met, the path is what helps
+        if "--debug" in args or error.filename is None:
+            raise
+        reason = f"cannot open {error.filename}: {error.strerror}: change its permissions, or name another with --root"
+        click.echo(f"Error: {show_plain(reason)}", err=True)
+        return StorageError.exit_code
     return code if isinstance(code, int) else 0
 
 

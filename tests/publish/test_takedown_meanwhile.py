@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from conftest import Outcome
 from evaluation_dataset import GRID, make_dataset, make_media
 from fetch_media import make_video
+from unprivileged import run_without_privileges
 
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, UsageError
@@ -218,16 +218,6 @@ def test_a_report_that_is_under_way_is_not_written(workspace: Workspace, monkeyp
 
 
 # --- what cannot be removed -------------------------------------------------------------------------------------------
-
-
-def run_without_privileges(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command in a process that permissions hold for: root may open everything."""
-    command = [sys.executable, "-m", "ivbench_data", *map(str, arguments)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root may open everything, and there is no setpriv to run without its privileges")
-        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "300"})
 
 
 @pytest.fixture
