@@ -59,10 +59,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "workers": (),
     "sources": (),
     "video": (
-        "file_kinds", "mp4_boxes", "mp4_sample_tables", "opening", "rotation", "bitstream", "decode", "levels",
-        "whole_decode", "fingerprint", "content_match", "verify", "stray_files",
+        "file_kinds", "mp4_boxes", "mp4_sample_tables", "stream_choice", "opening", "rotation", "container_crop",
+        "display", "bitstream", "decode", "levels", "whole_decode", "fingerprint", "content_match", "verify",
+        "stray_files",
     ),
-    "frames": ("grids", "cached_grids", "samplers", "frame_file", "cache", "torch_dataset", "reader", "cache_plan"),
+    "frames": (
+        "grids", "cached_grids", "samplers", "frame_file", "display_digest", "cache", "torch_dataset", "reader",
+        "cache_plan",
+    ),
     "fetch": (),
     "durations": (),
     "validate": (

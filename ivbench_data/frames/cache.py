@@ -22,6 +22,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from ivbench_data.atomic_files import delete, digest_stream, sweep_temporaries
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
+from ivbench_data.frames.display_digest import depends_on_clock, digest_display, needs_digest
 from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Level, Record
@@ -142,7 +143,7 @@ def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
     remaining: list[FrameGrid] = []
     has_mended_clock = cache(partial(_has_mended_clock, source))  # asked once a video at most, and seldom
     for grid in task.grids:
-        clip = _find_finished(task, grid, state.size_bytes)
+        clip = _find_finished(task, grid, source, state.size_bytes)
         # frames that were chosen by the times of a clock which nobody mended then
         is_stale = clip is not None and "clock" not in clip.metadata and chooses_by_time(grid) and has_mended_clock()
         if clip is None or is_stale:
@@ -186,14 +187,17 @@ def _stat_file(path: Path) -> _FileState | None:
     return _FileState(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
-def _find_finished(task: CacheTask, grid: FrameGrid, source_size_bytes: int) -> Clip | None:
+def _find_finished(task: CacheTask, grid: FrameGrid, source: Path, source_size_bytes: int) -> Clip | None:
     """The existing cache file; None when there is none, its structure is damaged, or it holds other frames."""
     try:
         clip = read_frame_file(task.workspace.cache_path(grid, task.video_id))
     except CacheError:
         return None
     is_it = (clip.metadata["grid"], clip.metadata.get("source_size_bytes")) == (grid.identity, str(source_size_bytes))
-    return clip if is_it and shows_moments(clip, grid, task.moments) else None
+    if not is_it or not shows_moments(clip, grid, task.moments):
+        return None
+    is_current = "display_digest" in clip.metadata or not needs_digest(source, grid)
+    return clip if is_current else None
 
 
 def shows_moments(clip: Clip, grid: FrameGrid, moments: Sequence[float]) -> bool:
@@ -314,6 +318,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             }
             if grid.sampler == "core_frames":
                 metadata["moments_digest"] = digest_moments(task.moments)
+            metadata |= _describe_display(scan, grid)
             indices = np.array(request.indices, dtype=np.int64)
             path = task.workspace.cache_path(grid, task.video_id)
             size = (request.width, request.height)
@@ -400,6 +405,17 @@ def _describe_source(scan: VideoScan) -> dict[str, str]:
         "codec": scan.codec,
         **({} if scan.clock.is_plain else {"clock": scan.clock.to_json()}),
     }
+
+
+def _describe_display(scan: VideoScan, grid: FrameGrid) -> dict[str, str]:
+    """Metadata of what a player does with the video, and their digest; none for plain videos."""
+    is_by_clock = depends_on_clock(grid)
+    digest = digest_display(scan.display, scan.clock if is_by_clock else None)
+    if digest is None and is_by_clock and needs_digest(scan.path, grid):
+        digest = digest_display(scan.display, scan.clock, always=True)  # its packets alone look worse than its frames
+    if digest is None:
+        return {}
+    return {"display": scan.display.to_json(), "display_digest": digest}
 
 
 def _is_upscaled(grid: FrameGrid, scan: VideoScan) -> bool:

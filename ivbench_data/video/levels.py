@@ -5,7 +5,9 @@
 | sound        | every frame that was looked at decodes, and nothing is odd                                        |
 | odd          | every frame that was looked at decodes; what is odd is named: `trailing bytes`, `starts in the    |
 |              | middle`, `joined`, `still stretches`, `unknown container`, `mended clock`, `invented clock`,      |
-|              | `late picture`, `ffmpeg complains`                                                                |
+|              | `late picture`, `ffmpeg complains`,                                                               |
+|              | `non-square pixels`, `container crop`, `HDR`, `interlaced`, `alpha`, `unusual matrix`,            |
+|              | `several streams` (`display` says which of them are applied)                                      |
 | damaged      | bytes are missing, or a frame that would be shown cannot be decoded                               |
 | not a video  | a pointer, a page, a picture, sound alone, encrypted; the reason says what, and what to do        |
 | not examined | no frame was decoded, and no bytes are missing; or the file is over a limit                       |

@@ -225,7 +225,7 @@ def _walk_matroska(file: BinaryIO, size_bytes: int) -> tuple[str, ...]:
         if at == segment_end and has_clusters:
             return (_describe_trailing(size_bytes - at),)
         file.seek(at)
-        element_id, data_bytes, header_bytes = _read_element(file.read(12), at)
+        element_id, data_bytes, header_bytes = read_element(file.read(12), at)
         if element_id == _SEGMENT:
             if data_bytes is not None and at + header_bytes + data_bytes > size_bytes:
                 raise ValueError(_describe_cut(at + header_bytes + data_bytes, size_bytes, "Segment"))
@@ -259,7 +259,7 @@ def _has_element(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...]) 
         if at >= end:
             break
         file.seek(at)
-        element_id, data_bytes, header_bytes = _read_element(file.read(12), at)
+        element_id, data_bytes, header_bytes = read_element(file.read(12), at)
         if data_bytes is None:
             break
         inside = at + header_bytes
@@ -269,7 +269,7 @@ def _has_element(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...]) 
     return False
 
 
-def _read_element(header: bytes, at: int) -> tuple[bytes, int | None, int]:
+def read_element(header: bytes, at: int) -> tuple[bytes, int | None, int]:
     """An element's ID, the length of its data (None when unknown), and the length of its header."""
     id_bytes = _vint_bytes(header, 0)
     if id_bytes is None or id_bytes > 4:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 
 import av
 from av.format import Flags
-from av.stream import Disposition
 from av.video.stream import VideoStream
 from pydantic import PositiveFloat, PositiveInt
 
@@ -19,6 +18,7 @@ from ivbench_data.errors import NotAVideoError, UnreadableVideoError, VideoLimit
 from ivbench_data.schema import Record
 from ivbench_data.video.mp4_boxes import examine_structure
 from ivbench_data.video.mp4_sample_tables import check_sample_tables
+from ivbench_data.video.stream_choice import choose_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -46,7 +46,7 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
 @contextmanager
 def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its best video stream, which covers of audio files are not; one decoder thread.
+    """The container and the video stream that a player shows, see `stream_choice`; one decoder thread.
 
     Raises:
         NotAVideoError: something else, or encrypted.
@@ -73,7 +73,7 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
             ) from error
         raise UnreadableVideoError(f"{path.name}: not a video that can be opened: {words_of(error)}") from error
     with container:
-        stream = _choose_stream(path, container)
+        stream = choose_stream(path, container, OPTIONS)
         context = stream.codec_context
         if context.width * context.height > limits.max_pixels:
             raise VideoLimitError(
@@ -91,21 +91,6 @@ def open_video(path: Path, limits: DecodeLimits) -> Iterator[tuple[InputContaine
             "err_detect": "explode",
         }
         yield container, stream
-
-
-def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The video stream that FFmpeg finds best, or the first that is no cover."""
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not videos:
-        raise NotAVideoError(f"{path.name}: it has no video stream, only sound or a cover: fetch it with its pictures")
-    best = container.streams.best("video")
-    stream = next((video for video in videos if best is not None and video.index == best.index), videos[0])
-    # PyAV has no context where FFmpeg has no decoder; its stubs do not say so
-    if getattr(stream, "codec_context", None) is None:
-        raise UnreadableVideoError(f"{path.name}: there is no decoder for its video stream")
-    if not stream.codec_context.width or not stream.codec_context.height:
-        raise UnreadableVideoError(f"{path.name}: its video stream has no size")
-    return stream
 
 
 def codec_name(stream: VideoStream) -> str:

@@ -20,7 +20,13 @@ from ivbench_data.video.decode.extract import (
     extract_frames,
     iterate_frames,
 )
-from ivbench_data.video.decode.packet_scan import VideoScan, check_every_frame, find_indices_at, scan_video
+from ivbench_data.video.decode.packet_scan import (
+    VideoScan,
+    check_every_frame,
+    find_indices_at,
+    read_first_display,
+    scan_video,
+)
 from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits
 
 __all__ = [
@@ -36,6 +42,7 @@ __all__ = [
     "extract_frames",
     "find_indices_at",
     "iterate_frames",
+    "read_first_display",
     "scan_video",
     "walk_packets",
 ]

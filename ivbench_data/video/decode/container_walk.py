@@ -10,6 +10,7 @@ from ivbench_data.video.decode.clock import Clock, make_clock
 from ivbench_data.video.decode.lost_fragments import find_gaps
 from ivbench_data.video.decode.packet_log import PacketLog
 from ivbench_data.video.decode.stream_times import read_stream_times
+from ivbench_data.video.display import read_display
 from ivbench_data.video.opening import (
     DEFAULT_LIMITS,
     DecodeLimits,
@@ -62,11 +63,12 @@ def walk_packets(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> PacketWal
         clock = make_clock(stamps, times, last_duration)
         check_duration(path, clock.duration_seconds, limits)
         gaps = find_gaps(log, clock)
+        display = read_display(path, container, stream)
         return PacketWalk(
             codec=codec_name(stream),
             width=stream.codec_context.width,
             height=stream.codec_context.height,
             clock=clock,
             lost=gaps.lost,
-            oddities=(*log.describe_packets(), *clock.describe(), *gaps.oddities),
+            oddities=(*log.describe_packets(), *clock.describe(), *display.describe(), *gaps.oddities),
         )

@@ -15,7 +15,7 @@ from ivbench_data.errors import UnreadableVideoError
 from ivbench_data.schema import Resize
 from ivbench_data.video.bitstream import PacketIndex
 from ivbench_data.video.decode.packet_scan import VideoScan
-from ivbench_data.video.decode.resize_to_rgb import FrameConverter, describe_colours
+from ivbench_data.video.decode.resize_to_rgb import FrameConverter, check_matrix, describe_colours
 from ivbench_data.video.decode.strict_decode import decode_all
 from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, demux, open_video, words_of
 from ivbench_data.video.rotation import NOT_ROTATED, Rotation
@@ -85,6 +85,7 @@ def iterate_frames(
 
     Raises:
         UnreadableVideoError: the file does not hold the frames that its packets announced.
+        VideoError: its colours are by a matrix that is not known, or not supported.
         IndexError: an index is out of range.
     """
     report = ExtractionReport() if report is None else report
@@ -266,11 +267,12 @@ def _convert(
     report: ExtractionReport,
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     """The wanted frames among those decoded, at their requests' sizes; each size of a frame is converted once."""
-    converter = FrameConverter(scan.rotation)
+    converter = FrameConverter(scan.rotation, scan.display.crop)
     report.rotation = scan.rotation
     for index, frame in decoded:
         if index not in wanted:
             continue
+        check_matrix(scan.path, frame)
         report.colour_matrix, report.colour_range = describe_colours(frame)
         sizes = list(dict.fromkeys(requests[number].size for number, _ in wanted[index]))
         try:

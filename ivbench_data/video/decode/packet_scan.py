@@ -21,6 +21,7 @@ from ivbench_data.video.decode.lost_fragments import find_gaps
 from ivbench_data.video.decode.packet_log import PacketLog
 from ivbench_data.video.decode.stream_times import read_stream_times
 from ivbench_data.video.decode.strict_decode import decode_all
+from ivbench_data.video.display import DisplayProperties, read_display
 from ivbench_data.video.mp4_boxes import examine_structure
 from ivbench_data.video.mp4_sample_tables import count_sample_descriptions
 from ivbench_data.video.opening import (
@@ -33,7 +34,7 @@ from ivbench_data.video.opening import (
     open_video,
     words_of,
 )
-from ivbench_data.video.rotation import NOT_ROTATED, Rotation, read_rotation
+from ivbench_data.video.rotation import Rotation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -52,8 +53,8 @@ class VideoScan:
     """Pixels as coded, before rotation."""
     height: int
     """Pixels as coded, before rotation."""
-    rotation: Rotation
-    """Rotation for display."""
+    display: DisplayProperties
+    """How a player shows its pictures."""
     clock: Clock
     """When each frame is shown, and what was mended to say so."""
     average_rate: Fraction | None
@@ -106,14 +107,19 @@ class VideoScan:
 
     @property
     def displayed_size(self) -> tuple[int, int]:
-        """Width and height after rotation."""
-        return self.rotation.swap_sides(self.width, self.height)
+        """Width and height as shown: after the container's crop, with square pixels, and rotated."""
+        return self.display.displayed_size(self.width, self.height)
+
+    @property
+    def rotation(self) -> Rotation:
+        """Rotation for display."""
+        return self.display.rotation
 
 
 def scan_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoScan:
     """Scan the video's packets.
 
-    The stream is the one that FFmpeg finds best; covers of audio files are not videos.
+    The stream is the one that a player shows; covers of audio files are not videos.
 
     Raises:
         UnreadableVideoError: not a video, damaged, or empty.
@@ -137,7 +143,7 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
     held_back: int = getattr(context, "reorder_depth", int(context.has_b_frames))  # PyAV before 18 knows only 0 or some
     reader = open_reader(codec_name(stream), context.extradata or b"", held_back)
     columns = PacketColumns()
-    rotation: Rotation | None = None
+    first: VideoFrame | None = None
     times, last_duration = read_stream_times(path, container, stream), 0
     log = PacketLog(stream, times)
     for packet in demux(path, container, stream):
@@ -149,43 +155,44 @@ def _scan(path: Path, container: InputContainer, stream: VideoStream, limits: De
         columns.append(pts, packet.dts, traits, traits.is_shown and not packet.is_discard)
         last_duration = packet.duration or last_duration
         check_count(path, len(columns.pts), limits)
-        if rotation is None:
-            rotation = _try_rotation(stream, packet)
+        if first is None:
+            first = _try_first_frame(stream, packet)
     log.check(path)
     if not any(columns.is_shown):
         raise UnreadableVideoError(f"{path.name}: none of its packets shows a frame")
     packets = index_packets(columns)
-    rotation = rotation or _try_rotation(stream, None)
-    if rotation is None:
+    first = first or _try_first_frame(stream, None)
+    if first is None:
         raise UnsafeStreamError("no frame is shown by the packets that should show it")
     in_order = packets.pts[packets.of_frame]
     clock = make_clock(log.time_frames(in_order.tolist()), times, last_duration)
     gaps = find_gaps(log, clock)
     check_duration(path, clock.duration_seconds, limits)
+    display = read_display(path, container, stream, first)
     return VideoScan(
         path=path,
         codec=codec_name(stream),
         width=context.width,
         height=context.height,
-        rotation=rotation,
+        display=display,
         clock=clock,
         average_rate=stream.average_rate,
         sequential_reason=None,
         size_bytes=path.stat().st_size,
         lost=gaps.lost,
-        oddities=(*log.describe_packets(), *clock.describe(), *gaps.oddities),
+        oddities=(*log.describe_packets(), *clock.describe(), *display.describe(), *gaps.oddities),
         _stamps=in_order,
         _packets=packets,
     )
 
 
-def _try_rotation(stream: VideoStream, packet: av.Packet[VideoStream] | None) -> Rotation | None:
-    """The rotation, if the decoder shows the first frame now; without a packet, it has seen all."""
+def _try_first_frame(stream: VideoStream, packet: av.Packet[VideoStream] | None) -> VideoFrame | None:
+    """The first frame, if the decoder shows the first frame now; without a packet, it has seen all."""
     try:
         frames = stream.codec_context.decode(packet)
     except av.error.FFmpegError as error:
         raise UnsafeStreamError(f"the decoder stumbles at the first frames: {words_of(error)}") from error
-    return read_rotation(frames[0]) if frames else None
+    return frames[0] if frames else None
 
 
 def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoScan:
@@ -193,13 +200,13 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
     stamps: list[int | None] = []
     passed_over: list[str] = []
     with open_video(path, limits) as (container, stream):
-        rotation = NOT_ROTATED
+        display = DisplayProperties()
         times = read_stream_times(path, container, stream)
         log = PacketLog(stream, times)
         packets = log.watch(demux(path, container, stream))
         for frame in decode_all(path, stream, packets, passed_over):
             if not stamps:
-                rotation = read_rotation(frame)
+                display = read_display(path, container, stream, frame)
             stamps.append(frame.pts)
             check_count(path, len(stamps), limits)
         log.check(path)
@@ -216,15 +223,25 @@ def _scan_by_decoding(path: Path, limits: DecodeLimits, reason: str) -> VideoSca
             codec=codec_name(stream),
             width=context.width,
             height=context.height,
-            rotation=rotation,
+            display=display,
             clock=clock,
             average_rate=stream.average_rate,
             sequential_reason=reason,
             size_bytes=path.stat().st_size,
             lost=gaps.lost,
-            oddities=(*log.describe_packets(len(passed_over)), *clock.describe(), *gaps.oddities),
+            oddities=(*log.describe_packets(len(passed_over)), *clock.describe(), *display.describe(), *gaps.oddities),
             _stamps=tuple(stamps),
         )
+
+
+def read_first_display(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> DisplayProperties:
+    """How a player shows the video, by its first frame alone.
+
+    Raises: as `scan_video`.
+    """
+    with open_video(path, limits) as (container, stream):
+        first = next(decode_all(path, stream, demux(path, container, stream), []), None)
+        return read_display(path, container, stream, first)
 
 
 def check_every_frame(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:

@@ -5,17 +5,24 @@ with the stream's own matrix and range; where it names none, BT.709 from 720 lin
 Planar because it is what is stored, and because swscale's packed RGB goes through 8-bit tables that make white 253.
 The decoder's other properties, such as chroma location and field order, are withheld from swscale:
 FFmpeg 7 ignores them and FFmpeg 8 does not, and the same file must give the same bytes with both.
+What the container crops is left out of the planes before. YCgCo, which swscale does not know, is scaled by it and
+converted here; a matrix that neither knows is refused by name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from ivbench_data.errors import VideoError
 from ivbench_data.schema import Resize
+from ivbench_data.video.container_crop import NO_CROP, Crop
+from ivbench_data.video.display import MATRIX_NAMES
 from ivbench_data.video.rotation import Rotation
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ _FILTERS: dict[Resize, int] = {
 _BT601, _BT709 = int(Colorspace.ITU601), int(Colorspace.ITU709)
 _MATRICES = {1: ("bt709", 1), 4: ("fcc", 4), 5: ("bt601", 5), 6: ("bt601", 5), 7: ("smpte240m", 7), 9: ("bt2020", 9)}
 """AVColorSpace of a frame, to our name and swscale's number."""
+_UNSPECIFIED, _YCGCO = 2, 8
 _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 """From 17 on PyAV scales on all cores by default; here a worker uses one core."""
 
@@ -41,8 +49,9 @@ _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else
 class FrameConverter:
     """Converts the frames of one video; keeps swscale's tables between frames of the same sizes."""
 
-    def __init__(self, rotation: Rotation) -> None:
+    def __init__(self, rotation: Rotation, crop: Crop = NO_CROP) -> None:
         self._rotation = rotation
+        self._crop = crop
         self._reformatters: dict[tuple[int, int, Resize], VideoReformatter] = {}
 
     def convert(self, frame: VideoFrame, sizes: list[tuple[int, int, Resize]]) -> list[NDArray[np.uint8]]:
@@ -52,7 +61,7 @@ class FrameConverter:
             ValueError: the frame's pixel format cannot be converted.
         """
         try:
-            plain = _strip_properties(frame)
+            plain = _strip_properties(frame, self._crop)
             return [self._scale(plain, frame, *size) for size in sizes]
         except (av.error.FFmpegError, RuntimeError) as error:
             raise ValueError(f"pixels of the format {frame.format.name} cannot be converted: {error}") from error
@@ -62,6 +71,8 @@ class FrameConverter:
     ) -> NDArray[np.uint8]:
         reformatter = self._reformatters.setdefault((width, height, resize), VideoReformatter())
         coded_width, coded_height = self._rotation.swap_sides(width, height)
+        if _is_ycgco(frame):
+            return self._display(_scale_ycgco(reformatter, plain, frame, coded_width, coded_height, resize))
         _, matrix = _matrix_of(frame)
         scaled = reformatter.reformat(
             plain,
@@ -75,21 +86,36 @@ class FrameConverter:
             dst_color_range=int(ColorRange.JPEG),
             **_NATIVE_THREADS,
         )
-        green, blue, red = (
-            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:coded_height, :coded_width]
-            for plane in scaled.planes
-        )
-        displayed = np.empty((3, height, width), np.uint8)
-        for channel, plane in enumerate((red, green, blue)):
-            displayed[channel] = self._rotation.apply(plane)
-        return displayed
+        green, blue, red = _read_planes(scaled, coded_width, coded_height, np.uint8)
+        return self._display((red, green, blue))
+
+    def _display(self, planes: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        return np.stack([self._rotation.apply(plane) for plane in planes])
+
+
+def check_matrix(path: Path, frame: VideoFrame) -> None:
+    """Return when the frame's colours can be converted by the matrix that it states; none stated is the usual one.
+
+    Raises:
+        VideoError: the matrix is not known, or not supported.
+    """
+    number = int(frame.colorspace)
+    is_without = frame.format.is_rgb or frame.format.name.startswith(("gray", "mono", "pal"))
+    if is_without or number in _MATRICES or number in (_UNSPECIFIED, _YCGCO):
+        return
+    name = MATRIX_NAMES.get(number, f"number {number} of ITU-T H.273")
+    raise VideoError(
+        f"{path.name}: unsupported matrix: its colours are stored as {name}, in pixels of the format "
+        f"{frame.format.name}: convert the video to BT.709, or state its matrix"
+    )
 
 
 def describe_colours(frame: VideoFrame) -> tuple[str, str]:
     """The matrix and the range that a frame's conversion uses: `bt709`, `bt601`, …, `rgb`; `limited` or `full`."""
     if frame.format.is_rgb:
         return "rgb", "full"
-    return _matrix_of(frame)[0], "full" if _is_full_range(frame) else "limited"
+    name = "ycgco" if _is_ycgco(frame) else _matrix_of(frame)[0]
+    return name, "full" if _is_full_range(frame) else "limited"
 
 
 def _matrix_of(frame: VideoFrame) -> tuple[str, int]:
@@ -111,33 +137,96 @@ def _is_full_range(frame: VideoFrame) -> bool:
     return int(frame.color_range) == int(ColorRange.JPEG) or frame.format.name.startswith("yuvj")
 
 
-def _strip_properties(frame: VideoFrame) -> VideoFrame:
-    """The picture alone."""
+def _is_ycgco(frame: VideoFrame) -> bool:
+    return int(frame.colorspace) == _YCGCO and not frame.format.is_rgb
+
+
+def _scale_ycgco(
+    reformatter: VideoReformatter, plain: VideoFrame, frame: VideoFrame, width: int, height: int, resize: Resize
+) -> tuple[NDArray[np.uint8], ...]:
+    """Red, green and blue `[H, W]`: swscale scales alone, and the matrix is ours (ITU-T H.273, equations 50 to 57)."""
+    depth = frame.format.components[0].bits
+    scaled = reformatter.reformat(
+        plain,
+        width=width,
+        height=height,
+        format="yuv444p" if depth == 8 else f"yuv444p{depth}le",
+        src_colorspace=_BT601,
+        dst_colorspace=_BT601,
+        interpolation=_FILTERS[resize] | _ACCURATE | _BITEXACT,
+        src_color_range=int(ColorRange.MPEG),
+        dst_color_range=int(ColorRange.MPEG),
+        **_NATIVE_THREADS,
+    )
+    kind = np.uint8 if depth == 8 else np.uint16
+    luma, green, orange = (plane.astype(np.int64) for plane in _read_planes(scaled, width, height, kind)[:3])
+    middle, step = 1 << depth - 1, 1 << depth - 8
+    if _is_full_range(frame):
+        black, luma_span, chroma_span = 0, (1 << depth) - 1, (1 << depth) - 1
+    else:
+        black, luma_span, chroma_span = 16 * step, 219 * step, 224 * step
+    luma = (luma - black) * chroma_span
+    green, orange = (green - middle) * luma_span, (orange - middle) * luma_span
+    unit = luma_span * chroma_span
+    mixed = (luma - green + orange, luma + green, luma - green - orange)
+    return tuple(np.clip((510 * plane + unit) // (2 * unit), 0, 255).astype(np.uint8) for plane in mixed)
+
+
+def _read_planes(frame: VideoFrame, width: int, height: int, kind: type[np.generic]) -> list[NDArray[Any]]:
+    item = np.dtype(kind).itemsize
+    return [
+        np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // item)[:height, :width]
+        for plane in frame.planes
+    ]
+
+
+def _strip_properties(frame: VideoFrame, crop: Crop = NO_CROP) -> VideoFrame:
+    """The picture alone, of which the crop is left out."""
     if any(plane.line_size < 0 for plane in frame.planes):
+        if crop != NO_CROP:
+            raise ValueError("the container crops pictures that are stored bottom up")
         return frame  # stored bottom up, which planes of our own cannot be
     name = frame.format.name
+    width, height = frame.width - crop.left - crop.right, frame.height - crop.top - crop.bottom
+    if min(width, height) < 1:  # a size that changed on the way, which the crop is not meant for
+        width, height, crop = frame.width, frame.height, NO_CROP
     if name.startswith("gray"):
         # of grey frames FFmpeg 7 heeds the range, and FFmpeg 8 takes all for full; with colour planes both heed it
-        plain = av.VideoFrame(frame.width, frame.height, name.replace("gray", "yuv420p"))
-        _copy_plane(frame.planes[0], plain.planes[0])
+        plain = av.VideoFrame(width, height, name.replace("gray", "yuv420p"))
+        _copy_plane(frame.planes[0], plain.planes[0], *_find_corner(frame, 0, crop))
         depth = frame.format.components[0].bits
         for plane in plain.planes[1:]:
             kind = np.dtype(np.uint8 if depth == 8 else np.uint16)
             plane.update(np.full(plane.buffer_size // kind.itemsize, 1 << depth - 1, kind).tobytes())
         return plain
-    plain = av.VideoFrame(frame.width, frame.height, name.replace("yuvj", "yuv"))
-    for source, target in zip(frame.planes, plain.planes, strict=True):
-        _copy_plane(source, target)
+    plain = av.VideoFrame(width, height, name.replace("yuvj", "yuv"))
+    for number, (source, target) in enumerate(zip(frame.planes, plain.planes, strict=True)):
+        _copy_plane(source, target, *_find_corner(frame, number, crop))
     return plain
 
 
-def _copy_plane(source: VideoPlane, target: VideoPlane) -> None:
-    if source.line_size == target.line_size and source.buffer_size == target.buffer_size:
+def _find_corner(frame: VideoFrame, number: int, crop: Crop) -> tuple[int, int]:
+    """Row and byte of a plane at which the shown part begins; chroma between two samples begins at the first."""
+    if crop == NO_CROP:
+        return 0, 0
+    components = [part for part in frame.format.components if part.plane == number]
+    if len(frame.planes) == 1:
+        left = crop.left - crop.left % (16 // frame.format.chroma_width(16))  # packed 4:2:2 goes in pairs
+        return crop.top, left * frame.format.padded_bits_per_pixel // 8
+    is_chroma = not any(part.is_luma or part.is_alpha for part in components) and not frame.format.is_rgb
+    wide, high = (16 // frame.format.chroma_width(16), 16 // frame.format.chroma_height(16)) if is_chroma else (1, 1)
+    return crop.top // high, crop.left // wide * sum(-(-part.bits // 8) for part in components)
+
+
+def _copy_plane(source: VideoPlane, target: VideoPlane, top: int = 0, left_bytes: int = 0) -> None:
+    is_same = source.line_size == target.line_size and source.buffer_size == target.buffer_size
+    if is_same and not top and not left_bytes:
         target.update(cast("bytes", source))  # any buffer will do; the stub says less
         return
-    rows = min(source.buffer_size // source.line_size, target.buffer_size // target.line_size)
-    width = min(source.line_size, target.line_size)
-    lines = np.frombuffer(memoryview(source), np.uint8)[: rows * source.line_size].reshape(rows, -1)
+    rows = min(source.buffer_size // source.line_size - top, target.buffer_size // target.line_size)
+    width = min(source.line_size - left_bytes, target.line_size)
+    lines = np.frombuffer(memoryview(source), np.uint8)
+    lines = lines[: (top + rows) * source.line_size].reshape(top + rows, -1)[top:, left_bytes:]
     copied = np.zeros((target.buffer_size // target.line_size, target.line_size), np.uint8)
     copied[:rows, :width] = lines[:, :width]
     target.update(copied.tobytes())
