@@ -24,13 +24,16 @@ from harness_environment import (
 from recorded_replies import record_replies
 
 from ivbench_data.dataset import load
+from ivbench_data.evaluate.import_results import import_results
 from ivbench_data.evaluate.prompts.asking import AskOptions
-from ivbench_data.evaluate.scores import Scorecard
+from ivbench_data.evaluate.results import read_results
+from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.exports.frame_pictures import export_frames
 from ivbench_data.exports.harness import Figure, HarnessOptions
 from ivbench_data.exports.harness_figures import name_metrics
 from ivbench_data.exports.harness_folder import read_harness_folder
 from ivbench_data.exports.inspect_ai import export_inspect
+from ivbench_data.workspace import Workspace
 
 MODEL = Path(__file__).parent.parent / "support" / "inspect_ai_recorded.py"
 SHOWN = 30
@@ -109,6 +112,13 @@ def test_thirty_recorded_replies_score_the_same_by_the_installed_task(demo: Path
     assert_the_same_figures(output["figures"], card, name_metrics(figures))
     assert {sample["id"] for sample in output["samples"]} == replies.keys()
     assert all(sample["kinds"] == ["image"] * 5 + ["text"] for sample in output["samples"])
+    # the stored log, scored here, gives what inspect_ai gave when it ran
+    (log,) = (tmp_path / "home" / "logs").glob("*.eval")
+    run = import_results(dataset, "inspect", log, demo)
+    assert (run.imported, run.unknown, run.mismatched, run.bad_lines) == (SHOWN, (), (), ())
+    stored = score_results(dataset, read_results(run.path), Workspace(demo, "demo"))
+    for part in ("overall", "groups", "tasks", "overall_with_missing_as_wrong"):
+        assert getattr(stored, part) == getattr(card, part)
 
 
 @pytest.mark.full
