@@ -4,6 +4,11 @@ The frames are those on screen at the fingerprint's own times, so only the finge
 
 The thresholds are measured, over 1,085 pairs of videos and 20 re-encodes (scale, bitrate, codec, frame rate, bars):
 the median distance of the same content was at most 2 bits, of different content at least 24.
+
+pHash sees a slide's template and not its words, so frames with a detail hash are decided by that where it is clear.
+Measured on 48 slide templates, each in up to eight encodings: at most 39 of 128 bits (41 of both hashes) differ between
+encodings of one slide, and 45 to 70 between most slides of other words on one template (at least 49 of both hashes);
+pHash alone differs in 6 to 30 of 64. A logo in a corner moves pHash by up to 24 bits and the detail by none.
 """
 
 from __future__ import annotations
@@ -16,9 +21,16 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ivbench_data.perceptual_hash import hash_picture, is_flat
+from ivbench_data.perceptual_hash import DETAIL_BITS, hash_detail, hash_picture, is_flat
 from ivbench_data.video.decode import VideoScan, scan_video
-from ivbench_data.video.fingerprint import Fingerprint, find_bars, trim_bars, view_frames
+from ivbench_data.video.fingerprint import (
+    MIN_DETAIL_STEPS,
+    Bars,
+    Fingerprint,
+    find_bars,
+    trim_bars,
+    view_frames,
+)
 
 SAME_FRAME_DISTANCE: Final = 12
 """Bits; a frame as near as this shows the same."""
@@ -26,6 +38,15 @@ SAME_CONTENT_SHARE: Final = 0.75
 """Share of the frames that must show the same."""
 OTHER_FRAME_DISTANCE: Final = 16
 """Bits; two frames in a row beyond this are a replaced segment. One alone may be a cut that falls between the times."""
+SAME_DETAIL_DISTANCE: Final = 28
+"""Bits, of 128; a frame whose detail is as near shows the same, whatever a logo does to its pHash."""
+OTHER_DETAIL_DISTANCE, OTHER_SUM_DISTANCE = 36, 45
+"""Bits, of 128, and of both hashes' 192; a frame as far by both measures shows something else, though pHash alone sees
+no difference."""
+BLACK_LUMA: Final = 6
+"""Of 255: as bright as black ever becomes, darker than a dark slide's background."""
+CUT_SECONDS: Final = 0.15
+"""How far frame rates move a cut: a single frame that is other is sought so much earlier and later."""
 DURATION_TOLERANCE_SECONDS: Final = 0.5
 """Encoders and frame rates move the end by less; a trim of a second must show."""
 OFFSET_SPAN_SECONDS, OFFSET_STEP_SECONDS = 2.0, 0.25
@@ -67,9 +88,9 @@ def compare_content(path: Path, reference: Fingerprint) -> Comparison:
 
 def _compare(scan: VideoScan, reference: Fingerprint) -> Comparison:
     views = view_frames(scan, reference.times_seconds)
-    # its own bars; or the reference's, should a replaced segment have none where the rest has some
-    tried = {bars: _measure_distances(views, bars, reference.hashes) for bars in (find_bars(views), reference.bars)}
+    tried = {bars: _measure_distances(views, bars, reference) for bars in _list_bars(views, reference.bars)}
     bars, distances = min(tried.items(), key=lambda item: float(np.nansum(item[1])))
+    distances = _look_beside_cuts(scan, reference, bars, distances)
     known = distances[~np.isnan(distances)]
     share = float((known <= SAME_FRAME_DISTANCE).mean()) if len(known) else 1.0
     median = float(np.median(known)) if len(known) else 0.0
@@ -95,20 +116,92 @@ def _compare(scan: VideoScan, reference: Fingerprint) -> Comparison:
     return conclude("different", "other content")
 
 
+def _list_bars(views: Sequence[npt.NDArray[np.uint8]], expected: Bars) -> list[Bars]:
+    """Bars to try: its own, with and without the mixed lines at their edges; the reference's; within black edges.
+
+    The reference's are right where a replaced segment has none and the rest has some. Within the black edges they are
+    right where the reference's "bars" are the background of dark slides.
+    """
+    height, width = views[0].shape
+    own = find_bars(views)
+    top, bottom, left, right = (
+        max(0.0, share - 1 / lines) for share, lines in zip(own, (height, height, width, width), strict=True)
+    )
+    edges = find_bars(views, BLACK_LUMA)
+    rows, columns = 1 - edges[0] - edges[1], 1 - edges[2] - edges[3]
+    within = (
+        edges[0] + expected[0] * rows,
+        edges[1] + expected[1] * rows,
+        edges[2] + expected[2] * columns,
+        edges[3] + expected[3] * columns,
+    )
+    return list(dict.fromkeys((own, (top, bottom, left, right), expected, within)))
+
+
 def _measure_distances(
-    views: Sequence[npt.NDArray[np.uint8]], bars: Sequence[float], hashes: Sequence[str | None]
+    views: Sequence[npt.NDArray[np.uint8]], bars: Bars, reference: Fingerprint, numbers: Sequence[int] | None = None
 ) -> npt.NDArray[np.float64]:
-    """Bits in which each frame differs from its hash, 0 to 64; NaN where its contrast is doubtful."""
-    pictures = [trim_bars(view, bars) for view in views]
-    return np.array([_measure_distance(one, expected) for one, expected in zip(pictures, hashes, strict=True)])
+    """Bits, of 64, in which each view differs from the reference's frame of that number; NaN where it is doubtful."""
+    numbers = range(len(reference.hashes)) if numbers is None else numbers
+    return np.array(
+        [_measure_distance(trim_bars(view, bars), reference, at) for view, at in zip(views, numbers, strict=True)]
+    )
 
 
-def _measure_distance(picture: npt.NDArray[np.uint8], expected: str | None) -> float:
+def _measure_distance(picture: npt.NDArray[np.uint8], reference: Fingerprint, number: int) -> float:
+    """By pHash, unless the detail is clearly the same or clearly other."""
+    distance = _measure_hash(picture, reference.hashes[number])
+    detail = _measure_detail(picture, reference.find_detail(number))
+    if detail >= OTHER_DETAIL_DISTANCE and detail + np.nan_to_num(distance) >= OTHER_SUM_DISTANCE:
+        return float(np.fmax(max(detail / 2, OTHER_FRAME_DISTANCE + 1), distance))
+    if detail <= SAME_DETAIL_DISTANCE:
+        return min(distance, SAME_FRAME_DISTANCE)
+    return distance
+
+
+def _measure_hash(picture: npt.NDArray[np.uint8], expected: str | None) -> float:
     if expected is not None:
         return (hash_picture(picture) ^ int(expected, 16)).bit_count()
     if is_flat(picture):
         return 0
     return float("nan") if is_flat(picture, factor=3) else 64
+
+
+def _measure_detail(picture: npt.NDArray[np.uint8], expected: int | Literal[""] | None) -> float:
+    """Bits, of 128; NaN where neither has detail, or it is doubtful."""
+    if expected is None:
+        return float("nan")
+    detail = hash_detail(picture)
+    if expected == "":
+        is_other = detail.steps > MIN_DETAIL_STEPS * 2  # detail where there was next to none; or the other way round
+    elif detail.steps >= MIN_DETAIL_STEPS / 2:
+        return (detail.hash ^ expected).bit_count()
+    else:
+        is_other = True
+    return DETAIL_BITS / 2 if is_other else float("nan")
+
+
+def _look_beside_cuts(
+    scan: VideoScan, reference: Fingerprint, bars: Bars, distances: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The distances, where a single frame between good ones is other: that of the nearest frame beside it."""
+    is_other = np.concatenate([[False], distances > OTHER_FRAME_DISTANCE, [False]])
+    alone = np.flatnonzero(is_other[1:-1] & ~is_other[:-2] & ~is_other[2:])
+    beside = [
+        (int(number), reference.times_seconds[number] + shift)
+        for number in alone
+        for shift in (-CUT_SECONDS, CUT_SECONDS)
+        if 0 <= reference.times_seconds[number] + shift < scan.duration_seconds
+    ]
+    if not beside:
+        return distances
+    views = view_frames(scan, [time for _, time in beside])
+    distances = distances.copy()
+    for (number, _), found in zip(
+        beside, _measure_distances(views, bars, reference, [number for number, _ in beside]), strict=True
+    ):
+        distances[number] = np.fmin(distances[number], found)
+    return distances
 
 
 def _find_replaced(
@@ -128,9 +221,7 @@ def _find_replaced(
     return tuple(spans)
 
 
-def _find_offsets(
-    scan: VideoScan, reference: Fingerprint, bars: Sequence[float], longer: float
-) -> tuple[float, float] | None:
+def _find_offsets(scan: VideoScan, reference: Fingerprint, bars: Bars, longer: float) -> tuple[float, float] | None:
     """How much later the file shows the reference's beginning and its end; None where either is not found."""
     steps = round(OFFSET_SPAN_SECONDS / OFFSET_STEP_SECONDS)
     # first those that explain themselves, so that among equals they are taken: unmoved, moved by the whole difference
@@ -145,7 +236,7 @@ def _find_offsets(
 
 
 def _choose_offset(
-    scan: VideoScan, reference: Fingerprint, bars: Sequence[float], numbers: Sequence[int], offsets: Sequence[float]
+    scan: VideoScan, reference: Fingerprint, bars: Bars, numbers: Sequence[int], offsets: Sequence[float]
 ) -> float | None:
     """The offset at which enough of those frames show the same, and are nearest; earlier ones win by a bit."""
     times = {
@@ -157,7 +248,7 @@ def _choose_offset(
     if not times:
         return None
     views = view_frames(scan, list(times.values()))
-    measured = _measure_distances(views, bars, [reference.hashes[number] for number, _ in times])
+    measured = _measure_distances(views, bars, reference, [number for number, _ in times])
     found = dict(zip(times, measured, strict=True))
     best, best_distance = None, float("inf")
     for offset in offsets:

@@ -2,28 +2,35 @@
 
 A fingerprint is a 64-bit perceptual hash (pHash: Zauner, "Implementation and benchmarking of perceptual image hash
 functions", 2010, as `imagehash.phash` does it) of the frame on screen at fixed times, at least every 5 s and at least
-16 of them, with the black bars that all of those frames share trimmed. It is small enough to publish; another lab
-compares its own file with it, at the same times.
+16 of them, with the black bars that all of those frames share trimmed. Up to 32 of the frames have a second hash, of
+their detail: two lectures on one slide template look the same to pHash, whatever their words. It is small enough to
+publish; another lab compares its own file with it, at the same times.
+
+| method | hashes |
+|---|---|
+| `phash64-1` | pHash alone; still read and compared |
+| `phash64-2` | with details, and with bars found that hold a logo |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import base64
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
-from ivbench_data.atomic_files import digest_file
+from ivbench_data.atomic_files import digest_file, write_atomically
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import VideoError
-from ivbench_data.perceptual_hash import hash_picture, is_flat
+from ivbench_data.perceptual_hash import DETAIL_BITS, Detail, hash_detail, hash_picture, is_flat
 from ivbench_data.schema import BadLine, Record, SafeName, Seconds, Sha256, VerifyResult
-from ivbench_data.strict_json import read_jsonl, write_jsonl
+from ivbench_data.strict_json import encode_lines, iterate_jsonl, read_jsonl
 from ivbench_data.video.decode import FrameRequest, VideoScan, find_indices_at, iterate_frames, scan_video
 from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root
@@ -33,6 +40,11 @@ MIN_FRAMES: Final = 16
 MIN_STEP_SECONDS: Final = 5 / 128
 """About one frame; a video so short that this is reached has fewer than `MIN_FRAMES`."""
 
+MAX_DETAILS: Final = 32
+"""Frames with a second hash, spread evenly: an hour of slides needs no more bytes for them than a minute."""
+MIN_DETAIL_STEPS: Final = 14
+"""A picture with fewer steps has next to no detail: a street from above, a sky, a title of one word."""
+
 FILE_NAME: Final = "fingerprints.jsonl"
 SAVED_EVERY: Final = 16
 """Videos between two writes of the file: a killed run loses at most these."""
@@ -41,11 +53,16 @@ TIMEOUT_SECONDS: Final = 3600.0
 
 _SHORT_SIDE = 160
 """Pixels that frames are reduced to before bars are found; pHash itself sees 32×32."""
-_BAR_LUMA, _BAR_QUANTILE = 32, 0.98
+BAR_LUMA: Final = 32
+_BAR_QUANTILE = 0.98
 """Of 255: a row or column in which 98% of the pixels never exceed this is a bar."""
+_STILL_LUMA, _UNEQUAL_LINES = 40, 3
+"""Of 255: as much as a still logo ever changes; and the lines by which two equal bars may differ."""
 _MAX_TRIM = 0.4
 """Share of a side that bars may take at one edge; a dark video is not all bars."""
 
+Bars = tuple[float, float, float, float]
+"""Share of height or width that bars take at the top, bottom, left and right."""
 _Share = Annotated[float, Field(ge=0, lt=0.5)]
 
 
@@ -61,14 +78,17 @@ class Fingerprint(Record):
 
     video_id: SafeName
     """The video."""
-    method: Literal["phash64-1"]
-    """Method and its version; fingerprints of different versions are not comparable."""
+    method: Literal["phash64-1", "phash64-2"]
+    """Method and its version: files are compared by either, and lines of methods that are not known here are kept."""
     duration_seconds: Seconds
     """Length of the source file, first frame's beginning to last frame's end."""
     times_seconds: tuple[Seconds, ...]
     """When each frame is on screen, in seconds after the first frame."""
     hashes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None, ...]
     """The frames' hashes; None where a frame has next to no contrast."""
+    details: tuple[Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_-]{22})?$")], ...] = ()
+    """Hashes of the detail of every frame, or of every second, third …, so that there are at most 32; in base64 for
+    URLs, empty text where a frame has next to no detail."""
     bars: tuple[_Share, _Share, _Share, _Share] = (0.0, 0.0, 0.0, 0.0)
     """Share of height or width that was trimmed at the top, bottom, left and right."""
     sha256: Sha256 | None = None
@@ -80,7 +100,23 @@ class Fingerprint(Record):
             raise ValueError(f"{len(self.hashes)} hashes for {len(self.times_seconds)} times")
         if any(later <= earlier for earlier, later in pairwise(self.times_seconds)):
             raise ValueError("the times do not ascend")
+        expected = len(_with_detail(len(self.hashes))) if self.method != "phash64-1" else 0
+        if len(self.details) != expected:
+            raise ValueError(f"{len(self.details)} details where {self.method} has {expected}")
         return self
+
+    def find_detail(self, number: int) -> int | Literal[""] | None:
+        """The detail's hash of a frame; empty text where it has next to none, None where none was taken."""
+        numbers = _with_detail(len(self.hashes))
+        if not self.details or number not in numbers:
+            return None
+        text = self.details[numbers.index(number)]
+        return int.from_bytes(base64.urlsafe_b64decode(text + "=="), "big") if text else ""
+
+
+def _with_detail(frames: int) -> range:
+    """The frames whose detail is hashed."""
+    return range(0, frames, -(-frames // MAX_DETAILS))
 
 
 # --- computing -----------------------------------------------------------------------------------------------------
@@ -109,15 +145,23 @@ def make_fingerprint(path: Path, video_id: str) -> Fingerprint:
     views = view_frames(scan, times)
     bars = find_bars(views)
     pictures = [trim_bars(view, bars) for view in views]
+    details = [hash_detail(pictures[number]) for number in _with_detail(len(pictures))]
     return Fingerprint(
         video_id=video_id,
-        method="phash64-1",
+        method="phash64-2",
         duration_seconds=round(scan.duration_seconds, 6),
         times_seconds=tuple(times),
         hashes=tuple(None if is_flat(picture) else f"{hash_picture(picture):016x}" for picture in pictures),
+        details=tuple(map(_write_detail, details)),
         bars=bars,
         sha256=digest_file(path),
     )
+
+
+def _write_detail(detail: Detail) -> str:
+    if detail.steps < MIN_DETAIL_STEPS:
+        return ""
+    return base64.urlsafe_b64encode(detail.hash.to_bytes(DETAIL_BITS // 8, "big")).decode().rstrip("=")
 
 
 def view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
@@ -135,14 +179,42 @@ def view_frames(scan: VideoScan, times_seconds: Sequence[float]) -> list[npt.NDA
     return [grey[index] for index in indices]
 
 
-def find_bars(views: Sequence[npt.NDArray[np.uint8]]) -> tuple[float, float, float, float]:
-    """Shares of height and width that are black in all frames, at the top, bottom, left and right."""
+def find_bars(views: Sequence[npt.NDArray[np.uint8]], luma: int = BAR_LUMA) -> Bars:
+    """Shares of height and width that are black in all frames, at the top, bottom, left and right.
+
+    A pair of equal bars, opposite each other, may hold a logo: something that never changes, on less than half of it.
+
+    Args:
+        views: grey frames of one size, uint8 `[H, W]`.
+        luma: of 255, as bright as black may be. Little finds the edges of a dark slide, whose background is not black.
+    """
+    brightest, darkest = np.max(views, axis=0), np.min(views, axis=0)
+    bars = _find_bars(views, lambda parts, axis: _measure_brightness(parts, axis) <= luma)
+    with_logo = _find_bars(
+        [brightest, darkest], lambda parts, axis: _is_black_but_for_a_logo(parts[0], parts[1], axis, luma)
+    )
+    height, width = brightest.shape
+    top, bottom = _choose_pair(bars[:2], with_logo[:2], height)
+    left, right = _choose_pair(bars[2:], with_logo[2:], width)
+    return (top, bottom, left, right)
+
+
+def _choose_pair(plain: tuple[float, float], with_logo: tuple[float, float], lines: int) -> tuple[float, float]:
+    """The bars with a logo where they are a pair of equal ones, else the plain ones."""
+    is_pair = min(with_logo) > 0 and abs(with_logo[0] - with_logo[1]) * lines <= _UNEQUAL_LINES
+    return with_logo if is_pair else plain
+
+
+def _find_bars(
+    views: Sequence[npt.NDArray[np.uint8]],
+    find_dark: Callable[[list[npt.NDArray[np.uint8]], int], npt.NDArray[np.bool_]],
+) -> Bars:
     height, width = views[0].shape
     top, bottom, left, right = 0, 0, 0, 0
     for _ in range(2):  # bars at one pair of sides darken the lines of the other pair, until they are left out
-        rows = _measure_brightness([view[:, left : width - right] for view in views], axis=1)
+        rows = find_dark([view[:, left : width - right] for view in views], 1)
         top, bottom = _count_dark(rows), _count_dark(rows[::-1])
-        columns = _measure_brightness([view[top : height - bottom] for view in views], axis=0)
+        columns = find_dark([view[top : height - bottom] for view in views], 0)
         left, right = _count_dark(columns), _count_dark(columns[::-1])
     return (top / height, bottom / height, left / width, right / width)
 
@@ -156,10 +228,19 @@ def _measure_brightness(views: Sequence[npt.NDArray[np.uint8]], axis: int) -> np
     return brightest
 
 
-def _count_dark(brightness: npt.NDArray[np.uint8]) -> int:
-    lit = np.flatnonzero(brightness > _BAR_LUMA)
-    dark = int(lit[0]) if len(lit) else len(brightness)
-    if dark == 0 or dark > _MAX_TRIM * len(brightness):
+def _is_black_but_for_a_logo(
+    brightest: npt.NDArray[np.uint8], darkest: npt.NDArray[np.uint8], axis: int, luma: int
+) -> npt.NDArray[np.bool_]:
+    """Which rows or columns are black in their greater part, and never change in the rest."""
+    is_black = brightest <= luma
+    is_still = is_black | (brightest - darkest <= _STILL_LUMA)
+    return np.asarray((is_black.mean(axis=axis) > 0.5) & (is_still.mean(axis=axis) >= _BAR_QUANTILE))
+
+
+def _count_dark(is_dark: npt.NDArray[np.bool_]) -> int:
+    lit = np.flatnonzero(~is_dark)
+    dark = int(lit[0]) if len(lit) else len(is_dark)
+    if dark == 0 or dark > _MAX_TRIM * len(is_dark):
         return 0
     return dark + 1  # and the line where bar and picture mix
 
@@ -196,7 +277,8 @@ def fingerprint_video(task: FingerprintTask) -> tuple[VerifyResult, Fingerprint 
     made: Fingerprint | None = None
     fault: str | None = None
     try:
-        is_made = task.there is not None and task.there.sha256 == digest_file(path)
+        there = task.there
+        is_made = there is not None and there.method == "phash64-2" and there.sha256 == digest_file(path)
         made = task.there if is_made else make_fingerprint(path, task.video_id)
     except VideoError as error:
         fault = str(error)
@@ -217,8 +299,9 @@ def write_fingerprints(
 ) -> Iterator[VerifyResult]:
     """Compute fingerprints into the dataset's `fingerprints.jsonl`; yields a check result for each video.
 
-    The fingerprint of a file that has not changed is kept, and so is that of a video whose file is not here. The file
-    is written every few videos and when the generator ends, however it ends.
+    The fingerprint of a file that has not changed is kept, unless its method is older than this release's, and so is
+    that of a video whose file is not here. Lines of methods that this release does not know are kept, whatever happens.
+    The file is written every few videos and when the generator ends, however it ends.
 
     Args:
         dataset: whose videos.
@@ -237,12 +320,15 @@ def write_fingerprints(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     path = workspace.folder / FILE_NAME
     there, _ = read_fingerprints(path)
+    unknown = _read_unknown_methods(path)
     made = dict(there)
     tasks = [FingerprintTask(workspace, video.video_id, there.get(video.video_id)) for video in dataset.videos]
 
     def save() -> None:
         in_order = [made[video.video_id] for video in dataset.videos if video.video_id in made]
-        write_jsonl(path, in_order)
+        with write_atomically(path) as file:
+            file.writelines(encode_lines(in_order))
+            file.writelines(unknown)
 
     unsaved = 0
     try:
@@ -282,3 +368,14 @@ def read_fingerprints(path: Path) -> tuple[dict[str, Fingerprint], list[BadLine]
         return {}, []
     fingerprints, bad = read_jsonl(path, Fingerprint, "video_id")
     return {fingerprint.video_id: fingerprint for fingerprint in fingerprints}, bad
+
+
+def _read_unknown_methods(path: Path) -> list[bytes]:
+    """The lines whose method another release knows, as they stand."""
+    known = get_args(Fingerprint.model_fields["method"].annotation)
+    lines = iterate_jsonl(path) if path.exists() else ()
+    return [
+        line.rstrip(b"\n") + b"\n"
+        for _, line, value in lines
+        if isinstance(value, dict) and isinstance(value.get("method"), str) and value["method"] not in known
+    ]

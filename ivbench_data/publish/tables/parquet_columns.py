@@ -86,6 +86,7 @@ def video_features() -> Features:
         "duration_seconds": seconds,
         "times_seconds": features.List(seconds),
         "hashes": features.List(text),
+        "details": features.List(text),
         "bars": features.List(features.Value("float64")),
         "sha256": text,
     }
