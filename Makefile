@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c con
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full proofs extras lint format types docs docs-serve coverage schemas benchmark chromium clean
+.PHONY: help demo test test-full proofs extras lint format types docs docs-serve coverage schemas benchmark benchmark-hostile chromium clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -78,8 +78,11 @@ schemas: $(VENV)/core.stamp  ## write what is generated: schemas/, and lmms-eval
 benchmark: $(VENV)/core.stamp  ## measure start-up and import
 	@$(VENV)/bin/python benchmarks/startup.py
 
+benchmark-hostile: $(VENV)-hostile/hostile.stamp  ## let other tools read odd files beside us, and print the table
+	@$(VENV)-hostile/bin/python benchmarks/hostile.py --folder build/hostile
+
 clean:  ## remove the environments and what tools leave
-	rm -rf $(VENV) $(VENV_HARNESSES) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_HARNESSES) $(VENV)-hostile build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is touched last: an interrupted set-up leaves none, and is done again.
@@ -125,6 +128,12 @@ $(VENV_HARNESSES)/harnesses.stamp: $(VENV_HARNESSES)/python.stamp $(REQUIREMENTS
 	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -c $(HARNESS_REQUIREMENTS) torch
 	@$(VENV_HARNESSES)/bin/python $(PIP_INSTALL) -c $(HARNESS_REQUIREMENTS) -e . lmms-eval inspect_ai
 	@$(VENV_HARNESSES)/bin/python -m pip --disable-pip-version-check -q uninstall -y torchvision
+	@touch $@
+
+# torchcodec's release must be the one for torch's, and built without CUDA
+$(VENV)-hostile/hostile.stamp: $(VENV)-hostile/python.stamp $(REQUIREMENTS)
+	@echo "Installing the tools that benchmarks/hostile.py compares into $(VENV)-hostile …"
+	@$(VENV)-hostile/bin/python $(PIP_INSTALL) -e . opencv-python-headless decord torch==2.13.0 torchcodec==0.13.0
 	@touch $@
 
 .PRECIOUS: %/python.stamp
