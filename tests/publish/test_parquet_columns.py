@@ -27,7 +27,9 @@ pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 import pyarrow.parquet as pq  # noqa: E402  # after it is known to be there
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-NAMES = st.text(string.ascii_letters + string.digits + "_-é", min_size=1, max_size=8).map(lambda name: f"n{name}")
+NAMES = st.text(string.ascii_letters + string.digits + "_-é", min_size=1, max_size=8).map(
+    lambda name: f"x{name}"
+)  # no device of Windows begins so
 SECONDS = st.floats(0, 1e6, allow_nan=False)
 SHARES = st.floats(0, 1)
 JSON = st.recursive(

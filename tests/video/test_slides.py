@@ -86,8 +86,9 @@ def test_other_words_on_one_template_are_other_content(seed: int, tmp_path: Path
 
 
 @pytest.mark.full
-def test_slides_are_told_apart_on_every_template_and_known_in_every_encoding(tmp_path: Path) -> None:
-    wrong = [fault for seed in range(36) for fault in check_pair(tmp_path, seed, HOW)]
+@pytest.mark.parametrize("seeds", [range(200, 206), pytest.param(range(36), marks=pytest.mark.proof)])
+def test_slides_are_told_apart_on_every_template_and_known_in_every_encoding(tmp_path: Path, seeds: range) -> None:
+    wrong = [fault for seed in seeds for fault in check_pair(tmp_path, seed, HOW)]
     assert not wrong, "\n".join(wrong)
 
 
