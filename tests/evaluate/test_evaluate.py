@@ -213,13 +213,58 @@ def test_a_mistake_in_the_function_ends_the_run(root: Path) -> None:
         _run(root, FunctionModel(wrong))
 
 
-@pytest.mark.parametrize("returned", [3, 0.5, ["A"], {"answer": "A"}, b"A"])
+@pytest.mark.parametrize("returned", [99, -1, True, 0.5, ["A"], {"answer": "A"}, b"A"])
 def test_a_function_that_returns_no_text_is_named(root: Path, returned: Any) -> None:
     def wrong(request: Request) -> Any:
         return returned
 
     with pytest.raises(UsageError, match=rf"wrong returned .* \({type(returned).__name__}\) for alpha_0"):
         _run(root, FunctionModel(wrong))
+
+
+def test_a_letter_an_index_and_a_text_name_the_same_option(root: Path) -> None:
+    def by_index(request: Request) -> int:
+        return len(request.letters) - 1
+
+    def by_letter(request: Request) -> str:
+        return request.letters[-1]
+
+    def by_text(request: Request) -> str:
+        return f"It must be {request.letters[-1]}."
+
+    def several(requests: Sequence[Request]) -> list[int | str | None]:
+        return [by_index(request) if number % 2 else by_letter(request) for number, request in enumerate(requests)]
+
+    def one_by_one(requests: Sequence[Request]) -> Iterator[int]:
+        yield from map(by_index, requests)
+
+    answers = [
+        [(row.question_id, row.rotation, row.answer_index) for row in _run(root, FunctionModel(function))]
+        for function in (by_index, by_letter, by_text, several, one_by_one)
+    ]
+    assert answers[0]
+    assert all(found == answers[0] for found in answers)
+
+
+def test_no_reply_is_no_answer(root: Path) -> None:
+    assert {row.answer_index for row in _run(root, FunctionModel(lambda request: None))} == {None}
+
+
+@pytest.mark.parametrize("returned", [["A"], "ABCDEFGH", None, 3])
+def test_a_function_of_several_requests_answers_each(root: Path, returned: Any) -> None:
+    def wrong(requests: Sequence[Request]) -> Any:
+        return returned
+
+    with pytest.raises(UsageError, match=r"wrong returned .* to \d+ requests"):
+        _run(root, FunctionModel(wrong))
+
+
+def test_a_failure_on_several_requests_is_one_of_each(root: Path) -> None:
+    def broken(requests: Sequence[Request]) -> Any:
+        raise ValueError("out of memory")
+
+    rows = _run(root, FunctionModel(broken))
+    assert {(row.status, row.error) for row in rows} == {("failed", "ValueError: out of memory")}
 
 
 def test_replies_may_come_in_any_order_and_may_be_missing(root: Path) -> None:
@@ -311,6 +356,23 @@ def test_a_function_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.path", ["/usr/lib/nowhere", *__import__("sys").path])
     rows = _run(root, open_model("python:my_model:answer"))
     assert {row.answer_index for row in rows} == {0}
+
+
+def test_what_a_model_prints_stays_out_of_the_document(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "loud_model.py").write_text(
+        "print('loading')\n\n\ndef answer(request):\n    print('thinking')\n    return 0\n"
+    )
+    monkeypatch.chdir(root)
+    dataset = make_dataset()
+    dataset.save(root)
+    at = ["--root", str(root), "--dataset", dataset.name, "--nframes", "8", "--res", "16", "--json"]
+    assert run(["evaluate", "--model", "python:loud_model:answer", *at]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["results"]
+    assert "loading" in captured.err
+    assert "thinking" in captured.err
 
 
 def test_hidden_answers_are_parsed_and_not_scored(root: Path) -> None:

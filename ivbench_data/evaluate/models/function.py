@@ -1,12 +1,19 @@
-"""A Python function of one request as a model: `python:module:function`."""
+"""A Python function as a model: `python:module:function`.
+
+It takes one request, or, where its first parameter is called `requests`, several at once. For each request it returns a
+text, a letter, the index of an option as shown, a `Reply`, or None for no reply. What it prints goes to stderr, since
+stdout belongs to our own output.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +25,7 @@ from ivbench_data.errors import CacheError, UsageError
 from ivbench_data.evaluate.models.code_digest import digest_code, list_code
 from ivbench_data.evaluate.prompts.requests import Reply, Request, read_identity
 
-Answer = Callable[[Request], str | Reply | None]
+Answer = Callable[[Any], Any]
 
 PASSING_ERRORS = (CacheError, ArithmeticError, LookupError, OSError, RuntimeError, ValueError)
 """Errors that fail one request; any other exception is a bug in the function, and ends the run."""
@@ -29,7 +36,10 @@ _DIGEST_ATTRIBUTE = "__ivbench_data_code__"
 
 @dataclass(frozen=True)
 class FunctionModel:
-    """A model that calls a function for each request; one of `PASSING_ERRORS` becomes a failed reply."""
+    """A model that calls a function for each request, or for all of them if its first parameter is `requests`.
+
+    One of `PASSING_ERRORS` becomes a failed reply to what was asked.
+    """
 
     answer: Answer
     """The function."""
@@ -40,25 +50,63 @@ class FunctionModel:
         """A reply to every request, in their order.
 
         Raises:
-            UsageError: the function returned something else than a text, a `Reply` or None.
+            UsageError: the function returned something else than described above, or another number of replies.
         """
-        for request in requests:
-            started = time.perf_counter()
-            try:
-                reply = self.answer(request)
-            except PASSING_ERRORS as error:
+        if not _takes_several(self.answer):
+            for request in requests:
+                yield from self._ask([request], lambda asked: [self.answer(asked[0])])
+        elif requests:
+            yield from self._ask(requests, self.answer)
+
+    def _ask(self, requests: Sequence[Request], answer: Callable[[Sequence[Request]], Any]) -> Iterator[Reply]:
+        started = time.perf_counter()
+        try:
+            with redirect_stdout(sys.stderr):
+                replies = answer(requests)
+                if isinstance(replies, Iterator):
+                    replies = list(replies)
+        except PASSING_ERRORS as error:
+            for request in requests:
                 yield Reply(request.key, error=f"{type(error).__name__}: {error}")
-                continue
-            seconds = time.perf_counter() - started
+            return
+        seconds = (time.perf_counter() - started) / len(requests)
+        if not isinstance(replies, Sequence) or isinstance(replies, str | bytes) or len(replies) != len(requests):
+            count = f"{len(replies)} replies" if isinstance(replies, list | tuple) else _show(replies)
+            raise UsageError(
+                f"{_name_callable(self.answer)} returned {count} to {len(requests)} requests: a function of `requests` "
+                "returns a list with one reply for each, in their order"
+            )
+        for request, reply in zip(requests, replies, strict=True):
             if isinstance(reply, Reply):
                 yield replace(reply, key=request.key)
-            elif reply is None or isinstance(reply, str):
-                yield Reply(request.key, text=reply, seconds=seconds)
             else:
-                raise UsageError(
-                    f"{_name_callable(self.answer)} returned {reply!r:.40} ({type(reply).__name__}) for "
-                    f"{request.question_id}: a Python model returns the text of its reply, or None"
-                )
+                yield Reply(request.key, text=self._read_reply(request, reply), seconds=seconds)
+
+    def _read_reply(self, request: Request, reply: object) -> str | None:
+        """The reply as a text: an index becomes the letter of the option shown there, or a number's digits."""
+        if reply is None or isinstance(reply, str):
+            return reply
+        if isinstance(reply, int) and not isinstance(reply, bool):
+            if not request.letters:
+                return str(reply)
+            if 0 <= reply < len(request.letters):
+                return request.letters[reply]
+            expected = f"the question shows {len(request.letters)} options, counted from 0"
+        else:
+            expected = "a Python model returns a text, a letter, the index of an option, or None"
+        raise UsageError(f"{_name_callable(self.answer)} returned {_show(reply)} for {request.question_id}: {expected}")
+
+
+def _takes_several(answer: Answer) -> bool:
+    try:
+        parameters = inspect.signature(answer).parameters
+    except (TypeError, ValueError):
+        return False  # of some functions in C nothing is known
+    return next(iter(parameters), None) == "requests"
+
+
+def _show(value: object) -> str:
+    return f"{value!r:.40} ({type(value).__name__})"
 
 
 def _name_callable(answer: Answer) -> str:
@@ -104,7 +152,8 @@ def _import_module(name: str) -> tuple[ModuleType, str]:
         if known is not None and getattr(known, _DIGEST_ATTRIBUTE, digest) != digest:
             for imported in list_code(name, spec.origin):
                 sys.modules.pop(imported, None)
-        module = importlib.import_module(name)
+        with redirect_stdout(sys.stderr):
+            module = importlib.import_module(name)
     except (ImportError, ValueError) as error:
         raise UsageError(f"cannot import {name!r}: {error}") from error
     setattr(module, _DIGEST_ATTRIBUTE, digest)
