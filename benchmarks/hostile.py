@@ -6,7 +6,7 @@
 Each tool is asked, in a process of its own, for six frames of each file by their numbers. The truth is how the file was
 made: which pictures a player shows, when and how large; pictures are recognised by the number drawn into them. PyAV
 decodes every file from its beginning, so its frames are also the check of what was made. `-` says that a tool is not
-installed. Tools whose own releases bring no FFmpeg (torchcodec) use the one inside PyAV's wheel.
+installed. Tools whose own releases come without FFmpeg (torchcodec) use the one inside PyAV's wheel.
 """
 
 from __future__ import annotations

@@ -653,9 +653,10 @@ class EvaluationResult(Record):
     """The question."""
     rotation: NonNegativeInt = 0
     """By how many places its options were rotated to the left when it was asked."""
-    status: Literal["ok", "failed", "missing", "inapplicable"] = "ok"
-    """Answered; failed, which counts as wrong; not asked, since its media are not here; not asked, since the way of
-    asking makes no sense for it (as evidence removed from a question on the whole video)."""
+    status: Literal["ok", "empty", "truncated", "filtered", "refused", "failed", "missing", "inapplicable"] = "ok"
+    """Answered; replied without a text; cut off at the limit of tokens; withheld by a content filter; refused, as the
+    server says; failed, which like these counts as wrong; not asked, since its media are not here; not asked, since the
+    way of asking makes no sense for it (as evidence removed from a question on the whole video)."""
     reply: str | None = None
     """The model's reply; None if there is none."""
     answer_index: NonNegativeInt | None = None
@@ -665,7 +666,11 @@ class EvaluationResult(Record):
     correct: bool = False
     """Whether that option or number is right."""
     error: str | None = None
-    """Why there is no reply, when the status is not `ok`."""
+    """Why there is no whole reply, when the status is not `ok`."""
+    finish_reason: str | None = None
+    """Why the model stopped writing, in its server's word: `stop`, `length`, `content_filter`; None if it says none."""
+    reasoning: str | None = None
+    """What the model wrote before its reply and its server keeps apart from it; no part of what is parsed."""
     prompt_digest: Sha256 | None = None
     """Digest of the prompt, visuals aside."""
     frames_digest: Sha256 | None = None

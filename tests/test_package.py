@@ -74,8 +74,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "probe", "report",
     ),
     "evaluate": (
-        "replies", "prompts", "metrics", "reply_scores", "models", "results", "asked_once", "llm_judge",
-        "outcome_counts", "model_reader", "run_claim", "evaluation",
+        "replies", "prompts", "reply_outcomes", "metrics", "reply_scores", "models", "results", "asked_once",
+        "llm_judge", "outcome_counts", "model_reader", "run_claim", "evaluation",
         "stored_replies", "import_results",
         "scores", "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
     ),

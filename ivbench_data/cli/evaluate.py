@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.models import ModelOptions
     from ivbench_data.evaluate.prompts.asking import AskOptions
     from ivbench_data.evaluate.prompts.requests import Model
+    from ivbench_data.evaluate.reply_outcomes import Outcome
     from ivbench_data.evaluate.scores import Scorecard
     from ivbench_data.workspace import Workspace
 
@@ -73,6 +74,13 @@ Examples:
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Concurrent requests.")
 @click.option("--timeout", type=NumberRange(0, min_open=True), default=600.0, show_default=True, metavar="SECONDS")
 @click.option("--retries", type=click.IntRange(0), default=5, show_default=True, help="Retries of a failed request.")
+@click.option(
+    "--retry",
+    default="failed",
+    show_default=True,
+    metavar="OUTCOMES",
+    help="Outcomes to ask again, as truncated,empty,filtered,refused,failed; or none.",
+)
 @click.option("--fresh", is_flag=True, help="Ask every question again; earlier results go to results/replaced/.")
 @click.option("--sweep", help="Run an ablation: patterns, frames, resolution, budget or tokens.")
 @click.option("--token-budget", type=click.IntRange(1), help="With --sweep tokens: visual tokens per question.")
@@ -95,6 +103,7 @@ def command(
     profile: str,
     rotations: str,
     tasks: tuple[str, ...],
+    retry: str,
     fresh: bool,
     sweep: str | None,
     token_budget: int | None,
@@ -106,8 +115,9 @@ def command(
 ) -> int:
     """Ask a model the questions, with frames from the cache, and store every answer in results/.
 
-    Run the same command again to resume after an interruption, or to ask failed questions again. Exit code 1 when a
-    question failed, or when the frames of an available video are not in the cache.
+    Run the same command again to resume after an interruption, or to ask failed questions again; replies that are
+    empty, cut off, filtered or refused are asked again with --retry. Exit code 1 when a question failed, when none was
+    answered, or when the frames of an available video are not in the cache.
     """
     from ivbench_data.dataset import load
     from ivbench_data.evaluate.models import ModelOptions, open_model
@@ -132,7 +142,7 @@ def command(
     if sweep is not None:
         points = plan_sweep(sweep, options, name_token_rule(model), token_budget or DEFAULT_TOKEN_BUDGET)
     opened = open_model(model, model_options, loaded)
-    run = _Run(loaded, workspace, model, opened, model_options, fresh, quiet=as_json)
+    run = _Run(loaded, workspace, model, opened, model_options, _parse_retry(retry), fresh, quiet=as_json)
     return run.evaluate(points, sweep, figure)
 
 
@@ -159,6 +169,16 @@ def _parse_rotations(text: str) -> int:
     return int(text)
 
 
+def _parse_retry(text: str) -> tuple[Outcome, ...]:
+    from ivbench_data.evaluate.reply_outcomes import Outcome
+
+    outcomes: dict[str, Outcome] = {outcome: outcome for outcome in get_args(Outcome) if outcome != "ok"}
+    words = [word.strip() for word in text.split(",")] if text != "none" else []
+    if unknown := [word for word in words if word not in outcomes]:
+        raise UsageError(f"--retry takes {', '.join(outcomes)}, or none, not {unknown[0]!r}")
+    return tuple(outcomes[word] for word in words)
+
+
 class _Run:
     """One run of the command: one point, or the points of a sweep."""
 
@@ -169,6 +189,7 @@ class _Run:
         model_name: str,
         model: Model,
         model_options: ModelOptions,
+        retry: tuple[Outcome, ...],
         fresh: bool,
         quiet: bool,
     ) -> None:
@@ -177,6 +198,7 @@ class _Run:
         self.model_name = model_name
         self.model = model
         self.model_options = model_options
+        self.retry = retry
         self.fresh = fresh
         self.quiet = quiet
         self.plans: list[RunPlan] = []
@@ -234,6 +256,7 @@ class _Run:
             options=options,
             model_options=self.model_options,
             model_name=self.model_name,
+            retry=self.retry,
             fresh=self.fresh,
             on_plan=self._note_plan,
         )
@@ -274,12 +297,15 @@ class _Run:
     def _show(self, cards: list[Scorecard]) -> None:
         from ivbench_data.cli.console import say
         from ivbench_data.cli.score import show_cards
+        from ivbench_data.evaluate.reply_outcomes import NO_ANSWERS
 
+        total = sum(self.statuses.values())
         for status, count in self.statuses.items():
             reasons = [reason for of_status, reason in self.reasons if of_status == status]
             if reasons:
                 more = f"; {len(reasons) - 1:,} more reasons are in the results" if len(reasons) > 1 else ""
-                say(f"{count:,} {status}: {reasons[0]}{more}", style="yellow")
+                again = f"; --retry {status} asks again" if status in NO_ANSWERS else ""
+                say(f"{count:,} of {total:,} {status}: {reasons[0]}{more}{again}", style="yellow")
         if cards:
             show_cards(cards, self.dataset, with_paper=False)
         for plan in self.plans:

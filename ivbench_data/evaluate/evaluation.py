@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from ivbench_data.evaluate.prompts.asking import DEFAULT_ASK_OPTIONS, Asker, Ask
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
+from ivbench_data.evaluate.reply_outcomes import HOLDS_WHEN_TRUNCATED, RETRIED, Outcome, find_outcome
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
 from ivbench_data.evaluate.results import Configuration, ResultsFile, set_aside
 from ivbench_data.evaluate.run_claim import RunClaim
@@ -59,6 +61,7 @@ def evaluate_questions(
     options: AskOptions = DEFAULT_ASK_OPTIONS,
     model_options: ModelOptions = DEFAULT_MODEL_OPTIONS,
     model_name: str | None = None,
+    retry: Collection[Outcome] = RETRIED,
     fresh: bool = False,
     on_plan: Callable[[RunPlan], None] | None = None,
 ) -> Iterator[EvaluationResult]:
@@ -74,6 +77,8 @@ def evaluate_questions(
         options: how questions are asked.
         model_options: how a named model is loaded and asked.
         model_name: name of a callable in the results, which must differ from that of every other model.
+        retry: outcomes of earlier runs that are asked again: `failed` by default; `empty`, `truncated`, `filtered` and
+            `refused` are kept unless they are named.
         fresh: ask every question again; the earlier results file is moved to `results/replaced/`.
         on_plan: called once, after the reused rows and before the model is asked.
 
@@ -105,13 +110,14 @@ def evaluate_questions(
         grid=options.grid.identity if _shows_video(dataset, options.pattern) else None,
         prompt_version=PROMPT_VERSION,
     )
-    yield from _run(Asker(dataset, workspace, options), answer, configuration, fresh, on_plan)
+    yield from _run(Asker(dataset, workspace, options), answer, configuration, frozenset(retry), fresh, on_plan)
 
 
 def _run(
     asker: Asker,
     answer: Model,
     configuration: Configuration,
+    retry: Collection[str],
     fresh: bool,
     on_plan: Callable[[RunPlan], None] | None,
 ) -> Iterator[EvaluationResult]:
@@ -124,12 +130,12 @@ def _run(
             kept = 0
             pending: dict[Key, tuple[Question, Request]] = {}
             for question, request in asker.iterate():
-                row = _reuse_row(file, question, request, profile)
+                row = _reuse_row(file, question, request, profile, retry)
                 if row is None:
                     assert isinstance(request, Request)
                     pending[request.key] = (question, request)
                 else:
-                    kept += row.status == "ok"
+                    kept += row.reply is not None or row.status == "ok"
                     yield row
             if on_plan is not None:
                 on_plan(RunPlan(path, kept, len(pending), replaced))
@@ -144,7 +150,7 @@ def _shows_video(dataset: Dataset, pattern: str) -> bool:
 
 
 def _reuse_row(
-    file: ResultsFile, question: Question, request: Request | Unasked, profile: str
+    file: ResultsFile, question: Question, request: Request | Unasked, profile: str, retry: Collection[str]
 ) -> EvaluationResult | None:
     """An earlier row that still applies, or a row with the reason why it cannot be asked; None if it must be asked."""
     stored = file.rows.get(request.key)
@@ -152,18 +158,26 @@ def _reuse_row(
         kind = "failed" if request.kind == "error" else request.kind
         question_id, rotation = request.key
         row = EvaluationResult(question_id=question_id, rotation=rotation, status=kind, error=request.reason)
-    elif stored is None or stored.status != "ok" or not _was_shown_the_same(stored, request):
+    elif stored is None or not _was_shown_the_same(stored, request):
         return None
     else:
         row = _make_row(question, request, _restore_reply(stored), profile)
-        if (row.answer_index, row.value, row.correct) == (stored.answer_index, stored.value, stored.correct):
+        if row.status in retry:
+            return None
+        if _list_scored(row) == _list_scored(stored):
             return stored
     if row != stored:
         file.append(row)
     return row
 
 
+def _list_scored(row: EvaluationResult) -> tuple[object, ...]:
+    """What today's rules and answers make of a reply."""
+    return row.status, row.answer_index, row.value, row.correct
+
+
 def _was_shown_the_same(row: EvaluationResult, request: Request) -> bool:
+    """Whether the row is of a reply to the same prompt; one that was not asked is not."""
     frames_digest = request.video.frames_digest if request.video else None
     return row.prompt_digest == request.prompt_digest and row.frames_digest == frames_digest
 
@@ -171,14 +185,19 @@ def _was_shown_the_same(row: EvaluationResult, request: Request) -> bool:
 def _restore_reply(row: EvaluationResult) -> Reply:
     """The reply that a stored row was made from, to parse and score it by today's rules and answers."""
     facts = {key: value for key, value in row.metadata.items() if key not in ("rule", "option_logprobs")}
+    finish_reason = facts.pop("finish_reason", None)  # where 0.1.0 kept it
     logprobs = row.metadata.get("option_logprobs")
     return Reply(
         (row.question_id, row.rotation),
-        text=row.reply,
+        text=None if row.status == "refused" else row.reply,
+        error=row.error if row.status in ("failed", "filtered") else None,
         option_logprobs=tuple(float(str(value)) for value in logprobs) if isinstance(logprobs, list) else None,
         visual_tokens=row.visual_tokens,
         seconds=row.seconds,
         metadata=facts,
+        finish_reason=row.finish_reason or (finish_reason if isinstance(finish_reason, str) else None),
+        reasoning=row.reasoning,
+        refusal=row.reply if row.status == "refused" else None,
     )
 
 
@@ -202,7 +221,8 @@ def _ask(
 
 def _make_row(question: Question, request: Request, reply: Reply, profile: str) -> EvaluationResult:
     """The row of a reply: the parsed answer, as a position in stored order, and whether it is right."""
-    reply_score = _score(question, request, reply, profile)
+    status, error = find_outcome(reply)
+    reply_score = _score(question, request, reply, profile, status)
     facts: dict[str, JsonValue] = {**request.facts, **reply.metadata}
     if reply_score is not None:
         facts["rule"] = reply_score.rule
@@ -211,12 +231,14 @@ def _make_row(question: Question, request: Request, reply: Reply, profile: str) 
     return EvaluationResult(
         question_id=question.question_id,
         rotation=request.rotation,
-        status="failed" if reply.error is not None else "ok",
-        reply=reply.text,
+        status=status,
+        reply=reply.refusal if status == "refused" else reply.text,
         answer_index=reply_score.answer_index if reply_score is not None else None,
         value=reply_score.value if reply_score is not None else None,
         correct=reply_score is not None and reply_score.correct,
-        error=reply.error,
+        error=error,
+        finish_reason=reply.finish_reason,
+        reasoning=reply.reasoning,
         prompt_digest=request.prompt_digest,
         frames_digest=request.video.frames_digest if request.video else None,
         grid=request.video.grid if request.video else None,
@@ -226,14 +248,19 @@ def _make_row(question: Question, request: Request, reply: Reply, profile: str) 
     )
 
 
-def _score(question: Question, request: Request, reply: Reply, profile: str) -> ReplyScore | None:
-    """Score of the reply; None for free text, or without a reply."""
-    if reply.error is not None or not (question.options or question.question_type == "numeric"):
+def _score(question: Question, request: Request, reply: Reply, profile: str, status: Outcome) -> ReplyScore | None:
+    """Score of the reply; None for free text, or without an answer."""
+    if status in ("failed", "filtered", "refused") or not (question.options or question.question_type == "numeric"):
         return None
     if reply.text is None and reply.option_logprobs is not None:
         best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)
         return score_choice(question, best, "likelihood", request.rotation)
-    return score_reply(question, reply.text, profile, request.rotation)
+    reply_score = score_reply(question, reply.text, profile, request.rotation)
+    if status == "truncated" and reply_score.rule not in HOLDS_WHEN_TRUNCATED:
+        # the rest could have taken back whatever but its first sentence, which begins with the answer
+        first = re.split(r"(?<=[.!?。！？\n])", (reply.text or "").lstrip(), maxsplit=1)[0]
+        return score_reply(question, first, profile, request.rotation)
+    return reply_score
 
 
 def find_versions() -> dict[str, str]:

@@ -125,6 +125,6 @@ def write_prompts(dataset: Dataset, results: Results) -> dict[str, str]:
     prompts = {}
     for question in dataset.questions:
         row, write = results.rows.get((question.question_id, 0)), find_metric(question).write_judge_prompt
-        if write is not None and row is not None and row.status == "ok":
+        if write is not None and row is not None and row.status in ("ok", "truncated"):
             prompts[question.question_id] = write(question, row.reply or "")
     return prompts

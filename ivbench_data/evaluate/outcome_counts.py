@@ -12,14 +12,12 @@ from pydantic import NonNegativeInt
 from ivbench_data.evaluate.metrics.accuracy import read_number
 from ivbench_data.evaluate.metrics.means import MeanOf, average, combine
 from ivbench_data.evaluate.metrics.units import ScoredRow
+from ivbench_data.evaluate.reply_outcomes import FILTERED_WORDS, TRUNCATED_WORDS
 from ivbench_data.schema import EvaluationResult, Question, Record
 from ivbench_data.statistics import Probability
 
 DOUBT_SHARE: Final = 0.02
 """From this share of unread and truncated replies on, a figure comes with a warning."""
-
-_TRUNCATED: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
-_FILTERED: Final = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist"})
 
 
 class Readings(Record):
@@ -77,8 +75,8 @@ def name_outcome(question: Question, row: EvaluationResult) -> str:
     if row.status != "ok":
         return str(row.status)
     finish = str(row.metadata.get("finish_reason") or "").casefold()  # rows of 0.1.0 and of other programs' logs
-    if finish in _TRUNCATED | _FILTERED:
-        return "truncated" if finish in _TRUNCATED else "filtered"
+    if finish in TRUNCATED_WORDS | FILTERED_WORDS:
+        return "truncated" if finish in TRUNCATED_WORDS else "filtered"
     is_read = row.answer_index is not None or row.value is not None
     if not is_read and not (row.reply or "").strip():
         return "empty"

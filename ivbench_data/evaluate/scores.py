@@ -26,7 +26,7 @@ from ivbench_data.evaluate.metrics.means import (
     score_like_benchmark,
     score_with_missing_as_wrong,
 )
-from ivbench_data.evaluate.metrics.units import JudgeReplies, ScoredRow
+from ivbench_data.evaluate.metrics.units import EVALUATED, JudgeReplies, ScoredRow
 from ivbench_data.evaluate.outcome_counts import Readings, count_readings
 from ivbench_data.evaluate.results import Configuration, Results
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
@@ -257,7 +257,7 @@ def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questi
     """Score of some questions, as the mean over questions or over their tasks."""
     evaluated = [item for item in scored_rows if item.is_evaluated]
     statuses = Counter(item.row.status if item.row is not None else "missing" for item in scored_rows)
-    answered = [item for item in evaluated if item.row is not None and item.row.status == "ok"]
+    answered = [item for item in evaluated if item.row is not None and item.row.status != "failed"]
     units = combine(scored_rows)
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     known = [(task, unit) for task, unit in scored if unit.chance is not None]
@@ -322,7 +322,7 @@ def _slice(
 
 def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | None, float | None]:
     """Highest number of rotations, score of the questions right under all of them, and mean over all rotations."""
-    asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in ("ok", "failed"))
+    asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in EVALUATED)
     rotated: list[list[ScoredRow]] = []
     for question in dataset.questions:
         rows = [results.rows.get((question.question_id, rotation)) for rotation in range(asked[question.question_id])]

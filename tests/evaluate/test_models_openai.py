@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from ivbench_data.evaluate.models.openai import OpenAIModel
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.prompts.asking import Asker, AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply, Request
+from ivbench_data.evaluate.reply_outcomes import Outcome
 from ivbench_data.schema import EvaluationResult
 from ivbench_data.workspace import Workspace
 
@@ -87,7 +89,7 @@ def test_frames_images_and_times_arrive_as_they_are(server: Loopback, media: tup
         assert output["total_num_frames"] / output["fps"] == request.video.duration_seconds
         assert "Authorization" not in seen.headers
         assert replies[request.key].text == seen.letter
-        assert replies[request.key].metadata["finish_reason"] == "stop"
+        assert replies[request.key].finish_reason == "stop"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_letters_beyond_the_likeliest_tokens_come_last(server: Loopback, media: 
     server.script.append(Scripted(body=json.dumps(body).encode()))
     (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
     assert reply.option_logprobs is not None
-    assert reply.option_logprobs[2] == -1.0
+    assert reply.option_logprobs[2] == pytest.approx(math.log(math.exp(-1) + math.exp(-3)))
     assert all(value < -2.0 for at, value in enumerate(reply.option_logprobs) if at != 2)
     assert reply.metadata["letters_beyond_top"] == list("ABDEFGHIJ")
     server.script.append(Scripted(body=json.dumps(body).replace("C", "x").encode()))
@@ -234,10 +236,7 @@ def test_a_time_to_come_back_that_says_nothing_is_passed_over(
         b"<html>it works</html>",
         b"[]",
         b"null",
-        b'{"choices": []}',
-        b'{"choices": [{"message": {"content": null}}]}',
         b'{"choices": [{"message": {"content": ["A"]}}]}',
-        b'{"error": "busy"}',
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"choices": NaN}',
@@ -249,6 +248,141 @@ def test_garbage_is_a_failed_reply(body: bytes, server: Loopback, media: tuple[P
     replies = by_key(make_model(server, concurrency=1)(requests))
     assert (replies[requests[0].key].error or "").startswith("the server's reply")
     assert all(replies[request.key].error is None for request in requests[1:])
+
+
+# --- servers' habits --------------------------------------------------------------------------------------------
+
+
+def say(content: object, finish: str = "stop", **message: object) -> Scripted:
+    choice = {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+    return Scripted(body=json.dumps({"choices": [choice]}).encode())
+
+
+THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "A?"}]}
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "answer_index", "reasoning"),
+    [
+        (say([{"type": "text", "text": "The answer "}, {"type": "text", "text": "is C."}]), "ok", 2, None),
+        (say([THINKING, {"type": "text", "text": "C"}]), "ok", 2, "A?"),
+        (say("C", reasoning_content="It may be A. The answer is A."), "ok", 2, "It may be A. The answer is A."),
+        (say(None, "length", reasoning_content="The answer is A"), "truncated", None, "The answer is A"),
+        (say(None, reasoning="It is a dog."), "empty", None, "It is a dog."),
+        (say(""), "empty", None, None),
+        (say("", "content_filter"), "filtered", None, None),
+        (say(None, refusal="I cannot help with that."), "refused", None, None),
+        (say("Let me look. I think that the answer is A. The door seems", "length"), "truncated", None, None),
+        (say("The answer is C. The reason is that", "length"), "truncated", 2, None),
+        (say("<think>\nIs the answer A? The answer is A. But", "length"), "truncated", None, None),
+    ],
+)
+def test_a_reply_s_outcome_is_kept(
+    script: Scripted, outcome: str, answer_index: int | None, reasoning: str | None, server: Loopback,
+    media: tuple[Path, Dataset], tmp_path: Path,
+) -> None:  # fmt: skip
+    row = ask_once(tmp_path, media[1], server, script)
+    assert (row.status, row.answer_index, row.reasoning) == (outcome, answer_index, reasoning)
+    assert row.finish_reason == json.loads(script.body)["choices"][0]["finish_reason"]
+    assert row.reply != "" or outcome != "refused"
+    if outcome == "refused":
+        assert row.reply == "I cannot help with that."
+    if outcome == "truncated":
+        assert "raise --max-new-tokens" in str(row.error)
+
+
+def ask_once(
+    root: Path, dataset: Dataset, server: Loopback, script: Scripted | None, retry: tuple[Outcome, ...] = ("failed",)
+) -> EvaluationResult:
+    """The row of the dataset's first question, asked by its text."""
+    if script is not None:
+        server.script.append(script)
+    dataset = replace(dataset, questions=dataset.questions[:1])
+    options = AskOptions(grid=GRID, pattern="text_only")
+    (row,) = evaluate_questions(dataset, root, model=make_model(server), model_name="one", options=options, retry=retry)
+    return row
+
+
+def test_replies_that_are_no_answers_are_kept_until_they_are_named(
+    server: Loopback, media: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    asked = [(ask_once(tmp_path, media[1], server, say("", "length")).status, server.attempts)]
+    again: list[tuple[Outcome, ...]] = [(), ("failed",), ("truncated",), ("truncated",)]
+    for retry in again:
+        asked.append((ask_once(tmp_path, media[1], server, None, retry).status, server.attempts))
+    assert asked == [("truncated", 1), ("truncated", 1), ("truncated", 1), ("ok", 2), ("ok", 2)]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"error": {"message": "Provider returned error", "code": 524}},
+        {"error": {"message": "Rate limit exceeded", "code": 429}},
+        {"error": "busy"},
+        {"choices": []},
+        {"choices": None, "error": {"message": "Provider returned error", "code": "502"}},
+        {"choices": [{"error": {"message": "Upstream failed", "code": 502}}]},
+    ],
+)
+def test_an_error_under_status_200_is_tried_again(
+    document: dict[str, Any], server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.append(Scripted(body=json.dumps(document).encode()))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error is None
+    assert reply.metadata["attempts"] == 2
+
+
+def test_an_error_under_status_200_that_will_not_pass_keeps_its_words(
+    server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.append(Scripted(body=b'{"error": {"message": "too long a prompt", "code": 400}}'))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert reply.error == "the server returned status 400: too long a prompt"
+    assert server.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "name", "instead"),
+    [
+        (400, "Unsupported parameter: 'max_tokens' is not supported here. Use 'max_completion_tokens' instead.",
+         "max_tokens", "max_completion_tokens"),
+        (400, "Unsupported value: 'temperature' does not support 0 with this model.", "temperature", None),
+        (422, "Extra inputs are not permitted: seed", "seed", None),
+        (400, "Unknown field media_io_kwargs", "media_io_kwargs", None),
+    ],
+)  # fmt: skip
+def test_a_refused_parameter_is_learnt_once_and_said(
+    status: int, message: str, name: str, instead: str | None, server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.append(Scripted(status, json.dumps({"error": {"message": message}}).encode()))
+    with pytest.warns(UserWarning, match=f"refuses {name}"):
+        replies = list(make_model(server, concurrency=1)(ask(media)))
+    assert not [reply.error for reply in replies if reply.error]
+    assert server.attempts == len(replies) + 1
+    for seen in server.seen:
+        assert name not in seen.body
+        assert instead is None or instead in seen.body
+    assert all(reply.metadata["left_out"] == [name] for reply in replies)
+
+
+def test_too_long_a_context_is_no_refused_parameter(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    message = "'max_tokens' is too large: 1024. This model's maximum context length is 1000 tokens."
+    server.script.append(Scripted(400, json.dumps({"error": {"message": message}}).encode()))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert "maximum context length" in str(reply.error)
+    assert server.attempts == 1
+
+
+def test_tokens_that_spell_one_letter_add_up(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    top = [{"token": "A", "logprob": -1.2}, {"token": "C", "logprob": -1.3}, {"token": " C", "logprob": -1.3}]
+    body = {"choices": [{"logprobs": {"content": [{"top_logprobs": top}]}}]}
+    server.script.append(Scripted(body=json.dumps(body).encode()))
+    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
+    assert reply.option_logprobs is not None
+    assert reply.option_logprobs[2] == pytest.approx(math.log(2) - 1.3)
+    assert max(reply.option_logprobs) == reply.option_logprobs[2]
+    assert reply.metadata["listed_mass"] == pytest.approx(math.exp(-1.2) + 2 * math.exp(-1.3), abs=1e-6)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -146,9 +146,7 @@ def test_a_shared_prefix_and_batches_change_no_logits(
     replies, others = by_key(shared(requests)), by_key(alone(requests))
     assert {key: reply.text for key, reply in replies.items()} == {key: reply.text for key, reply in others.items()}
     assert len({reply.text for reply in replies.values()}) > 1
-    assert all(
-        reply.metadata["new_tokens"] == 8 for reply in replies.values() if reply.metadata["finish_reason"] != "stop"
-    )
+    assert all(reply.metadata["new_tokens"] == 8 for reply in replies.values() if reply.finish_reason != "stop")
 
 
 @pytest.mark.parametrize("pattern", ["video_first", "image_first", "text_only", "shuffled_frames"])

@@ -144,8 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
 def _read(path: str, body: dict[str, Any]) -> Seen:
     assert path == "/v1/chat/completions", path
     assert body["model"] == MODEL, body["model"]
-    assert body["temperature"] == 0
-    assert body["max_tokens"] >= 1
+    assert body.get("temperature", 0) == 0
+    assert body.get("max_tokens", body.get("max_completion_tokens")) >= 1
     (message,) = body["messages"]
     assert message["role"] == "user"
     seen = Seen(body=body)
@@ -158,6 +158,9 @@ def _read(path: str, body: dict[str, Any]) -> Seen:
         else:
             assert part["type"] == "video_url", part["type"]
             frames = _decode(part["video_url"]["url"], "data:video/jpeg;base64,")
+            seen.videos.append(np.stack(frames))
+            if "media_io_kwargs" not in body:  # a server that knows no such field
+                continue
             told = body["media_io_kwargs"]["video"]
             assert told["num_frames"] == -1, "vLLM would take 32 frames"
             assert len(told["frames_indices"]) == len(frames)
@@ -165,7 +168,6 @@ def _read(path: str, body: dict[str, Any]) -> Seen:
             assert type(told["total_num_frames"]) is int
             assert told["total_num_frames"] > 0
             assert told["fps"] > 0
-            seen.videos.append(np.stack(frames))
     return seen
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from ivbench_data.schema import EvaluationResult, Question
 
+EVALUATED = frozenset({"ok", "empty", "truncated", "filtered", "refused", "failed"})
+"""Statuses of a question that was asked; those without an answer count as wrong."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -89,15 +92,15 @@ class ScoredRow:
 
     @property
     def is_evaluated(self) -> bool:
-        """Whether it was answered, or failed."""
-        return self.row is not None and self.row.status in ("ok", "failed")
+        """Whether it was asked: answered, or not."""
+        return self.row is not None and self.row.status in EVALUATED
 
     @property
     def points(self) -> float | None:
         """Points of the reply, 0 to 1; None if it was not asked, or needs a judge's reply."""
         if self.row is None or not self.is_evaluated:
             return None
-        if self.row.status == "failed":
+        if self.row.status not in ("ok", "truncated"):
             return 0.0
         return self.metric.score_answer(self.question, Answer(self.row.answer_index, self.row.value, self.judge_reply))
 

@@ -13,17 +13,18 @@ from __future__ import annotations
 import base64
 import io
 import json
-import math
 import os
 import random
+import re
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from http.client import HTTPException, HTTPMessage
 from typing import IO, TYPE_CHECKING, Any
@@ -32,6 +33,13 @@ import numpy as np
 from pydantic import JsonValue
 
 from ivbench_data.errors import CacheError, EnvironmentProblemError, UsageError
+from ivbench_data.evaluate.models.server_replies import (
+    ErrorReplyError,
+    find_choice,
+    read_likelihoods,
+    read_message,
+    read_reply,
+)
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart, VideoPart
 from ivbench_data.retry_after import read_retry_after
@@ -51,6 +59,15 @@ TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 FATAL = frozenset({401, 403, 404, 405})
 """HTTP statuses that every other request would get, too."""
 
+PARAMETERS: dict[str, str | None] = {
+    "max_tokens": "max_completion_tokens", "temperature": None, "seed": None, "media_io_kwargs": None,
+}  # fmt: skip
+"""Parameters that some servers refuse, and what is sent instead."""
+
+_REFUSING_WORDS = (
+    "unsupported", "not support", "not permitted", "unrecognized", "unknown", "unexpected", "not allowed",
+)  # fmt: skip
+
 MAX_REPLY_BYTES = 32 << 20
 MAX_WAIT_SECONDS = 300.0
 """Longest wait between two attempts, whatever the server's Retry-After."""
@@ -66,6 +83,14 @@ class _TransientError(Exception):
 
 class _PermanentError(Exception):
     """A permanent failure of one request."""
+
+
+class _ParameterError(Exception):
+    """The server refuses parameters by name."""
+
+    def __init__(self, names: Sequence[str], reason: str) -> None:
+        super().__init__(reason)
+        self.names = names
 
 
 @dataclass(frozen=True)
@@ -98,6 +123,8 @@ class OpenAIModel:
         self._opener = urllib.request.build_opener(_NoRedirects)
         self._stopping = threading.Event()
         self._was_reached = False
+        self._learnt: set[str] = set()
+        self._learning = threading.Lock()
         self._encoded: tuple[VideoPart, list[str]] | None = None
         self.identity: dict[str, JsonValue] = {"video_as": options.video_as}
 
@@ -175,7 +202,14 @@ class OpenAIModel:
         attempt = 0
         while True:
             try:
-                reply = self._read(asked.request, self._send(asked.body))
+                left_out = frozenset(self._learnt)
+                reply = self._read(asked.request, self._send(_leave_out(asked.body, left_out)))
+                break
+            except _ParameterError as error:
+                if new := [name for name in error.names if name not in left_out]:
+                    self._learn(new[0], str(error))
+                    continue
+                reply = Reply(asked.request.key, error=str(error))
                 break
             except _PermanentError as error:
                 reply = Reply(asked.request.key, error=str(error))
@@ -196,7 +230,7 @@ class OpenAIModel:
                 break
         seconds = round(time.perf_counter() - began, 6)
         metadata = {**reply.metadata, "attempts": attempt + 1} if attempt else reply.metadata
-        return Reply(reply.key, reply.text, reply.error, reply.option_logprobs, None, seconds, metadata)
+        return replace(reply, seconds=seconds, metadata=metadata)
 
     def _send(self, body: bytes) -> Any:
         """The parsed JSON of one attempt.
@@ -229,37 +263,51 @@ class OpenAIModel:
         except ValueError as error:
             raise _PermanentError(f"the server's reply is not JSON: {error}") from None
 
-    def _refuse(self, status: int, headers: Message, message: str) -> None:
+    def _refuse(self, status: int, headers: Message | dict[str, str], message: str) -> None:
         reason = self._conceal(f"the server returned status {status}" + (f": {message}" if message else ""))
         if status in FATAL:
             advice = " (is OPENAI_API_KEY set?)" if status in (401, 403) else " (is --base-url right, and the model?)"
             raise EnvironmentProblemError(f"{self._url}, asked for {self._name}: {reason}{advice}")
-        if status in TRANSIENT:
+        if status in (400, 422) and (names := _find_refused_parameters(message)):
+            raise _ParameterError(names, reason)
+        if status in TRANSIENT or status >= 500:
             raise _TransientError(reason, read_retry_after(headers.get("Retry-After")))
         raise _PermanentError(reason)
+
+    def _learn(self, name: str, reason: str) -> None:
+        """Remember a parameter that the server refuses, and say so once."""
+        with self._learning:
+            if name not in self._learnt:
+                self._learnt.add(name)
+                instead = PARAMETERS[name]
+                how = f"is sent as {instead}" if instead else "is left out, and the server's own value holds"
+                warnings.warn(f"{self._url} refuses {name}, which {how}: {reason}", UserWarning, stacklevel=2)
 
     def _conceal(self, text: str) -> str:
         return text.replace(self._api_key, "…") if self._api_key else text
 
     def _read(self, request: Request, content: Any) -> Reply:
         try:
-            choice = content["choices"][0]
+            choice = find_choice(content)
             metadata = {
-                "finish_reason": choice.get("finish_reason"),
-                "server_model": content.get("model"),
+                # some servers name the model by the path of its file on their machine
+                "server_model": str(content["model"]).rpartition("/")[2] if content.get("model") else None,
                 "prompt_tokens": (content.get("usage") or {}).get("prompt_tokens"),
             }
             facts: dict[str, JsonValue] = {name: value for name, value in metadata.items() if value is not None}
-            if self._options.mode == "likelihood":
-                return _read_logprobs(request, choice["logprobs"]["content"][0]["top_logprobs"], facts)
-            text = choice["message"]["content"]
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+            if self._learnt:
+                facts["left_out"] = [*sorted(self._learnt)]
+            read = read_likelihoods if self._options.mode == "likelihood" else read_reply
+            return read(request, choice, facts)
+        except ErrorReplyError as error:
+            self._refuse(error.status, {}, error.message)
+            raise _PermanentError(f"the server's reply is an error: {error.message}") from None
+        except ArithmeticError as error:
+            raise _PermanentError(str(error)) from None
+        except (LookupError, TypeError, AttributeError, ValueError):
             raise _PermanentError(
                 "the server's reply is not a chat completion, or lacks the requested fields"
             ) from None
-        if not isinstance(text, str):
-            raise _PermanentError("the server's reply has no text")
-        return Reply(request.key, text=text, metadata=facts)
 
 
 def open_model(name: str, options: ModelOptions) -> OpenAIModel:
@@ -323,40 +371,33 @@ def _read_until(response: IO[bytes], deadline: float) -> bytes:
     return b"".join(blocks)
 
 
+def _leave_out(body: bytes, names: frozenset[str]) -> bytes:
+    """The body without the parameters that the server refuses."""
+    if not names:
+        return body
+    document = json.loads(body)
+    for name in names & document.keys():
+        value, instead = document.pop(name), PARAMETERS[name]
+        if instead:
+            document[instead] = value
+    return json.dumps(document).encode()
+
+
+def _find_refused_parameters(message: str) -> list[str]:
+    """The parameters that a refusal names; none where it speaks of something else, such as too long a context."""
+    words = message.casefold()
+    if not any(word in words for word in _REFUSING_WORDS):
+        return []
+    return [name for name in PARAMETERS if re.search(rf"(?<!\w){name}(?!\w)", words)]
+
+
 def _read_message(error: urllib.error.HTTPError, deadline: float) -> str:
     """The server's error message, in one line."""
     try:
         content = _read_until(error, deadline)
     except (OSError, HTTPException, _PermanentError):
         return ""
-    text = content.decode(errors="replace")
     try:
-        document = parse_json(content)
+        return read_message(parse_json(content))
     except ValueError:
-        document = text  # not JSON: use the text as the message
-    inner = document.get("error", document) if isinstance(document, dict) else document
-    text = str(inner.get("message", text) if isinstance(inner, dict) else inner)
-    return " ".join(text.split())[:300]
-
-
-def _read_logprobs(request: Request, top: Any, facts: dict[str, JsonValue]) -> Reply:
-    """The log-probabilities of the letters among the most likely tokens.
-
-    A letter may also be a token with a leading space; the more likely of the two counts. A letter that is not listed is
-    less likely than all listed tokens and gets a value just below theirs; the reply's metadata names it.
-    """
-    found: dict[str, float] = {}
-    for entry in top:
-        letter, logprob = str(entry["token"]).strip(), float(entry["logprob"])
-        found[letter] = max(logprob, found.get(letter, -math.inf))
-    beyond = [letter for letter in request.letters if letter not in found]
-    if not found or len(beyond) == len(request.letters):
-        raise _PermanentError(f"no option's letter is among the {len(top)} most likely tokens")
-    floor = math.nextafter(min(found.values()), -math.inf)
-    if beyond:
-        facts = {**facts, "letters_beyond_top": [*beyond]}
-    return Reply(
-        request.key,
-        option_logprobs=tuple(found.get(letter, floor) for letter in request.letters),
-        metadata=facts,
-    )
+        return read_message(content.decode(errors="replace"))  # not JSON: the text is the message

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch  # noqa: TID253  (this module is about tensors; it is reached only through `models.transformers`)
@@ -60,15 +61,7 @@ class ProcessorVL:
                 reply = Reply(request.key, error=f"{type(error).__name__}: {error}")
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
-            yield Reply(
-                reply.key,
-                reply.text,
-                reply.error,
-                reply.option_logprobs,
-                reply.visual_tokens,
-                round(time.perf_counter() - began, 6),
-                reply.metadata,
-            )
+            yield replace(reply, seconds=round(time.perf_counter() - began, 6))
 
     def compute_logits(self, requests: Sequence[Request]) -> dict[tuple[str, int], torch.Tensor]:
         """By request, the logits of the first token of the reply: float32 `[vocabulary]`, on the CPU."""
@@ -96,10 +89,10 @@ class ProcessorVL:
         )
         generated = self._model.generate(**inputs, generation_config=settings)[0, inputs["input_ids"].shape[1] :]
         stops = stop if isinstance(stop, list) else [stop]
-        metadata["finish_reason"] = "stop" if len(generated) and int(generated[-1]) in stops else "length"
+        finish = "stop" if len(generated) and int(generated[-1]) in stops else "length"
         metadata["new_tokens"] = len(generated)
         text = self._tokenizer.decode(generated, skip_special_tokens=True)
-        return Reply(request.key, text=text, visual_tokens=tokens, metadata=metadata)
+        return Reply(request.key, text=text, visual_tokens=tokens, metadata=metadata, finish_reason=finish)
 
     def _forward(self, inputs: Any) -> torch.Tensor:
         with torch.inference_mode():

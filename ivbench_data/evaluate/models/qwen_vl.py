@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -200,8 +200,10 @@ class QwenVL:
         for prompt, ids in zip(prompts, self._generate(started), strict=True):
             finished = ids[-1] in self._stop_ids
             text = self._encoder.tokenizer.decode(ids[:-1] if finished else ids, skip_special_tokens=True)
-            metadata: dict[str, JsonValue] = {"finish_reason": "stop" if finished else "length", "new_tokens": len(ids)}
-            replies.append(Reply(prompt.request.key, text=text, metadata=metadata))
+            finish = "stop" if finished else "length"
+            replies.append(
+                Reply(prompt.request.key, text=text, metadata={"new_tokens": len(ids)}, finish_reason=finish)
+            )
         return replies
 
     def _compare(self, prompt: Prompt, logits: torch.Tensor) -> Reply:
@@ -367,9 +369,7 @@ def _complete(reply: Reply, prompt: Prompt, seconds: float) -> Reply:
     metadata = {**reply.metadata, "prompt_tokens": len(prompt.ids)}
     if prompt.resized_to is not None:
         metadata["frames_resized_to"] = prompt.resized_to
-    return Reply(
-        reply.key, reply.text, reply.error, reply.option_logprobs, prompt.visual_tokens, round(seconds, 6), metadata
-    )
+    return replace(reply, visual_tokens=prompt.visual_tokens, seconds=round(seconds, 6), metadata=metadata)
 
 
 def _shown_frames(request: Request) -> tuple[str, str] | None:

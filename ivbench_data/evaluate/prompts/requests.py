@@ -203,7 +203,13 @@ class Reply:
     seconds: float | None = None
     """Time in seconds; an equal share of the batch's time."""
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Finish reason, token counts and other facts that the backend reports."""
+    """Token counts and other facts that the backend reports."""
+    finish_reason: str | None = None
+    """Why the model stopped writing: `stop`; `length` at the limit of tokens; `content_filter`; or another word."""
+    reasoning: str | None = None
+    """What it wrote before its reply, kept apart by the backend."""
+    refusal: str | None = None
+    """The text of a refusal, where the backend says that it is one."""
 
 
 Model = Callable[[Sequence[Request]], Iterator[Reply]]
