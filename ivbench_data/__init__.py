@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.prompts.requests import VideoPart as VideoPart
     from ivbench_data.evaluate.reply_scores import ReplyScore as ReplyScore
     from ivbench_data.evaluate.reply_scores import score_reply as score_reply
-    from ivbench_data.evaluate.results import Configuration as Configuration
-    from ivbench_data.evaluate.results import Header as Header
     from ivbench_data.evaluate.results import Results as Results
+    from ivbench_data.evaluate.results import ResultsHeader as ResultsHeader
+    from ivbench_data.evaluate.results import RunConfiguration as RunConfiguration
     from ivbench_data.evaluate.results import read_results as read_results
     from ivbench_data.evaluate.scores import Denominators as Denominators
-    from ivbench_data.evaluate.scores import Score as Score
+    from ivbench_data.evaluate.scores import GroupScore as GroupScore
     from ivbench_data.evaluate.scores import Scorecard as Scorecard
     from ivbench_data.evaluate.scores import score_results as score_results
     from ivbench_data.exports.submission import ExportedSubmission as ExportedSubmission
@@ -160,8 +160,8 @@ _NAMES_IN = {
     "evaluate.prompts.asking": "AskOptions",
     "evaluate.prompts.requests": "ImagePart Model Reply Request TextPart VideoPart",
     "evaluate.reply_scores": "ReplyScore score_reply",
-    "evaluate.results": "Configuration Header Results read_results",
-    "evaluate.scores": "Denominators Score Scorecard score_results",
+    "evaluate.results": "Results ResultsHeader RunConfiguration read_results",
+    "evaluate.scores": "Denominators GroupScore Scorecard score_results",
     "exports.submission": "ExportedSubmission export_submission",
     "fetch.download_limits": "FetchLimits",
     "fetch.downloads": "Clock fetch_videos",

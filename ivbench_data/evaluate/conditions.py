@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.results import Configuration, Results
+from ivbench_data.evaluate.results import Results, RunConfiguration
 from ivbench_data.evaluate.scores import pair_with_rows
 from ivbench_data.validate.necessity import AnswerRun
 
@@ -45,7 +45,7 @@ def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]
     return runs
 
 
-def _name_model(configuration: Configuration) -> str:
+def _name_model(configuration: RunConfiguration) -> str:
     parts = [configuration.model, configuration.profile if configuration.profile != "default" else ""]
     parts += [f"{name}={value}" for name, value in sorted(configuration.model_options.items())]
     return " ".join(part for part in parts if part)

@@ -21,7 +21,7 @@ from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
 from ivbench_data.evaluate.reply_outcomes import HOLDS_WHEN_TRUNCATED, RETRIED, Outcome, find_outcome
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
-from ivbench_data.evaluate.results import Configuration, ResultsFile, set_aside
+from ivbench_data.evaluate.results import ResultsFile, RunConfiguration, set_aside
 from ivbench_data.evaluate.run_claim import RunClaim
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.workspace import Workspace, default_root
@@ -100,7 +100,7 @@ def evaluate_questions(
         name, answer = model_name or model, open_model(model, model_options, dataset)
     else:
         name, answer = model_name or _name_of(model), model
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset=dataset.name,
         model=name,
         model_options=model_options.describe_answering(),
@@ -116,7 +116,7 @@ def evaluate_questions(
 def _run(
     asker: Asker,
     answer: Model,
-    configuration: Configuration,
+    configuration: RunConfiguration,
     retry: Collection[str],
     fresh: bool,
     on_plan: Callable[[RunPlan], None] | None,

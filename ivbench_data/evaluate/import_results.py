@@ -23,7 +23,7 @@ from ivbench_data.evaluate.evaluation import find_versions
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.reply_scores import score_reply
-from ivbench_data.evaluate.results import Configuration, Header
+from ivbench_data.evaluate.results import ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.stored_replies import StoredReply, read_stored_run
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import BadLine, EvaluationResult, Question
@@ -120,7 +120,7 @@ def import_results(
         example = f", such as {sorted_out.unknown[0]}" if sorted_out.unknown else ""
         raise UsageError(f"none of the {len(stored.rows):,} rows of {path} is of a question of {dataset.name}{example}")
     identity: dict[str, JsonValue] = {"imported_from": harness, "file": path.name, "sha256": digest_file(path)}
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset=dataset.name, model=name, model_identity=identity, pattern=pattern, profile=profile, grid=None,
         prompt_version=PROMPT_VERSION,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def import_results(
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     target = workspace.results / f"{configuration.digest}.jsonl"
     with write_atomically(target) as file:
-        header = Header(configuration=configuration, versions=find_versions(), started=started)
+        header = ResultsHeader(configuration=configuration, versions=find_versions(), started=started)
         file.write(header.model_dump_json().encode() + b"\n")
         file.writelines(encode_lines(sorted_out.rows.values()))
     return ImportedRun(

@@ -30,7 +30,7 @@ SYNC_EVERY_SECONDS = 5.0
 """A killed run loses no appended row; a power cut loses at most the rows after the last sync."""
 
 
-class Configuration(Record):
+class RunConfiguration(Record):
     """Everything that determines the answers, apart from the questions themselves.
 
     Example:
@@ -65,7 +65,7 @@ class Configuration(Record):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class Header(Record):
+class ResultsHeader(Record):
     """The first line of a results file, and of each later run's rows in it.
 
     Example:
@@ -74,7 +74,7 @@ class Header(Record):
         '0.1.0'
     """
 
-    configuration: Configuration
+    configuration: RunConfiguration
     """The same in every header of a file."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Of Python and the installed libraries."""
@@ -94,7 +94,7 @@ class Results:
 
     path: Path
     """The file."""
-    headers: tuple[Header, ...]
+    headers: tuple[ResultsHeader, ...]
     """One per run, in order."""
     rows: Mapping[Key, EvaluationResult]
     """The last row of each question and rotation."""
@@ -102,7 +102,7 @@ class Results:
     """Invalid lines; their questions are asked again."""
 
     @property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> RunConfiguration:
         """The configuration that all headers share."""
         return self.headers[0].configuration
 
@@ -130,7 +130,7 @@ def read_results(path: Path | str) -> Results:
         'baseline:random · video_first · 4x16'
     """
     path = Path(path)
-    headers: list[Header] = []
+    headers: list[ResultsHeader] = []
     rows: dict[Key, EvaluationResult] = {}
     bad: list[BadLine] = []
     for number, line, value in iterate_jsonl(path):
@@ -139,7 +139,7 @@ def read_results(path: Path | str) -> Results:
             continue
         try:
             if isinstance(value, dict) and "configuration" in value:
-                headers.append(Header.model_validate_json(line))
+                headers.append(ResultsHeader.model_validate_json(line))
             else:
                 row = EvaluationResult.model_validate_json(line)
                 rows[row.question_id, row.rotation] = row
@@ -160,7 +160,7 @@ class ResultsFile:
         DatasetError: there is a file of that name with another configuration.
     """
 
-    def __init__(self, folder: Path, configuration: Configuration, versions: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, configuration: RunConfiguration, versions: Mapping[str, str]) -> None:
         self.path = folder / f"{configuration.digest}.jsonl"
         self.rows: dict[Key, EvaluationResult] = {}
         if self.path.exists() and self.path.stat().st_size:
@@ -176,7 +176,7 @@ class ResultsFile:
                     )
                 self.rows = dict(known.rows)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        header = Header(configuration=configuration, versions=dict(versions), started=started)
+        header = ResultsHeader(configuration=configuration, versions=dict(versions), started=started)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             is_torn = _is_torn(self.path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.scores import Score, Scorecard
+from ivbench_data.evaluate.scores import GroupScore, Scorecard
 from ivbench_data.plotting import make_figure
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
         MissingDependencyError: matplotlib is not installed.
     """
     names = list(dict.fromkeys(name for card in cards for name in card.tasks))
-    columns: list[tuple[str, list[Score | None]]] = [("Overall", [card.overall for card in cards])]
+    columns: list[tuple[str, list[GroupScore | None]]] = [("Overall", [card.overall for card in cards])]
     columns += [(name, [card.tasks.get(name) for card in cards]) for name in names]
     columns = [(name, ones) for name, ones in columns if any(one and one.accuracy for one in ones)]
     if not columns:
@@ -62,7 +62,7 @@ def draw_tasks(cards: Sequence[Scorecard]) -> Figure:
     return figure
 
 
-def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, Score]]]], axis: str) -> Figure:
+def draw_sweep(series: Sequence[tuple[str, Sequence[tuple[str, GroupScore]]]], axis: str) -> Figure:
     """Line plot of accuracy with intervals over the points of a sweep, one line per named series.
 
     Raises:

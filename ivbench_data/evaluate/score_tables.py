@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ivbench_data.evaluate.scores import Score, Scorecard
+from ivbench_data.evaluate.scores import GroupScore, Scorecard
 from ivbench_data.manifests import Manifest
 from ivbench_data.text.csv import write_csv
 from ivbench_data.text.markdown import draw_table
@@ -141,7 +141,7 @@ def make_detail_table(card: Scorecard) -> Table:
     return Table(columns, tuple(_detail(kind, one) for kind, one in parts))
 
 
-def _detail(kind: str, one: Score) -> tuple[Cell, ...]:
+def _detail(kind: str, one: GroupScore) -> tuple[Cell, ...]:
     accuracy = one.accuracy
     return (
         one.name,
@@ -160,11 +160,11 @@ def _detail(kind: str, one: Score) -> tuple[Cell, ...]:
     )
 
 
-def _figure(one: Score | None) -> float | None:
+def _figure(one: GroupScore | None) -> float | None:
     return percent(one.accuracy.value) if one is not None and one.accuracy is not None else None
 
 
-def _figure_like_benchmark(one: Score | None) -> float | None:
+def _figure_like_benchmark(one: GroupScore | None) -> float | None:
     return percent(one.as_benchmark) if one is not None and one.as_benchmark is not None else _figure(one)
 
 

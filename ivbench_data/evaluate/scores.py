@@ -28,7 +28,7 @@ from ivbench_data.evaluate.metrics.means import (
 )
 from ivbench_data.evaluate.metrics.units import EVALUATED, JudgeReplies, ScoredRow
 from ivbench_data.evaluate.outcome_counts import Readings, count_readings
-from ivbench_data.evaluate.results import Configuration, Results
+from ivbench_data.evaluate.results import Results, RunConfiguration
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.questions.duration_buckets import DURATION_BUCKETS, name_duration
@@ -40,7 +40,7 @@ from ivbench_data.workspace import Workspace
 NO_JUDGE_REPLIES: Mapping[str, str] = MappingProxyType({})
 
 
-class Score(Record):
+class GroupScore(Record):
     """Score of a set of questions: a task, a group of tasks, a slice, or all of them.
 
     Example:
@@ -116,7 +116,7 @@ class Scorecard(Record):
     """Model, pattern and grid in a line."""
     file: NonEmpty
     """The results file."""
-    configuration: Configuration
+    configuration: RunConfiguration
     """The configuration of the run."""
     versions: dict[str, str]
     """Library versions of the last run."""
@@ -126,21 +126,21 @@ class Scorecard(Record):
     """The model that read what the rules could not; None if none was used."""
     readings: Readings
     """How many replies were read, by whom, and what the others are."""
-    overall: Score
+    overall: GroupScore
     """All questions; accuracy is the mean over questions, or over tasks if the manifest says so."""
     tasks_in_mean: tuple[NonNegativeInt, NonNegativeInt] | None = None
     """Number of scored tasks in Overall, and of all tasks; None where Overall is a mean over questions."""
     overall_with_missing_as_wrong: Probability | None
     """Accuracy over all questions that the pattern applies to, with 0 for missing ones."""
-    groups: dict[str, Score]
+    groups: dict[str, GroupScore]
     """By key of the manifest's task groups."""
-    tasks: dict[str, Score]
+    tasks: dict[str, GroupScore]
     """By task, in the manifest's order."""
-    slices: dict[str, dict[str, Score]]
+    slices: dict[str, dict[str, GroupScore]]
     """By `category`, `duration`, `granularity` and `evidence`, where known."""
     rotations: NonNegativeInt
     """Highest number of rotations under which a question was asked."""
-    right_in_all: Score | None
+    right_in_all: GroupScore | None
     """Questions that are right under every rotation; None with a single rotation."""
     mean_of_rotations: Probability | None
     """Accuracy over all rotations of these questions."""
@@ -253,7 +253,7 @@ def score_results(
     )
 
 
-def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> Score:
+def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> GroupScore:
     """Score of some questions, as the mean over questions or over their tasks."""
     evaluated = [item for item in scored_rows if item.is_evaluated]
     statuses = Counter(item.row.status if item.row is not None else "missing" for item in scored_rows)
@@ -262,7 +262,7 @@ def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questi
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     known = [(task, unit) for task, unit in scored if unit.chance is not None]
     of_units = sum(item.is_evaluated for _, unit in scored for item in unit.questions)
-    return Score(
+    return GroupScore(
         name=name,
         accuracy=estimate(scored, mean_of),
         as_benchmark=score_like_benchmark(scored_rows, mean_of),
@@ -282,7 +282,7 @@ def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questi
 
 def _slice(
     dataset: Dataset, scored_rows: Sequence[ScoredRow], workspace: Workspace | None
-) -> dict[str, dict[str, Score]]:
+) -> dict[str, dict[str, GroupScore]]:
     durations = find_durations(dataset, workspace, scans_files=False)
     videos = {video.video_id: video for video in dataset.videos}
 
@@ -308,7 +308,7 @@ def _slice(
         "evidence": evidence,
     }
     order = [name for name, _ in DURATION_BUCKETS] + ["frame", "clip", "whole"]
-    slices: dict[str, dict[str, Score]] = {}
+    slices: dict[str, dict[str, GroupScore]] = {}
     for kind, name_of in kinds.items():
         members: dict[str, list[ScoredRow]] = {}
         for item in scored_rows:
@@ -320,7 +320,7 @@ def _slice(
     return slices
 
 
-def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, Score | None, float | None]:
+def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, GroupScore | None, float | None]:
     """Highest number of rotations, score of the questions right under all of them, and mean over all rotations."""
     asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in EVALUATED)
     rotated: list[list[ScoredRow]] = []

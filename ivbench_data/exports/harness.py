@@ -31,7 +31,7 @@ from ivbench_data.evaluate.prompts.compose import PROFILES, PROMPT_VERSION, comp
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.wording import find_evidence_text
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_reply
-from ivbench_data.evaluate.results import Configuration, Header, Results
+from ivbench_data.evaluate.results import Results, ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
 from ivbench_data.exports.frame_pictures import list_frame_paths
 from ivbench_data.frames.frame_file import read_frame_file
@@ -375,7 +375,7 @@ def gather_results(
     harness: str = "harness",
 ) -> Results:
     """The rows as `Results` without a file."""
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset=dataset,
         model=model,
         model_options={"harness": harness},
@@ -384,5 +384,5 @@ def gather_results(
         grid=asked.grid.identity if asked.show == "frames" else None,
         prompt_version=PROMPT_VERSION,
     )
-    header = Header(configuration=configuration, started="1970-01-01T00:00:00Z")
+    header = ResultsHeader(configuration=configuration, started="1970-01-01T00:00:00Z")
     return Results(Path(harness), (header,), {(row.question_id, row.rotation): row for row in rows})

@@ -14,7 +14,7 @@ from vlmeval.dataset.video_base import VideoBaseDataset
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.evaluation import find_versions
-from ivbench_data.evaluate.results import Header, Results
+from ivbench_data.evaluate.results import Results, ResultsHeader
 from ivbench_data.evaluate.scores import score_results
 from ivbench_data.exports.harness import HarnessRow, HarnessSet, collect_results
 from ivbench_data.exports.harness_folder import read_harness_folder
@@ -87,7 +87,7 @@ class ExportedDataset(VideoBaseDataset):
         """
         path = Path(eval_file)
         results = self._collect(self._find_replies(path), path.stem.rpartition(f"_{self.dataset_name}")[0] or path.stem)
-        header = Header(
+        header = ResultsHeader(
             configuration=results.configuration,
             versions=find_versions(),
             started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

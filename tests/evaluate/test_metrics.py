@@ -27,7 +27,7 @@ from ivbench_data.evaluate.replies.parse import parse_true_false
 from ivbench_data.evaluate.replies.parse_numbers import parse_number
 from ivbench_data.evaluate.replies.reference_parsers import parse_before_bracket
 from ivbench_data.evaluate.reply_scores import score_reply
-from ivbench_data.evaluate.results import Configuration, Header, Results
+from ivbench_data.evaluate.results import Results, ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.score_tables import make_paper_table
 from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.manifests import load_manifest, manifest_names
@@ -64,10 +64,10 @@ def make_results(dataset: Dataset, replies: dict[str, str | None]) -> Results:
                 metadata={"rule": scored.rule},
             )
             rows[question.question_id, 0] = row
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset=dataset.name, model="m", pattern="video_first", profile="default", grid=None, prompt_version=1
     )
-    header = Header(configuration=configuration, started="2026-01-01T00:00:00Z")
+    header = ResultsHeader(configuration=configuration, started="2026-01-01T00:00:00Z")
     return Results(Path("results/x.jsonl"), (header,), rows)
 
 

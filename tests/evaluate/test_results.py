@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivbench_data.errors import DatasetError, StorageError, UsageError
-from ivbench_data.evaluate.results import Configuration, ResultsFile, find_results, read_results
+from ivbench_data.evaluate.results import ResultsFile, RunConfiguration, find_results, read_results
 from ivbench_data.schema import EvaluationResult
 
-CONFIGURATION = Configuration(
+CONFIGURATION = RunConfiguration(
     dataset="tiny", model="baseline:random", pattern="video_first", profile="default", grid="8x16", prompt_version=1
 )
 

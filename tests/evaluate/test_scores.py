@@ -21,7 +21,7 @@ from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.compare import compare_results, diagnose
-from ivbench_data.evaluate.results import Configuration, Header, Results, ResultsFile
+from ivbench_data.evaluate.results import Results, ResultsFile, ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks
 from ivbench_data.evaluate.score_tables import Table, make_detail_table, make_paper_table
 from ivbench_data.evaluate.scores import recompute_published, score_results, weigh
@@ -33,13 +33,13 @@ from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import estimate_share
 from ivbench_data.workspace import Workspace
 
-CONFIGURATION = Configuration(
+CONFIGURATION = RunConfiguration(
     dataset="tiny", model="m", pattern="video_first", profile="default", grid="8x16", prompt_version=1
 )
 
 
 def _results(rows: Sequence[EvaluationResult], **changes: object) -> Results:
-    header = Header(configuration=CONFIGURATION.model_copy(update=changes), started="2026-01-01T00:00:00Z")
+    header = ResultsHeader(configuration=CONFIGURATION.model_copy(update=changes), started="2026-01-01T00:00:00Z")
     return Results(Path("results/x.jsonl"), (header,), {(row.question_id, row.rotation): row for row in rows})
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ivbench_data import cli
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.results import Configuration, ResultsFile
+from ivbench_data.evaluate.results import ResultsFile, RunConfiguration
 from ivbench_data.frames.cache import CacheOptions, cache_frames
 from ivbench_data.frames.samplers import sample_indices
 from ivbench_data.plotting import save_figure
@@ -283,7 +283,7 @@ def test_the_verb_on_the_demo(demo_root: Path, tmp_path: Path, capsys: pytest.Ca
             if q.video_id
         )
     )
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset="demo", model="oracle", pattern="video_first", profile="default", grid="8x240", prompt_version=1
     )
     with ResultsFile(tmp_path, configuration, {}) as file:

@@ -16,7 +16,7 @@ from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.conditions import gather_runs
-from ivbench_data.evaluate.results import Configuration, Results, ResultsFile, read_results
+from ivbench_data.evaluate.results import Results, ResultsFile, RunConfiguration, read_results
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.sources import import_dataset
 from ivbench_data.statistics import find_sample_size
@@ -290,7 +290,7 @@ def test_questions_without_an_image_and_unknown_ids_are_left_out() -> None:
 
 
 def write_results(folder: Path, dataset: Dataset, pattern: str, right: bool, grid: str | None = "32x240") -> Results:
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset="made", model="m", pattern=pattern, profile="default", grid=grid, prompt_version=1
     )
     with ResultsFile(folder, configuration, {}) as file:

@@ -26,7 +26,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.reply_scores import score_choice, score_reply
-from ivbench_data.evaluate.results import Configuration, Header, Results
+from ivbench_data.evaluate.results import Results, ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.publish.hidden.hidden_answers import AnswersFile
 from ivbench_data.schema import BadLine, EvaluationResult, Question
@@ -148,7 +148,7 @@ def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset,
     if submission.problems:
         more = f" (and {len(submission.problems) - 1:,} more)" if len(submission.problems) > 1 else ""
         raise DatasetError(f"the submission is refused, nothing was scored: {submission.problems[0]}{more}")
-    configuration = Configuration(
+    configuration = RunConfiguration(
         dataset=answers.header.dataset,
         model=submission.path.name,
         pattern=f"{answers.header.split} {answers.header.version}",
@@ -156,7 +156,7 @@ def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset,
         grid=None,
         prompt_version=PROMPT_VERSION,
     )
-    header = Header(configuration=configuration, versions={"ivbench-data": __version__}, started="")
+    header = ResultsHeader(configuration=configuration, versions={"ivbench-data": __version__}, started="")
     rows = {(row.question_id, row.rotation): row for row in _score_each(submission, answers.questions)}
     dataset = Dataset(answers.header.dataset, questions=answers.questions)
     return dataset, Results(submission.path, (header,), rows)
