@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.prompts.requests import Request as Request
     from ivbench_data.evaluate.prompts.requests import TextPart as TextPart
     from ivbench_data.evaluate.prompts.requests import VideoPart as VideoPart
+    from ivbench_data.evaluate.reply_outcomes import Outcome as Outcome
     from ivbench_data.evaluate.reply_scores import ReplyScore as ReplyScore
     from ivbench_data.evaluate.reply_scores import score_reply as score_reply
     from ivbench_data.evaluate.results import Results as Results
@@ -159,6 +160,7 @@ _NAMES_IN = {
     "evaluate.outcome_counts": "Readings",
     "evaluate.prompts.asking": "AskOptions",
     "evaluate.prompts.requests": "ImagePart Model Reply Request TextPart VideoPart",
+    "evaluate.reply_outcomes": "Outcome",
     "evaluate.reply_scores": "ReplyScore score_reply",
     "evaluate.results": "Results ResultsHeader RunConfiguration read_results",
     "evaluate.scores": "Denominators GroupScore Scorecard score_results",

@@ -8,6 +8,7 @@ from ivbench_data.evaluate.prompts.requests import Reply
 from ivbench_data.evaluate.replies.parsed import Rule
 
 Outcome = Literal["ok", "empty", "truncated", "filtered", "refused", "failed"]
+"""Whether a reply is an answer, and if not, why."""
 
 NO_ANSWERS: tuple[Outcome, ...] = ("empty", "truncated", "filtered", "refused")
 """Outcomes of replies that hold no whole answer; they are kept unless they are asked for again."""

@@ -152,9 +152,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from ivbench_data.evaluate.results import Configuration, ResultsFile
+from ivbench_data.evaluate.results import RunConfiguration, ResultsFile
 from ivbench_data.schema import EvaluationResult
-configuration = Configuration.model_validate_json(sys.argv[2])
+configuration = RunConfiguration.model_validate_json(sys.argv[2])
 with ResultsFile(Path(sys.argv[1]), configuration, {}) as file:
     number = len(file.rows)
     while True:
