@@ -96,8 +96,10 @@ def test_a_checkpoint_answers_every_kind_of_question(
     checkpoint = tiny_models.make_qwen(tmp_path / "tiny", "qwen2_5_vl")
     run_on(root, "cache", "--grid", GRID.identity)
     plainly = ("--dtype", "float32", "--device", "cpu", "--max-new-tokens", "4", "--json")
-    asked = json.loads(run_on(root, "evaluate", "--model", checkpoint, "--grid", GRID.identity, *plainly).out)
-    assert asked["statuses"] == {"ok": len(dataset.questions)}
+    # random weights do not end a sentence within four tokens: replies are cut off or empty, and none is an answer
+    asked = json.loads(run_on(root, "evaluate", "--model", checkpoint, "--grid", GRID.identity, *plainly, code=1).out)
+    assert asked["statuses"].keys() == {"truncated", "empty"}
+    assert sum(asked["statuses"].values()) == len(dataset.questions)
     tokens = {}
     for line in Path(asked["results"][0]).read_text().splitlines()[1:]:
         row = json.loads(line)
