@@ -129,12 +129,6 @@ def check_published(
         published_before: answers that other publications of the dataset hold.
         on_attack: called with the name of each attack when it begins.
 
-    Args:
-        folder: the published folder.
-        answers: the answers files of its hidden splits.
-        attacks: the attacks to run, by name.
-        on_attack: called with the name of each attack when it begins.
-
     Raises:
         UsageError: there is no folder, or no answers file is given.
         DatasetError: the answers are of another version: a question is not in the folder, or with other options; or a
