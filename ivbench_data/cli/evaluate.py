@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from ivbench_data.cli.asking_options import ASKING, asking_options
 from ivbench_data.cli.options import NumberRange, dataset_option, json_option, root_option
 from ivbench_data.errors import MissingDependencyError, UsageError
 from ivbench_data.schema import FrameGrid, Sampler
@@ -31,6 +32,7 @@ Examples:
   ivbench-data evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --nframes 32 --res 240
   ivbench-data evaluate --model baseline:random --rotations all
   ivbench-data evaluate --model python:my_model:answer --pattern image_first --tasks Counting
+  ivbench-data evaluate --model openai:NAME --base-url URL --cot --temperature 0.7 --limit 50
   ivbench-data evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --sweep frames --figure frames.png""",
 )
 @click.option(
@@ -60,6 +62,7 @@ Examples:
     "--rotations", default="1", show_default=True, metavar="N|all", help="Number of option rotations per question."
 )
 @click.option("--tasks", multiple=True, metavar="TASK", help="Only this task; repeat it for several.")
+@asking_options
 @click.option("--mode", type=click.Choice(("generate", "likelihood")), default="generate", show_default=True)
 @click.option("--max-new-tokens", type=click.IntRange(1), default=1024, show_default=True)
 @click.option("--dtype", default="auto", show_default=True, help="auto, bfloat16, float16 or float32.")
@@ -133,6 +136,7 @@ def command(
         profile=profile,
         rotations=_parse_rotations(rotations),
         tasks=tasks,
+        **{name: answering.pop(name) for name in ASKING},
     )
     answering["timeout_seconds"] = answering.pop("timeout")
     model_options = ModelOptions(**answering)
@@ -141,7 +145,7 @@ def command(
     points = [SweepPoint("", options)]
     if sweep is not None:
         points = plan_sweep(sweep, options, name_token_rule(model), token_budget or DEFAULT_TOKEN_BUDGET)
-    opened = open_model(model, model_options, loaded)
+    opened = open_model(model, model_options, loaded, options)
     run = _Run(loaded, workspace, model, opened, model_options, _parse_retry(retry), fresh, quiet=as_json)
     return run.evaluate(points, sweep, figure)
 

@@ -83,7 +83,7 @@ def evaluate_questions(
         on_plan: called once, after the reused rows and before the model is asked.
 
     Raises:
-        UsageError: there is no such model, pattern, profile, task or question.
+        UsageError: there is no such model, pattern, profile, task or question; or the model cannot be asked like that.
         EnvironmentProblemError: another process evaluates the same configuration.
         StorageError: the root cannot be written.
 
@@ -97,13 +97,13 @@ def evaluate_questions(
     options.check(dataset)
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     if isinstance(model, str):
-        name, answer = model_name or model, open_model(model, model_options, dataset)
+        name, answer = model_name or model, open_model(model, model_options, dataset, options)
     else:
         name, answer = model_name or _name_of(model), model
     configuration = RunConfiguration(
         dataset=dataset.name,
         model=name,
-        model_options=model_options.describe_answering(),
+        model_options={**model_options.describe_answering(), **options.describe_asking()},
         model_identity=read_identity(answer),
         pattern=options.pattern,
         profile=options.profile,

@@ -32,6 +32,7 @@ class Seen:
     images: list[np.ndarray[Any, Any]] = field(default_factory=list)
     videos: list[np.ndarray[Any, Any]] = field(default_factory=list)
     body: dict[str, Any] = field(default_factory=dict)
+    system: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -144,11 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
 def _read(path: str, body: dict[str, Any]) -> Seen:
     assert path == "/v1/chat/completions", path
     assert body["model"] == MODEL, body["model"]
-    assert body.get("temperature", 0) == 0
+    assert body.get("temperature", 0) >= 0
     assert body.get("max_tokens", body.get("max_completion_tokens")) >= 1
-    (message,) = body["messages"]
+    *system, message = body["messages"]
     assert message["role"] == "user"
-    seen = Seen(body=body)
+    assert [one["role"] for one in system] in ([], ["system"])
+    seen = Seen(body=body, system=system[0]["content"] if system else None)
     for part in message["content"]:
         seen.order.append(part["type"])
         if part["type"] == "text":

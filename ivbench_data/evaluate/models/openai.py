@@ -161,8 +161,14 @@ class OpenAIModel:
 
     def _write_body(self, request: Request) -> bytes:
         content: list[dict[str, Any]] = []
-        body: dict[str, Any] = {"model": self._name, "messages": [{"role": "user", "content": content}]}
-        body |= {"temperature": 0, "seed": 0, "stream": False, "max_tokens": self._options.max_new_tokens}
+        options = self._options
+        system = [{"role": "system", "content": request.system}] if request.system is not None else []
+        body: dict[str, Any] = {"model": self._name, "messages": [*system, {"role": "user", "content": content}]}
+        body |= {"temperature": options.temperature, "seed": options.seed, "stream": False}
+        body |= {"max_tokens": options.max_new_tokens, **({"top_p": options.top_p} if options.top_p < 1 else {})}
+        if options.chat_template_kwargs:
+            body["chat_template_kwargs"] = options.chat_template_kwargs
+        body |= options.extra_body
         if self._options.mode == "likelihood":
             if not request.letters:
                 raise ValueError("likelihoods need options with letters, and this prompt shows none")

@@ -7,7 +7,7 @@ times if the processor takes videos, without resampling; else as single images. 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,9 @@ import torch  # noqa: TID253  (this module is about tensors; it is reached only 
 from pydantic import JsonValue
 
 from ivbench_data.errors import CacheError
-from ivbench_data.evaluate.models.qwen_prompts import find_letter_ids
+from ivbench_data.evaluate.models.qwen_prompts import NO_VARIABLES, check_system, find_letter_ids, write_messages
 from ivbench_data.evaluate.models.timing import describe_timing
+from ivbench_data.evaluate.models.token_sampling import TokenSampling
 from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart
 
 
@@ -28,6 +29,8 @@ class ProcessorVL:
         processor: the checkpoint's, with a chat template.
         likelihood: compare the likelihoods of the options' letters instead of generating.
         max_new_tokens: maximum tokens of a reply.
+        sampling: how tokens are drawn; None for greedy decoding.
+        template_variables: further variables for the chat template.
         identity: what determines the answers besides the name.
     """
 
@@ -38,6 +41,8 @@ class ProcessorVL:
         *,
         likelihood: bool = False,
         max_new_tokens: int = 1024,
+        sampling: TokenSampling | None = None,
+        template_variables: Mapping[str, JsonValue] = NO_VARIABLES,
         identity: dict[str, JsonValue] | None = None,
     ) -> None:
         self._model = model
@@ -46,6 +51,8 @@ class ProcessorVL:
         self._takes_videos = getattr(processor, "video_processor", None) is not None
         self._likelihood = likelihood
         self._max_new_tokens = max_new_tokens
+        self._sampling = sampling
+        self._template_variables = dict(template_variables)
         self.identity: dict[str, JsonValue] = {
             **(identity or {}),
             "frames_as": "video" if self._takes_videos else "images",
@@ -79,15 +86,27 @@ class ProcessorVL:
             return Reply(request.key, option_logprobs=tuple(logprobs.tolist()), visual_tokens=tokens, metadata=metadata)
         stop = self._model.generation_config.eos_token_id
         stop = self._tokenizer.eos_token_id if stop is None else stop
-        # the checkpoint's own settings may sample or penalise repetition; greedy decoding is comparable
+        # the checkpoint's own settings may sample or penalise repetition; what was asked for is comparable
+        sampling = self._sampling
+        drawing = (
+            {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+            if sampling is not None
+            else {"do_sample": False}
+        )
         settings: Any = GenerationConfig  # untyped in the library
         settings = settings(
             max_new_tokens=self._max_new_tokens,
-            do_sample=False,
             eos_token_id=stop,
             pad_token_id=self._tokenizer.pad_token_id,
+            **drawing,
         )
-        generated = self._model.generate(**inputs, generation_config=settings)[0, inputs["input_ids"].shape[1] :]
+        # `generate` draws by the seed of the whole process, which is given back afterwards
+        devices = range(torch.cuda.device_count()) if self._model.device.type == "cuda" else ()
+        with torch.random.fork_rng(devices, enabled=sampling is not None):
+            if sampling is not None:
+                torch.manual_seed(sampling.seed_reply(request))
+            written = self._model.generate(**inputs, generation_config=settings)
+        generated = written[0, inputs["input_ids"].shape[1] :]
         stops = stop if isinstance(stop, list) else [stop]
         finish = "stop" if len(generated) and int(generated[-1]) in stops else "length"
         metadata["new_tokens"] = len(generated)
@@ -124,8 +143,12 @@ class ProcessorVL:
                 content += [{"type": "image"}] * len(frames)
                 images += [_open_frame(frame) for frame in frames]
         text = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            write_messages(request.system, content),
+            tokenize=False,
+            add_generation_prompt=True,
+            **self._template_variables,
         )
+        check_system(text, request.system)
         if images:
             visuals["images"] = images
         inputs = self._processor(text=[text], return_tensors="pt", **visuals)

@@ -8,16 +8,20 @@ template (as the processors of 5.17–5.23; older ones left out the template's).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch  # noqa: TID253  (this module is about tensors; it is reached only through `models.transformers`)
+from pydantic import JsonValue
 
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.models.vision_patches import VideoPreprocessing
 from ivbench_data.evaluate.prompts.requests import ImagePart, Request, TextPart, VideoPart
+
+NO_VARIABLES: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,26 @@ class PromptEncoder:
         image_processor: the checkpoint's.
         template: the checkpoint's chat template.
         preprocessing: the checkpoint's preprocessing of frames.
+        template_variables: further variables for the template.
 
     Raises:
         UsageError: the template does not render a video and an image.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, image_processor: Any, template: str, preprocessing: VideoPreprocessing
+        self,
+        model: Any,
+        tokenizer: Any,
+        image_processor: Any,
+        template: str,
+        preprocessing: VideoPreprocessing,
+        template_variables: Mapping[str, JsonValue] = NO_VARIABLES,
     ) -> None:
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
         self._image_processor = image_processor
         self._template = template
+        self._template_variables = dict(template_variables)
         self._find_positions = model.model.get_rope_index
         self._family = model.config.model_type
         self._id_of = {"image": model.config.image_token_id, "video": model.config.video_token_id}
@@ -75,7 +87,7 @@ class PromptEncoder:
             tokenizer.convert_ids_to_tokens(token)
             for token in (model.config.vision_start_token_id, model.config.vision_end_token_id)
         )
-        if self._find_kinds(self._render([{"type": "video"}, {"type": "image"}])) != ["video", "image"]:
+        if self._find_kinds(self._render(None, [{"type": "video"}, {"type": "image"}])) != ["video", "image"]:
             raise UsageError("the model's chat template does not render a video and an image")
 
     @property
@@ -93,8 +105,9 @@ class PromptEncoder:
             CacheError: the cache file does not exist.
         """
         preprocessing, video = self.preprocessing, request.video
-        for part in request.parts:
-            if isinstance(part, TextPart) and (found := [t for t in self._control_tokens if t in part.text]):
+        texts = [part.text for part in request.parts if isinstance(part, TextPart)]
+        for text in (*texts, request.system or ""):
+            if found := [token for token in self._control_tokens if token in text]:
                 raise ValueError(f"the text contains {found[0]}, one of the model's control tokens")
         video_grid: tuple[int, int, int] | None = None
         seconds: torch.Tensor | None = None
@@ -111,7 +124,7 @@ class PromptEncoder:
             elif isinstance(part, ImagePart):
                 count = preprocessing.count_tokens(tuple(next(grids)))
                 expansions.append(("image", self._marker_of["image"] * count))
-        text = self._expand(self._render([_describe_part(part) for part in request.parts]), expansions)
+        text = self._expand(self._render(request.system, [_describe_part(part) for part in request.parts]), expansions)
         ids = torch.tensor(self.tokenizer(text)["input_ids"])
         types = (ids == self._id_of["image"]).long() + 2 * (ids == self._id_of["video"]).long()
         positions, _ = self._find_positions(
@@ -133,13 +146,15 @@ class PromptEncoder:
             resized_to=self._describe_resizing(video),
         )
 
-    def _render(self, content: list[dict[str, str]]) -> str:
+    def _render(self, system: str | None, content: list[dict[str, str]]) -> str:
         text: str = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
+            write_messages(system, content),
             chat_template=self._template,
             tokenize=False,
             add_generation_prompt=True,
+            **self._template_variables,
         )
+        check_system(text, system)
         return text
 
     def _find_kinds(self, text: str) -> list[str]:
@@ -171,6 +186,24 @@ class PromptEncoder:
             return None
         height, width = self.preprocessing.fit_size(video.shape[0], *video.shape[2:])
         return None if (height, width) == video.shape[2:] else f"{width}x{height}"
+
+
+def write_messages(system: str | None, content: list[dict[str, str]]) -> list[dict[str, object]]:
+    """A prompt as a chat template takes it: the system message, where there is one, and the user's."""
+    messages: list[dict[str, object]] = [{"role": "user", "content": content}]
+    if system is not None:
+        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
+    return messages
+
+
+def check_system(text: str, system: str | None) -> None:
+    """Raise where a rendered prompt lacks its system message.
+
+    Raises:
+        UsageError: as said; the chat template has no place for one.
+    """
+    if system is not None and system.strip() not in text:
+        raise UsageError("the model's chat template shows no system message; write it in a --prompt-template instead")
 
 
 def find_letter_ids(tokenizer: Any, letters: Sequence[str]) -> list[int]:

@@ -5,7 +5,7 @@
 - The keys and values up to the video's last token are computed once, for all questions with that prefix
   (`video_first`, `video_only` and their controls); the questions' suffixes are answered as one batch. Position ids are
   those of the whole prompt. With the image first, no prefix is shared.
-- Decoding is greedy, without the penalties of the checkpoint's generation settings.
+- Decoding is greedy, or draws each reply by a seed of its own, without the penalties of the checkpoint's settings.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import JsonValue
 
 from ivbench_data.errors import CacheError
 from ivbench_data.evaluate.models.qwen_prompts import Prompt, PromptEncoder, find_letter_ids
+from ivbench_data.evaluate.models.token_sampling import TokenSampling
 from ivbench_data.evaluate.models.vision_patches import make_patches
 from ivbench_data.evaluate.prompts.requests import Reply, Request, VideoPart
 from ivbench_data.frames.reader import FrameStager
@@ -56,6 +57,7 @@ class QwenVL:
         encoder: encodes requests as prompts.
         likelihood: compare the likelihoods of the options' letters instead of generating.
         max_new_tokens: maximum tokens of a reply.
+        sampling: how tokens are drawn; None for greedy decoding.
         batch_size: maximum of questions per batch; 0 for as many as fit, up to 16.
         share_prefix: compute a video's prefix once for all its questions.
         identity: what else determines the answers.
@@ -68,6 +70,7 @@ class QwenVL:
         *,
         likelihood: bool = False,
         max_new_tokens: int = 1024,
+        sampling: TokenSampling | None = None,
         batch_size: int = 0,
         share_prefix: bool = True,
         identity: dict[str, JsonValue] | None = None,
@@ -79,6 +82,7 @@ class QwenVL:
         self._encoder = encoder
         self._likelihood = likelihood
         self._max_new_tokens = max_new_tokens
+        self._sampling = sampling
         self._batch_limit = batch_size or DEFAULT_BATCH_SIZE
         self._text_config = model.config.get_text_config()
         # a layer with a sliding window forgets the beginning of the prefix
@@ -197,7 +201,7 @@ class QwenVL:
         if self._likelihood:
             return [self._compare(prompt, row) for prompt, row in zip(prompts, started.logits, strict=True)]
         replies: list[Reply] = []
-        for prompt, ids in zip(prompts, self._generate(started), strict=True):
+        for prompt, ids in zip(prompts, self._generate(prompts, started), strict=True):
             finished = ids[-1] in self._stop_ids
             text = self._encoder.tokenizer.decode(ids[:-1] if finished else ids, skip_special_tokens=True)
             finish = "stop" if finished else "length"
@@ -272,14 +276,17 @@ class QwenVL:
         following = torch.stack([prompt.position_ids[:, -1] + 1 for prompt in prompts], dim=1)
         return _Started(logits, cache, mask, following.to(device))
 
-    def _generate(self, started: _Started) -> list[list[int]]:
-        """Greedily decoded token ids of each row, up to and including its first stop token."""
+    def _generate(self, prompts: list[Prompt], started: _Started) -> list[list[int]]:
+        """The decoded token ids of each row, up to and including its first stop token."""
+        sampling = self._sampling
+        device = started.logits.device
+        generators = [sampling.start(prompt.request, device) for prompt in prompts] if sampling is not None else []
         logits, mask = started.logits, started.mask
         count = len(logits)
         written: list[list[int]] = [[] for _ in range(count)]
         unfinished = set(range(count))
         for step in range(self._max_new_tokens):
-            chosen = logits.argmax(dim=-1)
+            chosen = logits.argmax(dim=-1) if sampling is None else sampling.draw(logits, generators)
             for row, token in enumerate(chosen.tolist()):
                 if row in unfinished:
                     written[row].append(token)

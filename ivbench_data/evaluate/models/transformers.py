@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ def open_model(name: str, options: ModelOptions) -> Model:
     if config.model_type in FAST:
         return open_qwen(name, options)
     from ivbench_data.evaluate.models.processor_vl import ProcessorVL
+    from ivbench_data.evaluate.models.token_sampling import choose_sampling
 
     with _explain(name):
         try:
@@ -57,12 +59,15 @@ def open_model(name: str, options: ModelOptions) -> Model:
             ) from error
     if not getattr(processor, "chat_template", None):
         raise UsageError(_explain_missing_template(name))
+    _check_template_variables(name, str(processor.chat_template), options)
     model = load_weights(name, options)
     return ProcessorVL(
         model,
         processor,
         likelihood=options.mode == "likelihood",
         max_new_tokens=options.max_new_tokens,
+        sampling=choose_sampling(options),
+        template_variables=options.chat_template_kwargs,
         identity=describe_checkpoint(name, model, processor),
     )
 
@@ -77,6 +82,7 @@ def open_qwen(name: str, options: ModelOptions, *, share_prefix: bool = True) ->
     transformers = import_transformers()
     from ivbench_data.evaluate.models.qwen_prompts import PromptEncoder
     from ivbench_data.evaluate.models.qwen_vl import QwenVL
+    from ivbench_data.evaluate.models.token_sampling import choose_sampling
     from ivbench_data.evaluate.models.vision_patches import VideoPreprocessing
 
     revision = options.revision
@@ -86,13 +92,15 @@ def open_qwen(name: str, options: ModelOptions, *, share_prefix: bool = True) ->
     template = find_chat_template(name, revision, tokenizer)
     if template is None:
         raise UsageError(_explain_missing_template(name))
+    _check_template_variables(name, template, options)
     model = load_weights(name, options)
     preprocessing = VideoPreprocessing.from_config(_read_video_config(name, revision), model.config.model_type)
     return QwenVL(
         model,
-        PromptEncoder(model, tokenizer, image_processor, template, preprocessing),
+        PromptEncoder(model, tokenizer, image_processor, template, preprocessing, options.chat_template_kwargs),
         likelihood=options.mode == "likelihood",
         max_new_tokens=options.max_new_tokens,
+        sampling=choose_sampling(options),
         batch_size=options.batch_size,
         share_prefix=share_prefix,
         identity=describe_checkpoint(name, model, image_processor),
@@ -262,6 +270,13 @@ def _read_json(name: str, revision: str | None, file_name: str) -> dict[str, Any
     if not isinstance(content, dict):
         raise UsageError(f"{path} is not a JSON object")
     return content
+
+
+def _check_template_variables(name: str, template: str, options: ModelOptions) -> None:
+    """Raise where the chat template does not know a variable that it is given: it would change nothing, unnoticed."""
+    unknown = [key for key in options.chat_template_kwargs if not re.search(rf"\b{re.escape(key)}\b", template)]
+    if unknown:
+        raise UsageError(f"--chat-template-kwargs sets {unknown[0]!r}, which {name}'s chat template does not know")
 
 
 def _explain_missing_template(name: str) -> str:

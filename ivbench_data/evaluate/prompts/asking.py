@@ -6,17 +6,18 @@ import errno
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, PositiveInt
 
 from ivbench_data.atomic_files import digest_file
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheCorruptError, CacheNotFoundError, UsageError
 from ivbench_data.evaluate.prompts.compose import (
+    OWN_PROFILES,
     PROFILES,
     InapplicableError,
     Profile,
@@ -29,14 +30,15 @@ from ivbench_data.evaluate.prompts.compose import (
     resolve_profile,
 )
 from ivbench_data.evaluate.prompts.patterns import PATTERNS, Pattern
+from ivbench_data.evaluate.prompts.prompt_template import check_template, digest_template, word_by_template
 from ivbench_data.evaluate.prompts.requests import ImagePart, Key, Request, VideoPart
-from ivbench_data.evaluate.prompts.wording import find_evidence_text
+from ivbench_data.evaluate.prompts.wording import find_evidence_text, reason_first
 from ivbench_data.frames.cache import shows_moments
 from ivbench_data.frames.frame_file import Clip, read_frame_file
 from ivbench_data.frames.samplers import find_moments, moments_of
 from ivbench_data.query_images import ImageProblemError, open_image
 from ivbench_data.questions.clusters import cluster_of
-from ivbench_data.schema import FrameGrid, Question, Record
+from ivbench_data.schema import FrameGrid, NonEmpty, Question, Record
 from ivbench_data.workspace import Workspace
 
 MAX_ROTATIONS = 26
@@ -62,12 +64,39 @@ class AskOptions(Record):
     """Only questions of these tasks; empty for all."""
     question_ids: tuple[str, ...] = ()
     """Only these questions; empty for all."""
+    limit: PositiveInt | None = None
+    """At most this many of these questions, the first of the dataset; None for all."""
+    system: NonEmpty | None = None
+    """A system message before each prompt."""
+    prompt_template: NonEmpty | None = None
+    """A Jinja template of the prompt's text, in place of the profile's wording; see `prompt_template`."""
+    cot: bool = False
+    """Ask for reasoning first, and for the answer in a last line `Final answer: …`; in our own wordings."""
+
+    def describe_asking(self) -> dict[str, JsonValue]:
+        """What changes answers and has no name of its own in the configuration, without defaults; a template's digest.
+
+        Which questions are asked changes no answer, and is left out.
+        """
+        template = {} if self.prompt_template is None else {"prompt_template": digest_template(self.prompt_template)}
+        return {**self.model_dump(mode="json", include=ASKING, exclude_defaults=True), **template}
+
+    def select(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions to ask, in their order."""
+        selected = [
+            question
+            for question in questions
+            if (not self.tasks or question.task in self.tasks)
+            and (not self.question_ids or question.question_id in self.question_ids)
+        ]
+        return selected[: self.limit]
 
     def check(self, dataset: Dataset) -> None:
-        """Raise if a name does not exist.
+        """Raise if a name does not exist, or a prompt cannot be written as asked for.
 
         Raises:
-            UsageError: there is no such pattern, profile, task or question.
+            UsageError: there is no such pattern, profile, task or question; the template fails on a question, or shows
+                its text or its options not; or a chain of thought is asked for in a wording that is not ours.
         """
         known: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
             ("pattern", (self.pattern,), tuple(PATTERNS)),
@@ -79,10 +108,31 @@ class AskOptions(Record):
                 listed = f"; there are: {', '.join(there)}" if len(there) <= 30 else ""
                 raise UsageError(f"there is no {kind} named {missing[0]!r}{listed}")
         for source in sorted({question.source for question in dataset.questions}):
-            resolve_profile(self.profile, source)
+            name = resolve_profile(self.profile, source)
+            if self.cot and (name not in OWN_PROFILES or self.prompt_template is not None):
+                other = "a template" if self.prompt_template is not None else f"the profile {name}"
+                raise UsageError(
+                    f"a chain of thought (--cot) is an instruction of our own wordings, {' and '.join(OWN_PROFILES)}; "
+                    f"{other} has a wording of its own: write the instruction in a template (--prompt-template)"
+                )
+        if self.prompt_template is not None:
+            of_source = {question.source: choose_profile(self, question.source) for question in dataset.questions}
+            for question in self.select(dataset.questions):
+                word = of_source[question.source].word
+                check_template(word, question, PATTERNS[self.pattern], self.grid.nframes)
 
+
+ASKING = {"system", "cot"}
 
 DEFAULT_ASK_OPTIONS = AskOptions()
+
+
+def choose_profile(options: AskOptions, source: str) -> Profile:
+    """The profile of the questions of a source, with the wording that a template or a chain of thought gives it."""
+    profile = PROFILES[resolve_profile(options.profile, source)]
+    if options.prompt_template is not None:
+        return replace(profile, word=word_by_template(options.prompt_template, profile))
+    return replace(profile, word=reason_first(profile.word)) if options.cot else profile
 
 
 @dataclass(frozen=True)
@@ -108,15 +158,11 @@ class Asker:
         self._clip: Clip | None = None
         self._parts: dict[tuple[int, ...] | None, VideoPart] = {}
         self._digest_of: dict[Path, str] = {}
+        self._profiles: dict[str, Profile] = {}
 
     def select_questions(self) -> list[Question]:
         """The selected questions, grouped by video, videos in the order of their first question."""
-        wanted = [
-            question
-            for question in self.dataset.questions
-            if (not self.options.tasks or question.task in self.options.tasks)
-            and (not self.options.question_ids or question.question_id in self.options.question_ids)
-        ]
+        wanted = self.options.select(self.dataset.questions)
         rank: dict[str | None, int] = {}
         for question in wanted:
             rank.setdefault(question.video_id, len(rank))
@@ -139,7 +185,7 @@ class Asker:
     def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
         """The request for a question under a rotation, or the reason why there is none."""
         key, pattern = (question.question_id, rotation), self.pattern
-        profile = PROFILES[resolve_profile(self.options.profile, question.source)]
+        profile = self._find_profile(question.source)
         if reason := _find_mismatch(question, pattern, profile):
             return Unasked(key, "inapplicable", reason)
         video: VideoPart | None = None
@@ -159,9 +205,15 @@ class Asker:
         except InapplicableError as error:
             return Unasked(key, "inapplicable", str(error))
         parts, letters = compose(question, pattern, profile, rotation, video, images)
-        return Request(
-            question.question_id, rotation, self.options.pattern, parts, letters, digest_prompt(parts), facts
-        )
+        system = self.options.system
+        digest = digest_prompt(parts, system)
+        return Request(question.question_id, rotation, self.options.pattern, parts, letters, digest, facts, system)
+
+    def _find_profile(self, source: str) -> Profile:
+        """The profile of a source's questions, made once."""
+        if source not in self._profiles:
+            self._profiles[source] = choose_profile(self.options, source)
+        return self._profiles[source]
 
     def _show_video(self, question: Question, video_id: str) -> tuple[VideoPart, dict[str, JsonValue]]:
         """The video as the pattern shows it, and the facts for the result row."""

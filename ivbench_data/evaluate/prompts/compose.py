@@ -53,6 +53,10 @@ class Profile:
     shows_evidence: bool = False
     """Whether the text holds the evidence; a question without evidence text cannot be asked."""
 
+    def list_letters(self, question: Question) -> tuple[str, ...]:
+        """The option letters that the question's prompt shows; our profiles show true and false by name."""
+        return tuple(self.letters[: len(question.options)]) if shows_letters(question, self) else ()
+
 
 PROFILES: dict[str, Profile] = {
     "default": Profile(word_by_default, LETTERS, "our wording, A to J, and our parser", names_truths=True),
@@ -81,6 +85,9 @@ PROFILES: dict[str, Profile] = {
     ),
 }
 """Every profile, by name; its parser has the same name in `replies.parse.PARSERS`."""
+
+OWN_PROFILES = ("default", "default_evidence")
+"""The profiles of our own wordings."""
 
 OWN_WORDINGS = ("paper", "paper_evidence")
 """Names for a benchmark's own wording; its manifest says which profile that is."""
@@ -129,8 +136,7 @@ def compose(
         elif visual == "image":
             parts.extend(images)
     parts.append(TextPart(profile.word(question, options, pattern, video)))
-    letters = profile.letters if shows_letters(question, profile) else ""
-    return tuple(parts), tuple(letters[: len(options)])
+    return tuple(parts), profile.list_letters(question)
 
 
 def shows_letters(question: Question, profile: Profile) -> bool:
@@ -138,12 +144,13 @@ def shows_letters(question: Question, profile: Profile) -> bool:
     return question.question_type != "tf" or not profile.names_truths
 
 
-def digest_prompt(parts: Sequence[Part]) -> str:
+def digest_prompt(parts: Sequence[Part], system: str | None = None) -> str:
     """SHA-256 of the prompt's canonical form: texts, image digests, and the positions of the shown video frames.
 
-    The content of the frames is digested in the result's `frames_digest`.
+    The content of the frames is digested in the result's `frames_digest`. A prompt without a system message has the
+    digest that it had before there were any.
     """
-    canonical: list[list[object]] = []
+    canonical: list[list[object]] = [] if system is None else [["system", system]]
     for part in parts:
         if isinstance(part, TextPart):
             canonical.append(["text", part.text])

@@ -159,6 +159,8 @@ class Request:
     """Digest of texts, frame positions and images."""
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     """Facts for the result row: number of frames, duration, whether a shown frame holds the evidence."""
+    system: str | None = None
+    """The system message before the prompt; None for none, or for the one of the model's chat template."""
 
     @property
     def key(self) -> tuple[str, int]:

@@ -16,16 +16,35 @@ Wording = Callable[[Question, Sequence[str], Pattern, VideoPart | None], str]
 def word_by_default(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
     """Our wording: question, options with capital letters, and an answer instruction."""
     lines = [question.question.strip()]
-    if question.question_type == "tf" and options:
-        lines.append(f"Answer with one of: {', '.join(options)}.")
-    elif options:
+    if question.question_type != "tf":
         lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
-        lines.append("Answer with the option's letter from the given choices directly.")
-    elif question.question_type == "tf":
-        lines.append("Answer with True or False.")
-    elif question.question_type == "numeric":
-        lines.append("Answer with a number.")
-    return "\n".join(lines)
+    instruction = _ask_for_answer(question, options)
+    return "\n".join([*lines, instruction] if instruction else lines)
+
+
+def _ask_for_answer(question: Question, options: Sequence[str]) -> str:
+    """The answer instruction of our wording; empty for free text."""
+    if question.question_type == "tf" and options:
+        return f"Answer with one of: {', '.join(options)}."
+    if options:
+        return "Answer with the option's letter from the given choices directly."
+    return {"tf": "Answer with True or False.", "numeric": "Answer with a number."}.get(question.question_type, "")
+
+
+def reason_first(word: Wording) -> Wording:
+    """One of our wordings, with an instruction to think step by step and to end with a line `Final answer: …`."""
+
+    def word_step_by_step(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
+        text = word(question, options, pattern, video).removesuffix(_ask_for_answer(question, options)).rstrip("\n")
+        if question.question_type == "tf":
+            answer = f"one of: {', '.join(options or ('True', 'False'))}"
+        elif options:
+            answer = "the option's letter"
+        else:
+            answer = "a number" if question.question_type == "numeric" else "your answer"
+        return f'{text}\nThink step by step. Then end with one more line: "Final answer:", followed by {answer}.'
+
+    return word_step_by_step
 
 
 def word_like_paper(question: Question, options: Sequence[str], pattern: Pattern, video: VideoPart | None) -> str:
