@@ -16,6 +16,9 @@ HARNESS_REQUIREMENTS := constraints-harnesses.txt
 # Python compiles what is imported, when it is; pip would compile all that is installed, which takes minutes
 PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c constraints.txt
 
+# The tests start some hundred processes. Where Python may not keep what it has compiled, each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The order of the tests changes with each run, which prints its seed. The same order again:
 # make test PYTEST_ARGS="--randomly-seed=SEED". One thread a process, since there are processes enough.
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile

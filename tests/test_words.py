@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,20 +44,25 @@ STORED = {
 """Names in stored files and documents that keep old files readable, and where they stand."""
 
 
-def iterate_lines() -> Iterator[tuple[str, int, str]]:
+@cache
+def read_lines() -> list[tuple[str, int, str]]:
     """Every line that people read: the package, README, docs, examples, benchmarks."""
     files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     for folder in ("ivbench_data", "examples", "benchmarks"):
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".js", ".html", ".css")]
-    for path in sorted(set(files) - {ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"}):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            yield path.relative_to(ROOT).as_posix(), number, line
+    return [
+        (path.relative_to(ROOT).as_posix(), number, line)
+        for path in sorted(set(files) - {ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"})
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    ]
 
 
 @pytest.mark.parametrize("pattern", BANNED)
 def test_a_banned_word_does_not_come_back(pattern: str) -> None:
     found = []
-    for name, number, line in iterate_lines():
+    for name, number, line in read_lines():
+        if not re.search(pattern, line, re.IGNORECASE):
+            continue
         text = line
         for allowed in (*ALLOWED, *(word for word, files in STORED.items() if name in files)):
             text = text.replace(allowed, "")

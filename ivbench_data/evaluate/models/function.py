@@ -12,8 +12,8 @@ import importlib.util
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -152,12 +152,21 @@ def _import_module(name: str) -> tuple[ModuleType, str]:
         if known is not None and getattr(known, _DIGEST_ATTRIBUTE, digest) != digest:
             for imported in list_code(name, spec.origin):
                 sys.modules.pop(imported, None)
+        if name not in sys.modules:
+            _forget_compiled(list_code(name, spec.origin).values())
         with redirect_stdout(sys.stderr):
             module = importlib.import_module(name)
     except (ImportError, ValueError) as error:
         raise UsageError(f"cannot import {name!r}: {error}") from error
     setattr(module, _DIGEST_ATTRIBUTE, digest)
     return module, digest
+
+
+def _forget_compiled(files: Iterable[Path]) -> None:
+    # Python takes a compiled file for current where size and second agree; the code that answers is that of the digest
+    for file in files:
+        with suppress(PermissionError):
+            Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
 
 
 def _read_version(holder: object) -> str | int | float | None:

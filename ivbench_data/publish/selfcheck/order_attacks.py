@@ -10,6 +10,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -165,24 +166,32 @@ def _guess_by_seeds(attack_input: AttackInput) -> Iterator[Guess]:
     questions, numbers = attack_input.questions, attack_input.chosen[:MAX_SEEDED]
     by_id = sorted(attack_input.chosen, key=lambda at: _natural_key(questions[at].question_id))[:MAX_SEEDED]
     sizes = {number: len(questions[number].options) for number in (*numbers, *by_id)}
-    for shuffle, (make, draw) in SHUFFLES.items():
+    for shuffle, (make, _) in SHUFFLES.items():
         for seed in SEEDS:
-            once = {size: draw(make(seed), size) for size in set(sizes.values())}
+            once = {size: places for size in set(sizes.values()) for places in _draw_places(shuffle, seed, (size,))}
             yield from _guess_places(attack_input, f"{shuffle}({seed})", {at: once[sizes[at]] for at in numbers})
             for name, rows in (("row by row", numbers), ("in the order of ids", by_id)):
-                running = make(seed)
-                orders = {at: draw(running, sizes[at]) for at in rows}
-                yield from _guess_places(attack_input, f"{shuffle}({seed}), {name}", orders)
+                drawn = _draw_places(shuffle, seed, tuple(sizes[at] for at in rows))
+                yield from _guess_places(attack_input, f"{shuffle}({seed}), {name}", dict(zip(rows, drawn)))
         for key, of_question in KEYS.items():
             seeds = {at: of_question(questions[at], at) for at in numbers}
             if make is random.Random or not any(isinstance(seed, str) for seed in seeds.values()):
-                orders = {at: draw(make(seed), sizes[at]) for at, seed in seeds.items()}
-                yield from _guess_places(attack_input, f"{shuffle}({key})", orders)
+                places = {at: _draw_places(shuffle, seed, (sizes[at],))[0] for at, seed in seeds.items()}
+                yield from _guess_places(attack_input, f"{shuffle}({key})", places)
 
 
-def _guess_places(attack_input: AttackInput, name: str, orders: Mapping[int, Sequence[int]]) -> Iterator[Guess]:
-    for which, offset in (("first", 0), ("last", -1)):
-        slots = {at: order.index(offset % len(order)) for at, order in orders.items()}
+@lru_cache(maxsize=1 << 14)
+def _draw_places(shuffle: str, seed: int | str, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Where the option that came first and the one that came last stand, in orders drawn one after another."""
+    make, draw = SHUFFLES[shuffle]
+    dice = make(seed)
+    orders = [draw(dice, size) for size in sizes]
+    return [(order.index(0), order.index(len(order) - 1)) for order in orders]
+
+
+def _guess_places(attack_input: AttackInput, name: str, places: Mapping[int, tuple[int, int]]) -> Iterator[Guess]:
+    for at_end, which in enumerate(("first", "last")):
+        slots = {at: place[at_end] for at, place in places.items()}
         yield attack_input.guess_positions(f"the seed of a shuffle of options with the answer {which}: {name}", slots)
 
 

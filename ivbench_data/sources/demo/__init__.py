@@ -6,21 +6,25 @@ what is drawn and what is right, so every answer follows from the pictures, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from ivbench_data.atomic_files import sweep_temporaries, write_bytes
 from ivbench_data.dataset import Dataset
-from ivbench_data.errors import StorageError
+from ivbench_data.errors import EnvironmentProblemError, StorageError
 from ivbench_data.manifests import load_manifest
 from ivbench_data.schema import Video
 from ivbench_data.sources.ivbench import read_release
 from ivbench_data.strict_json import read_jsonl
+from ivbench_data.workers import available_cores, run_in_workers
 from ivbench_data.workspace import Workspace, default_root
 
 RELEASE_FILES = ("demo.jsonl", "videos.jsonl")
+
+_MAX_SECONDS_A_FILE = 300.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
         workspace.raw / RELEASE_FILES[0]: write_release(scripts),
         workspace.raw / RELEASE_FILES[1]: write_video_list(scripts),
     }
-    media: dict[Path, Callable[[], bytes]] = {}
+    media: dict[Path, partial[bytes]] = {}
     for script in scripts:
         media[workspace.videos / script.footage.file_name] = partial(encode_video, script)
         for data_id, draft in enumerate(draft_questions(script)):
@@ -91,11 +95,20 @@ def make_demo(root: Path | None = None) -> Iterator[MadeFile]:
     total = len(release) + len(media)
     for position, path in enumerate(release, 1):
         yield MadeFile(path, written[path], position, total)
-    for position, (path, make) in enumerate(media.items(), len(release) + 1):
-        missing = not path.is_file()
-        if missing:
-            write_bytes(path, make())
-        yield MadeFile(path, missing, position, total)
+    found = [path for path in media if path.is_file()]
+    positions = count(len(release) + 1)
+    yield from (MadeFile(path, False, next(positions), total) for path in found)
+    tasks = [(path, make) for path, make in media.items() if path not in found]
+    for outcome in run_in_workers(_write_file, tasks, min(available_cores(), len(tasks)), _MAX_SECONDS_A_FILE):
+        path, _ = outcome.task
+        if outcome.failure is not None:
+            raise EnvironmentProblemError(f"{path} could not be made: {outcome.failure}")
+        yield MadeFile(path, True, next(positions), total)
+
+
+def _write_file(task: tuple[Path, partial[bytes]]) -> None:
+    path, make = task
+    write_bytes(path, make())
 
 
 def _delete(paths: Iterable[Path]) -> None:
