@@ -1,4 +1,4 @@
-"""Tests of significance: paired, clustered by video, exact; and Holm's correction. Thin over scipy and statsmodels."""
+"""Tests of significance: paired, clustered by video, exact; and Holm's correction. Thin over scipy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import NonNegativeInt
 
-from ivbench_data.errors import MissingDependencyError, UsageError
+from ivbench_data.errors import UsageError
 from ivbench_data.schema import Record
 from ivbench_data.statistics import (
     CONFIDENCE,
@@ -21,7 +21,7 @@ from ivbench_data.statistics import (
     Probability,
     compute_clustered_variance,
     estimate_mean,
-    import_scipy_stats,
+    import_scipy,
     number_clusters,
 )
 
@@ -67,17 +67,15 @@ def compute_mcnemar(
     discordant, fewer = only_first + only_second, min(only_first, only_second)
     if method == "auto":
         method = "exact" if discordant <= 1000 else "chi_square"
+    special = import_scipy("special")
     if not discordant:
         p_value = 1.0
-    elif method == "mid_p":
-        binomial = import_scipy_stats().binom(discordant, 0.5)
-        p_value = 2 * float(binomial.cdf(fewer)) - float(binomial.pmf(fewer))
+    elif method == "chi_square":
+        p_value = float(special.chdtrc(1, (abs(only_first - only_second) - 1) ** 2 / discordant))
     else:
-        try:
-            from statsmodels.stats.contingency_tables import mcnemar
-        except ImportError:
-            raise MissingDependencyError("statsmodels", "score") from None
-        p_value = float(mcnemar([[0, only_first], [only_second, 0]], exact=method == "exact").pvalue)
+        at_most = float(special.bdtr(fewer, discordant, 0.5))
+        below = float(special.bdtr(fewer - 1, discordant, 0.5)) if fewer else 0.0
+        p_value = at_most + (below if method == "mid_p" else at_most)
     return McNemar(only_first=only_first, only_second=only_second, p_value=min(1.0, p_value), method=method)
 
 
@@ -133,7 +131,7 @@ def compute_clustered_p_value(
     variance = compute_clustered_variance(residuals, len(values))
     tail = 0.0  # of the side on which the mean lies
     if variance > 0:
-        tail = float(import_scipy_stats().t.sf(abs(mean) / math.sqrt(variance), count - 1))
+        tail = float(import_scipy("special").stdtr(count - 1, -abs(mean) / math.sqrt(variance)))
     means = np.bincount(of_cluster, weights=values, minlength=count) / np.bincount(of_cluster, minlength=count)
     farthest = float(np.abs(means).max())
     tail = min(1.0, max(tail, (-lowest / (farthest - lowest)) ** count))

@@ -6,6 +6,7 @@ about videos drawn again, not about questions drawn again. With one question a v
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from types import ModuleType
@@ -221,7 +222,7 @@ def estimate_unclustered_share(
     if n < 1 or not 0 <= hits <= n:
         raise UsageError(f"{hits} hits of {n} is not a share")
     name = {"wilson": "wilson", "clopper_pearson": "exact"}[method]
-    interval = import_scipy_stats().binomtest(hits, n).proportion_ci(confidence, method=name)
+    interval = import_scipy("stats").binomtest(hits, n).proportion_ci(confidence, method=name)
     value = hits / n
     return Estimate(
         value=value,
@@ -252,7 +253,7 @@ def find_sample_size(
     """
     if not (0 <= share < 1 and 0 < margin < 1 - share and 0 < power < 1 and design_effect > 0 and cluster_size >= 1):
         raise UsageError(f"no sample can keep a bound within {margin} above a share of {share}")
-    scatter = float(import_scipy_stats().norm.ppf(power))
+    scatter = float(import_scipy("special").ndtri(power))
 
     def is_enough(n: int) -> bool:
         clusters = int(n / cluster_size)
@@ -281,22 +282,20 @@ def find_sample_size(
 # --- parts ------------------------------------------------------------------------------------------------------
 
 
-def import_scipy_stats() -> ModuleType:
-    """The module `scipy.stats`.
+def import_scipy(module: Literal["special", "stats"]) -> ModuleType:
+    """The module `scipy.special`, or `scipy.stats`, which takes a second more to load.
 
     Raises:
         MissingDependencyError: scipy is not installed.
     """
     try:
-        from scipy import stats
+        return importlib.import_module(f"scipy.{module}")
     except ImportError:
         raise MissingDependencyError("scipy", "score") from None
-    module: ModuleType = stats
-    return module
 
 
 def _t_quantile(confidence: float, degrees: int) -> float:
-    return float(import_scipy_stats().t.ppf((1 + confidence) / 2, degrees))
+    return float(import_scipy("special").stdtrit(degrees, (1 + confidence) / 2))
 
 
 def number_clusters(clusters: Sequence[Hashable]) -> np.ndarray:

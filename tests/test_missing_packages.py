@@ -21,7 +21,6 @@ CASES = [
     ("imageio_ffmpeg", "fetch", "verify --deep"),
     ("scipy", "score", "score"),
     ("scipy", "score", "score --answers data/tiny/private/answers-test-1.0.0.jsonl submission.jsonl"),
-    ("statsmodels", "score", "score random other"),
     ("matplotlib", "score", "score --figure tasks.png"),
     ("matplotlib", "score", "coverage --grid 4x16 --figure"),
     ("sklearn", "validate", "validate --probe"),

@@ -99,11 +99,8 @@ def test_every_command_is_known() -> None:
     assert set(PARSED) <= set(commands), "PARSED names a command that stands nowhere"
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page if page == README else pytest.param(page, marks=pytest.mark.full) for page in PAGES],
-    ids=lambda page: page.name,
-)
+@pytest.mark.full
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_runs_in_the_order_of_the_page(page: Path, workplace: Path, hub: HubStandIn) -> None:
     for command in find_commands(page):
         program, *arguments = shlex.split(command)

@@ -228,6 +228,14 @@ def test_holm_never_lowers_a_p_value_keeps_their_order_and_is_never_above_bonfer
     assert all(one[1] <= two[1] + 1e-12 for one, two in pairwise(pairs))
 
 
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mcnemar_equals_statsmodels(one: int, other: int) -> None:
+    reference = pytest.importorskip("statsmodels.stats.contingency_tables").mcnemar
+    for method, exact in (("exact", True), ("chi_square", False)) if one + other else ():
+        expected = float(reference([[0, one], [other, 0]], exact=exact).pvalue)
+        assert significance.compute_mcnemar(one, other, method).p_value == pytest.approx(expected, rel=1e-9)
+
+
 def test_holm_equals_statsmodels() -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     p_values = np.random.default_rng(4).random(50) ** 3

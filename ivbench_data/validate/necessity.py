@@ -75,7 +75,7 @@ def assess_necessity(
 
     Raises:
         UsageError: no run, an unknown condition, or two runs of one condition, model and seed.
-        MissingDependencyError: scipy or statsmodels is not installed.
+        MissingDependencyError: scipy is not installed.
     """
     options = options or NecessityOptions()
     table = _arrange(runs)

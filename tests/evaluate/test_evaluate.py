@@ -485,6 +485,7 @@ def answer(request):
 """
 
 
+@pytest.mark.full
 def test_killed_and_gone_on_with_gives_the_same_scores(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -689,6 +690,7 @@ def test_two_processes_ask_every_question_once(root: Path) -> None:
     assert not list((root / "tiny" / "ledger").glob("claim-*"))
 
 
+@pytest.mark.full
 def test_a_killed_process_blocks_nobody(root: Path) -> None:
     with _start_counting(root) as killed:
         _wait_until_asked(root, 2)

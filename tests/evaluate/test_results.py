@@ -163,6 +163,7 @@ with ResultsFile(Path(sys.argv[1]), configuration, {}) as file:
 """
 
 
+@pytest.mark.full
 def test_killed_while_it_writes_nothing_that_was_appended_is_lost(tmp_path: Path) -> None:
     path = tmp_path / f"{CONFIGURATION.digest}.jsonl"
     for _ in range(3):

@@ -254,6 +254,7 @@ def launch(out: Path, *arguments: str | Path, home: Path, **environment: str) ->
 REPLIES = ("(A)", "The answer is C.", "None", "D\r\nsince it is so", "", "1e5", "g", "Failed to obtain answer via API.")
 
 
+@pytest.mark.full
 def test_the_launcher_asks_and_scores_as_the_evaluator_does(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:
@@ -315,6 +316,7 @@ def name_figures(card: Scorecard) -> dict[str, Any]:
     }
 
 
+@pytest.mark.full
 def test_questions_without_media_are_counted_and_not_forgotten(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:
@@ -340,6 +342,7 @@ def test_questions_without_media_are_counted_and_not_forgotten(
     assert "5 questions" in (out / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_videos_have_a_name_for_each_way_to_take_frames(
     tiny: tuple[Dataset, Path], tmp_path: Path, standin: Path
 ) -> None:

@@ -191,6 +191,7 @@ def test_a_torn_file_and_another_source_are_made_again(two_videos: Dataset, tmp_
     assert torn.read_bytes() == whole[f"6x48/{torn.name}"]
 
 
+@pytest.mark.full
 def test_a_killed_run_leaves_whole_files_and_is_taken_up(linked_demo: Dataset, tmp_path: Path) -> None:
     grids = ["--grid", "24x96", "--grid", "48x48"]
     command = [sys.executable, "-m", "ivbench_data", "cache", *grids, "--workers", "1"]
@@ -418,6 +419,7 @@ def test_odd_metadata_in_a_cache_file_end_no_run(two_videos: Dataset, tmp_path: 
     assert [(row.status, row.frames) for row in rows] == [("skipped", 6)] * 2
 
 
+@pytest.mark.full
 def test_what_a_killed_worker_was_writing_is_swept(two_videos: Dataset, tmp_path: Path) -> None:
     grid = FrameGrid(nframes=4096, res=480)  # takes longer than it may
     for row in cache_frames(two_videos, tmp_path, [grid], CacheOptions(workers=1, timeout_seconds=0.4)):

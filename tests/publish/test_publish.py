@@ -90,6 +90,7 @@ def test_questions_of_every_form_come_back(root: Path, tmp_path: Path) -> None:
     assert read == {name: [by_id[question_id] for question_id in ids] for name, ids in splits.items()}
 
 
+@pytest.mark.full
 def test_the_real_release_comes_back_and_rebuilds_byte_for_byte(release_file: Path, tmp_path: Path) -> None:
     dataset = import_dataset("ivbench", release_file, tmp_path)
     publish(dataset, tmp_path, tmp_path / "out", allow_missing_images=True)

@@ -237,9 +237,9 @@ def closing() -> Iterator[Callable[[Path, int], None]]:
 @pytest.mark.parametrize(
     ("place", "mode"),
     [
-        ("cache", 0o000),
+        pytest.param("cache", 0o000, marks=pytest.mark.full),
         ("cache/8x16", 0o444),
-        ("images", 0o555),
+        pytest.param("images", 0o555, marks=pytest.mark.full),
         pytest.param("cache/8x16", 0o000, marks=pytest.mark.full),
         pytest.param("images", 0o000, marks=pytest.mark.full),
         pytest.param("videos", 0o444, marks=pytest.mark.full),

@@ -199,6 +199,7 @@ def test_another_versions_media_are_made_anew(tmp_path):
     assert (workspace.videos / "mine.mp4").exists()
 
 
+@pytest.mark.full
 def test_a_killed_run_leaves_whole_files_only_and_is_taken_up_where_it_stopped(demo_media, tmp_path):
     made, copy = Workspace(demo_media, "demo"), Workspace(tmp_path, "demo")
     program = (

@@ -452,6 +452,7 @@ def release(release_file: Path) -> Dataset:
     return read(release_file)
 
 
+@pytest.mark.full
 def test_features_of_the_real_release(release: Dataset) -> None:
     table = tabulate_options(release.questions)
     assert len(table.questions) == 1686

@@ -112,6 +112,7 @@ def test_the_same_content_is_known_in_another_encoding(
     assert found.median_distance <= 4
 
 
+@pytest.mark.full
 def test_other_content_is_never_taken_for_the_same(sources: list[Path], demo_media: Path) -> None:
     for videos in (sources, sorted((demo_media / "demo/videos").iterdir())[::2]):
         fingerprints = {path: make_fingerprint(path, "x") for path in videos}
@@ -128,20 +129,23 @@ def test_the_demos_videos_are_known_in_other_encodings(demo_media: Path, tmp_pat
         assert found.result == "same", (path, encoding, found)
 
 
-@pytest.mark.parametrize("start", [0, 8, 17.5, 30])
+@pytest.mark.parametrize("start", [17.5, *(pytest.param(start, marks=pytest.mark.full) for start in (0, 8, 30))])
 def test_ten_seconds_replaced_are_found_within_five(
     sources: list[Path], reference: Fingerprint, tmp_path: Path, start: float
 ) -> None:
     check_replaced(compare_content(replace_span(sources[0], sources[1], tmp_path, start), reference), start)
 
 
+@pytest.mark.full
 def test_a_replaced_span_without_the_bars_of_the_rest_is_found(sources: list[Path], tmp_path: Path) -> None:
     barred = write_video(tmp_path / "barred.mp4", letterbox(show_at_rate(sources[0], FPS, 180)))
     found = compare_content(replace_span(barred, sources[1], tmp_path, 17.5, height=300), make_fingerprint(barred, "x"))
     check_replaced(found, 17.5)
 
 
-@pytest.mark.parametrize("where", ["at the beginning", "in between", "at the end"])
+@pytest.mark.parametrize(
+    "where", ["in between", *(pytest.param(end, marks=pytest.mark.full) for end in ("at the beginning", "at the end"))]
+)
 def test_a_trim_of_a_second_is_found(sources: list[Path], reference: Fingerprint, tmp_path: Path, where: str) -> None:
     found = compare_content(trim(sources[0], tmp_path, where, FPS, 180), reference)
     assert found.result == "trimmed", found
@@ -285,6 +289,7 @@ def dataset(sources: list[Path], tmp_path: Path) -> Dataset:
     return made
 
 
+@pytest.mark.full
 def test_fingerprints_are_written_kept_and_compared(
     dataset: Dataset, sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

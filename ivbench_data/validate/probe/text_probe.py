@@ -67,7 +67,7 @@ def run_probe(dataset: Dataset, options: ProbeOptions | None = None, on_step: St
 
     Raises:
         UsageError: not even two videos to hold one out, or certifying families or seeds that also choose.
-        MissingDependencyError: scikit-learn, scipy or statsmodels is not installed.
+        MissingDependencyError: scikit-learn or scipy is not installed.
     """
     options = options or ProbeOptions()
     _check_options(options)
