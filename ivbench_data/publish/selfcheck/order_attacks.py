@@ -172,7 +172,9 @@ def _guess_by_seeds(attack_input: AttackInput) -> Iterator[Guess]:
             yield from _guess_places(attack_input, f"{shuffle}({seed})", {at: once[sizes[at]] for at in numbers})
             for name, rows in (("row by row", numbers), ("in the order of ids", by_id)):
                 drawn = _draw_places(shuffle, seed, tuple(sizes[at] for at in rows))
-                yield from _guess_places(attack_input, f"{shuffle}({seed}), {name}", dict(zip(rows, drawn)))
+                yield from _guess_places(
+                    attack_input, f"{shuffle}({seed}), {name}", dict(zip(rows, drawn, strict=True))
+                )
         for key, of_question in KEYS.items():
             seeds = {at: of_question(questions[at], at) for at in numbers}
             if make is random.Random or not any(isinstance(seed, str) for seed in seeds.values()):
