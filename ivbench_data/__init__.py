@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ivbench_data.evaluate.results import ResultsHeader as ResultsHeader
     from ivbench_data.evaluate.results import RunConfiguration as RunConfiguration
     from ivbench_data.evaluate.results import read_results as read_results
+    from ivbench_data.evaluate.sample_figures import SampledFigure as SampledFigure
     from ivbench_data.evaluate.scores import Denominators as Denominators
     from ivbench_data.evaluate.scores import GroupScore as GroupScore
     from ivbench_data.evaluate.scores import Scorecard as Scorecard
@@ -163,6 +164,7 @@ _NAMES_IN = {
     "evaluate.reply_outcomes": "Outcome",
     "evaluate.reply_scores": "ReplyScore score_reply",
     "evaluate.results": "Results ResultsHeader RunConfiguration read_results",
+    "evaluate.sample_figures": "SampledFigure",
     "evaluate.scores": "Denominators GroupScore Scorecard score_results",
     "exports.submission": "ExportedSubmission export_submission",
     "fetch.download_limits": "FetchLimits",

@@ -639,6 +639,15 @@ class VerifyResult(Record):
     """Digest of the file, when it was made."""
 
 
+Key = tuple[str, int] | tuple[str, int, int]
+"""A question's id, the rotation of its options, and the number of the sample where it is not the first."""
+
+
+def make_key(question_id: str, rotation: int = 0, sample: int = 0) -> Key:
+    """The key of a request, of its reply and of its row."""
+    return (question_id, rotation, sample) if sample else (question_id, rotation)
+
+
 class EvaluationResult(Record):
     """One question asked of one model, and the outcome.
 
@@ -653,6 +662,8 @@ class EvaluationResult(Record):
     """The question."""
     rotation: NonNegativeInt = 0
     """By how many places its options were rotated to the left when it was asked."""
+    sample: NonNegativeInt = 0
+    """Number of the sample, from 0, where the question was asked several times in the same words."""
     status: Literal["ok", "empty", "truncated", "filtered", "refused", "failed", "missing", "inapplicable"] = "ok"
     """Answered; replied without a text; cut off at the limit of tokens; withheld by a content filter; refused, as the
     server says; failed, which like these counts as wrong; not asked, since its media are not here; not asked, since the
@@ -683,6 +694,11 @@ class EvaluationResult(Record):
     """Time the model took."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     """Model, revision, versions and whatever else a backend reports."""
+
+    @property
+    def key(self) -> tuple[str, int] | tuple[str, int, int]:
+        """Unique key of the row in its results."""
+        return make_key(self.question_id, self.rotation, self.sample)
 
 
 RECORDS: tuple[type[Record], ...] = (

@@ -80,13 +80,15 @@ def compute_mcnemar(
 
 
 def compare_pairs(
-    first: Sequence[bool],
-    second: Sequence[bool],
+    first: Sequence[float],
+    second: Sequence[float],
     clusters: Sequence[Hashable],
     method: Literal["auto", "exact", "mid_p", "chi_square"] = "auto",
     confidence: float = CONFIDENCE,
 ) -> PairedComparison:
     """How the first set of answers compares with the second on the same questions, in the same order.
+
+    An answer is right (1) or wrong (0), or the share of several that are right.
 
     Raises:
         UsageError: no questions, or unequal lengths.

@@ -127,13 +127,16 @@ def estimate_mean(
     return estimate_ratio(values, np.ones(len(values)).tolist(), clusters, bounds, confidence)
 
 
-def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confidence: float = CONFIDENCE) -> Estimate:
+def estimate_share(
+    hits: Sequence[float], clusters: Sequence[Hashable], confidence: float = CONFIDENCE, draws: int = 1
+) -> Estimate:
     """The share of hits (each 0 to 1, such as right or wrong), with a Wilson interval clustered by `clusters`.
 
     Wilson's interval at the effective sample size `n* = p(1-p) / v`, with `v` the clustered variance of
     `estimate_ratio` and t with `G-1` degrees of freedom for z: it stays within 0 to 1, and keeps its coverage near both
     ends and with few clusters, where `p ± t√v` does not (Franco, Little, Louis & Slud 2019, *J. Survey Statistics and
-    Methodology* 7(3)). `n*` is at most `n`; with none or all hit it is the number of clusters, the cautious reading.
+    Methodology* 7(3)). `n*` is at most `n`, or `draws` times that if each hit is the mean of so many draws; with none
+    or all hit it is the number of clusters, the cautious reading.
 
     Raises:
         UsageError: nothing to estimate from, unequal lengths, or a hit outside 0 to 1.
@@ -151,7 +154,7 @@ def estimate_share(hits: Sequence[float], clusters: Sequence[Hashable], confiden
     if not spread > 1e-15:
         effective = float(count)
     elif variance > 0:
-        effective = min(float(len(values)), spread / variance)
+        effective = min(float(len(values) * draws), spread / variance)
     else:
         effective = float(len(values))
     return _surround(share, len(values), effective, count, "Wilson, clustered", confidence)
@@ -178,6 +181,7 @@ def estimate_mean_of_strata(
     weights: Mapping[Hashable, float],
     clusters: Sequence[Hashable],
     confidence: float = CONFIDENCE,
+    draws: int = 1,
 ) -> Estimate:
     """The weighted mean `Σ W_s p_s` of the strata's shares, with a Wilson interval clustered by `clusters`.
 
@@ -189,7 +193,7 @@ def estimate_mean_of_strata(
         UsageError: as `estimate_share`, or a stratum has no weight, or a weight no hits.
     """
     if len(set(strata)) == 1 and len(hits) == len(strata):
-        return estimate_share(hits, clusters, confidence)
+        return estimate_share(hits, clusters, confidence, draws)
     values = np.asarray(hits, dtype=np.float64)
     if not len(values) == len(strata) == len(clusters) or not len(values):
         raise UsageError(f"cannot estimate from {len(values)} hits, {len(strata)} strata, {len(clusters)} clusters")
@@ -207,7 +211,7 @@ def estimate_mean_of_strata(
     )
     variance, spread = compute_clustered_variance(residuals, 1.0), share * (1 - share)
     is_spread = spread > 1e-15 and variance > 0
-    effective = min(float(len(values)), spread / variance) if is_spread else float(count)
+    effective = min(float(len(values) * draws), spread / variance) if is_spread else float(count)
     return _surround(share, len(values), effective, count, "Wilson, stratified, clustered", confidence)
 
 

@@ -75,7 +75,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate": (
         "replies", "prompts", "reply_outcomes", "metrics", "reply_scores", "models", "results", "asked_once",
-        "llm_judge", "outcome_counts", "model_reader", "run_claim", "evaluation",
+        "llm_judge", "sampled_rows", "sample_figures", "outcome_counts", "model_reader", "run_claim", "evaluation",
         "stored_replies", "import_results",
         "scores", "conditions", "compare", "score_tables", "score_figures", "sweeps", "wrong_answers_page",
     ),

@@ -13,7 +13,7 @@ from ivbench_data.errors import UsageError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
-ASKING = ("system", "prompt_template", "cot", "limit", "question_ids")
+ASKING = ("system", "prompt_template", "cot", "limit", "question_ids", "samples")
 """Parameters that belong to `AskOptions`; the others belong to `ModelOptions`."""
 
 
@@ -32,6 +32,13 @@ def asking_options(command: CommandT) -> CommandT:
         click.option("--temperature", type=NumberRange(0, 100), default=0.0, help="[default: 0, the likeliest token]"),
         click.option("--top-p", type=NumberRange(0, 1, min_open=True), default=1.0, help="[default: 1, any token]"),
         click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
+        click.option(
+            "--samples",
+            type=click.IntRange(1, 1024),
+            default=1,
+            show_default=True,
+            help="Ask each question so many times: mean, majority vote and pass@K.",
+        ),
         click.option(
             "--extra-body", metavar="JSON|@FILE", callback=_read_object, help="Further fields of requests to a server."
         ),

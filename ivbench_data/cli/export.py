@@ -110,11 +110,14 @@ def export_submission_command(
     from ivbench_data.workspace import Workspace
 
     (path,) = find_results(Workspace(root, dataset).results, [results])
-    made = export_submission(load(root / dataset), read_results(path), out, not all_questions)
+    read = read_results(path)
+    made = export_submission(load(root / dataset), read, out, not all_questions)
     if as_json:
         print_json({"path": str(out), "answered": made.answered, "left_out": list(made.left_out)})
         return 0
     say(f"{out} answers {made.answered:,} questions.")
+    if read.samples > 1:
+        say(f"Of the {read.samples:,} samples of each question, it holds the first.", style="yellow")
     if made.left_out:
         say(f"{len(made.left_out):,} without a reply are left out, and count as wrong.", style="yellow")
     return 0

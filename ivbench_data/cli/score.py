@@ -206,6 +206,7 @@ def _read_with(
     from ivbench_data.cli.console import track
     from ivbench_data.evaluate.model_reader import ask_reader, find_unread, open_reader, read_with_model
     from ivbench_data.evaluate.models import ModelOptions
+    from ivbench_data.schema import make_key
 
     if name is None:
         if url is not None:
@@ -218,7 +219,7 @@ def _read_with(
         asked = ask_reader(dataset, workspace.root, item, reader, name)
         rows = list(track(asked, "Reading", len(find_unread(dataset, item))))
         unsaid.update(row.error for row in rows if row.error is not None)
-        said = {(row.question_id, row.rotation): row for row in rows if row.error is None}
+        said = {make_key(row.question_id, row.rotation, row.sample): row for row in rows if row.error is None}
         made.append(read_with_model(dataset, item, said))
     return made, dict(unsaid)
 
@@ -365,6 +366,7 @@ def _describe(card: Scorecard) -> str:
         f"judged by {card.judge}" if card.judge else "",
         f"{counts.withdrawn:,} withdrawn" if counts.withdrawn else "",
         f"{counts.unscorable:,} without options or with hidden answers" if counts.unscorable else "",
+        f"{card.samples:,} samples of each, a missing one counts as wrong" if card.samples > 1 else "",
         f"parsed {write_cell(percent(overall.parse_rate))} %",
         describe_readings(card),
     ]

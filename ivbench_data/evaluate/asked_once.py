@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.prompts.requests import Key, Model, Request, TextPart, read_identity
+from ivbench_data.evaluate.prompts.requests import Model, Request, TextPart, read_identity
+from ivbench_data.schema import Key
 
 IDENTIFYING = ("code", "version", "revision", "content")
 """Parts of a model's identity that decide what it makes of a text; how it is shown frames does not."""
@@ -65,7 +66,8 @@ def ask_once(
         if digest in kept:
             yield AskedText(key, digest, kept[digest], is_new=False)
         else:
-            asked[key] = Request(*key, role, (TextPart(prompt),), (), digest)
+            question_id, rotation, *sample = key
+            asked[key] = Request(question_id, rotation, role, (TextPart(prompt),), (), digest, sample=sum(sample))
     if not asked:
         return
     for reply in model(list(asked.values())):

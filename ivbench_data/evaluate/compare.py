@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import Field, NonNegativeInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.prompts.compose import PROFILES, resolve_profile, shows_letters
 from ivbench_data.evaluate.prompts.patterns import PATTERNS, Pattern
 from ivbench_data.evaluate.results import Results
-from ivbench_data.evaluate.scores import is_scorable, pair_with_rows, score
+from ivbench_data.evaluate.sampled_rows import find_right_share, is_scorable, pair_with_samples
+from ivbench_data.evaluate.scores import score
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import NonEmpty, Question, Record
@@ -60,29 +60,44 @@ class Comparison(Record):
 def compare_results(dataset: Dataset, first: Results, second: Results) -> Comparison:
     """The paired comparison of the first with the second, over the questions evaluated in both.
 
+    A question with several samples counts for the share of them that are right; McNemar's test then is the sign test of
+    the questions on which one of the two has the larger share.
+
     Raises:
         UsageError: they have no question in common.
     """
-    pairs = list(zip(pair_with_rows(dataset, first), pair_with_rows(dataset, second), strict=True))
-    common = [(one, other) for one, other in pairs if one.points is not None and other.points is not None]
+    pairs = [
+        _Pair(one[0].question, find_right_share(one), find_right_share(other))
+        for one, other in zip(pair_with_samples(dataset, first), pair_with_samples(dataset, second), strict=True)
+    ]
+    common = [pair for pair in pairs if pair.first is not None and pair.second is not None]
     if not common:
         raise UsageError(f"{first.path} and {second.path} have no evaluated question in common")
-    names = list(dict.fromkeys(one.question.task for one, _ in common))
-    tasks = [_compare(name, [pair for pair in common if pair[0].question.task == name]) for name in names]
+    names = list(dict.fromkeys(pair.question.task for pair in common))
+    tasks = [_compare(name, [pair for pair in common if pair.question.task == name]) for name in names]
     adjusted = adjust_holm([task.holm_p_value for task in tasks])
     return Comparison(
         first=first.name,
         second=second.name,
         overall=_compare("Overall", common),
         tasks=tuple(task.model_copy(update={"holm_p_value": p}) for task, p in zip(tasks, adjusted, strict=True)),
-        only_first=sum(one.points is not None and other.points is None for one, other in pairs),
-        only_second=sum(other.points is not None and one.points is None for one, other in pairs),
+        only_first=sum(pair.first is not None and pair.second is None for pair in pairs),
+        only_second=sum(pair.second is not None and pair.first is None for pair in pairs),
     )
 
 
-def _compare(name: str, pairs: Sequence[tuple[ScoredRow, ScoredRow]]) -> ComparedTask:
-    one, other = [first.is_correct for first, _ in pairs], [second.is_correct for _, second in pairs]
-    paired = compare_pairs(one, other, [cluster_of(first.question) for first, _ in pairs])
+@dataclass(frozen=True)
+class _Pair:
+    """A question, and the share of its samples that are right in two results files; None where it was not asked."""
+
+    question: Question
+    first: float | None
+    second: float | None
+
+
+def _compare(name: str, pairs: Sequence[_Pair]) -> ComparedTask:
+    one, other = [pair.first or 0.0 for pair in pairs], [pair.second or 0.0 for pair in pairs]
+    paired = compare_pairs(one, other, [cluster_of(pair.question) for pair in pairs])
     return ComparedTask(
         name=name,
         questions=len(pairs),
@@ -139,23 +154,23 @@ def _find_text_only_bias(dataset: Dataset, model: str, results: Sequence[Results
         if withheld is None:
             continue
         evaluated = [
-            one
-            for one in pair_with_rows(dataset, item)
-            if one.points is not None
-            and one.chance is not None
-            and _has_withheld_visual(one.question, PATTERNS[item.configuration.pattern])
+            (samples[0].question, share, samples[0].chance)
+            for samples in pair_with_samples(dataset, item)
+            if (share := find_right_share(samples)) is not None
+            and samples[0].chance is not None
+            and _has_withheld_visual(samples[0].question, PATTERNS[item.configuration.pattern])
         ]
         if not evaluated:
             continue
         looked = True
         above = estimate_mean(
-            [float(one.is_correct) - (one.chance or 0.0) for one in evaluated],
-            [cluster_of(one.question) for one in evaluated],
+            [share - chance for _, share, chance in evaluated],
+            [cluster_of(question) for question, *_ in evaluated],
             (-1.0, 1.0),
         )
         right, chance = (
             sum(map(float, values)) / len(evaluated)
-            for values in ([one.is_correct for one in evaluated], [one.chance or 0.0 for one in evaluated])
+            for values in ([share for _, share, _ in evaluated], [chance for *_, chance in evaluated])
         )
         statement = (
             f"without {withheld} ({_describe(item)}), {_percent(right)} of "
@@ -202,9 +217,9 @@ def _find_recency(dataset: Dataset, model: str, results: Sequence[Results]) -> S
 def _find_yes_bias(dataset: Dataset, model: str, results: Sequence[Results]) -> Iterator[Signature]:
     name = "high Existence beside low Reverse Existence"
     for item in _complete(results):
-        scored_rows = pair_with_rows(dataset, item)
+        sampled = pair_with_samples(dataset, item)
         pair = [
-            score(task, [one for one in scored_rows if one.question.task == task]).accuracy
+            score(task, [one for one in sampled if one[0].question.task == task]).accuracy
             for task in ("Existence", "Reverse Existence")
         ]
         if pair[0] is None or pair[1] is None:
@@ -236,8 +251,8 @@ def _find_letter_preference(dataset: Dataset, model: str, results: Sequence[Resu
             and shows_letters(question, PROFILES[resolve_profile(profile, question.source)])
         }
         chosen: list[tuple[str, int, set[int]]] = []
-        for (question_id, rotation), row in item.rows.items():
-            question = questions.get(question_id)
+        for row in item.rows.values():
+            question, rotation = questions.get(row.question_id), row.rotation
             if question is not None and row.answer_index is not None and row.metadata.get("rule") != "drawn":
                 count = len(question.options)
                 right = {(index - rotation) % count for index in question.correct_indices}

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
+from ivbench_data.evaluate.prompts.asking import MAX_ROTATIONS
 from ivbench_data.evaluate.results import Results, RunConfiguration
-from ivbench_data.evaluate.scores import pair_with_rows
+from ivbench_data.evaluate.sampled_rows import pair_with_rows
 from ivbench_data.validate.necessity import AnswerRun
 
 
-def gather_answers(dataset: Dataset, results: Results, rotation: int = 0) -> dict[str, bool]:
+def gather_answers(dataset: Dataset, results: Results, rotation: int = 0, sample: int = 0) -> dict[str, bool]:
     """For each evaluated question id, whether the answer is right by the dataset's current answers."""
-    scored_rows = pair_with_rows(dataset, results, rotation)
+    scored_rows = pair_with_rows(dataset, results, rotation, sample)
     return {item.question.question_id: item.is_correct for item in scored_rows if item.points is not None}
 
 
 def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]:
-    """A run per results file and rotation; the file's pattern is its condition.
+    """A run per results file, rotation and sample; the file's pattern is its condition.
 
     Files belong to the same model if they agree in everything but pattern and grid: a condition without video has no
     grid.
@@ -31,9 +32,12 @@ def gather_runs(dataset: Dataset, results: Sequence[Results]) -> list[AnswerRun]
     file_of: dict[tuple[str, str, int], Results] = {}
     for item in results:
         configuration = item.configuration
-        for rotation in sorted({rotation for _, rotation in item.rows}):
+        for sample, rotation in sorted({(row.sample, row.rotation) for row in item.rows.values()}):
             run = AnswerRun(
-                configuration.pattern, gather_answers(dataset, item, rotation), _name_model(configuration), rotation
+                configuration.pattern,
+                gather_answers(dataset, item, rotation, sample),
+                _name_model(configuration),
+                rotation + sample * MAX_ROTATIONS,
             )
             first = file_of.setdefault((run.condition, run.model, run.seed), item)
             if first is not item:

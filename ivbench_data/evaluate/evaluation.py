@@ -18,12 +18,12 @@ from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS, ModelOptions, op
 from ivbench_data.evaluate.prompts.asking import DEFAULT_ASK_OPTIONS, Asker, AskOptions, Unasked
 from ivbench_data.evaluate.prompts.compose import PROMPT_VERSION
 from ivbench_data.evaluate.prompts.patterns import PATTERNS
-from ivbench_data.evaluate.prompts.requests import Key, Model, Reply, Request, read_identity
+from ivbench_data.evaluate.prompts.requests import Model, Reply, Request, read_identity
 from ivbench_data.evaluate.reply_outcomes import HOLDS_WHEN_TRUNCATED, RETRIED, Outcome, find_outcome
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_choice, score_reply
 from ivbench_data.evaluate.results import ResultsFile, RunConfiguration, set_aside
 from ivbench_data.evaluate.run_claim import RunClaim
-from ivbench_data.schema import EvaluationResult, Question
+from ivbench_data.schema import EvaluationResult, Key, Question
 from ivbench_data.workspace import Workspace, default_root
 
 LIBRARIES = ("numpy", "pillow", "torch", "torchvision", "transformers", "accelerate", "flash-attn")
@@ -156,8 +156,10 @@ def _reuse_row(
     stored = file.rows.get(request.key)
     if isinstance(request, Unasked):
         kind = "failed" if request.kind == "error" else request.kind
-        question_id, rotation = request.key
-        row = EvaluationResult(question_id=question_id, rotation=rotation, status=kind, error=request.reason)
+        question_id, rotation, *sample = request.key
+        row = EvaluationResult(
+            question_id=question_id, rotation=rotation, sample=sum(sample), status=kind, error=request.reason
+        )
     elif stored is None or not _was_shown_the_same(stored, request):
         return None
     else:
@@ -188,7 +190,7 @@ def _restore_reply(row: EvaluationResult) -> Reply:
     finish_reason = facts.pop("finish_reason", None)  # where 0.1.0 kept it
     logprobs = row.metadata.get("option_logprobs")
     return Reply(
-        (row.question_id, row.rotation),
+        row.key,
         text=None if row.status == "refused" else row.reply,
         error=row.error if row.status in ("failed", "filtered") else None,
         option_logprobs=tuple(float(str(value)) for value in logprobs) if isinstance(logprobs, list) else None,
@@ -231,6 +233,7 @@ def _make_row(question: Question, request: Request, reply: Reply, profile: str) 
     return EvaluationResult(
         question_id=question.question_id,
         rotation=request.rotation,
+        sample=request.sample,
         status=status,
         reply=reply.refusal if status == "refused" else reply.text,
         answer_index=reply_score.answer_index if reply_score is not None else None,

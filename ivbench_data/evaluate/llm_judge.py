@@ -16,10 +16,10 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asked_once import ask_once, identify_reader_of_text
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.models import ModelOptions, open_model
-from ivbench_data.evaluate.prompts.requests import Key, Model
+from ivbench_data.evaluate.prompts.requests import Model
 from ivbench_data.evaluate.results import Results
 from ivbench_data.ledger import LedgerWriter, read_ledger
-from ivbench_data.schema import NonEmpty, Record, Sha256
+from ivbench_data.schema import Key, NonEmpty, Record, Sha256
 from ivbench_data.workspace import Workspace, default_root
 
 LEDGER_KIND = "judge"
@@ -121,10 +121,16 @@ def ask_judge(
 
 
 def write_prompts(dataset: Dataset, results: Results) -> dict[str, str]:
-    """The judge's prompt for each answered question whose metric needs a judge, by question id."""
+    """The judge's prompt for each answered question whose metric needs a judge, by question id.
+
+    Raises:
+        UsageError: there are questions that need a judge, and several samples of each.
+    """
     prompts = {}
     for question in dataset.questions:
         row, write = results.rows.get((question.question_id, 0)), find_metric(question).write_judge_prompt
         if write is not None and row is not None and row.status in ("ok", "truncated"):
+            if results.samples > 1:
+                raise UsageError(f"{results.path} holds {results.samples} replies a question, and a judge reads one")
             prompts[question.question_id] = write(question, row.reply or "")
     return prompts

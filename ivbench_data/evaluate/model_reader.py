@@ -20,12 +20,12 @@ from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.asked_once import ask_once, identify_reader_of_text
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.outcome_counts import name_outcome
-from ivbench_data.evaluate.prompts.requests import Key, Model
+from ivbench_data.evaluate.prompts.requests import Model
 from ivbench_data.evaluate.replies.parse import parse_answer
 from ivbench_data.evaluate.results import Results
 from ivbench_data.ledger import LedgerWriter, read_ledger
 from ivbench_data.questions.option_letters import LETTERS
-from ivbench_data.schema import EvaluationResult, NonEmpty, Question, Record, Sha256
+from ivbench_data.schema import EvaluationResult, Key, NonEmpty, Question, Record, Sha256
 from ivbench_data.workspace import Workspace, default_root
 
 LEDGER_KIND: Final = "reader"
@@ -64,6 +64,8 @@ class ReaderReply(Record):
     """The question."""
     rotation: NonNegativeInt = 0
     """By how many places its options were rotated."""
+    sample: NonNegativeInt = 0
+    """Number of the sample."""
     reply_sha256: Sha256
     """Digest of the reply that it read."""
     prompt_sha256: Sha256
@@ -160,8 +162,9 @@ def ask_reader(
         made = ReaderReply(
             reader=name,
             identity=identity,
-            question_id=asked.key[0],
-            rotation=asked.key[1],
+            question_id=unread[asked.key][1].question_id,
+            rotation=unread[asked.key][1].rotation,
+            sample=unread[asked.key][1].sample,
             reply_sha256=hashlib.sha256(reply.encode("utf-8", "surrogatepass")).hexdigest(),
             prompt_sha256=asked.prompt_sha256,
             word=asked.text,

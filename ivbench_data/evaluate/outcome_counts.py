@@ -10,9 +10,11 @@ from typing import Final
 from pydantic import NonNegativeInt
 
 from ivbench_data.evaluate.metrics.accuracy import read_number
-from ivbench_data.evaluate.metrics.means import MeanOf, average, combine
+from ivbench_data.evaluate.metrics.means import MeanOf, average
 from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.reply_outcomes import FILTERED_WORDS, TRUNCATED_WORDS
+from ivbench_data.evaluate.sample_figures import combine_samples
+from ivbench_data.evaluate.sampled_rows import Samples
 from ivbench_data.schema import EvaluationResult, Question, Record
 from ivbench_data.statistics import Probability
 
@@ -21,7 +23,7 @@ DOUBT_SHARE: Final = 0.02
 
 
 class Readings(Record):
-    """Counts of the replies behind an accuracy; each evaluated question is counted once.
+    """Counts of the replies behind an accuracy; each evaluated question is counted once a sample.
 
     Example:
         >>> dataset = iv.load_dataset("tiny")
@@ -86,19 +88,19 @@ def name_outcome(question: Question, row: EvaluationResult) -> str:
     return "by_rules" if is_read else "unread"
 
 
-def count_readings(scored_rows: Sequence[ScoredRow], mean_of: MeanOf) -> Readings:
+def count_readings(sampled: Sequence[Samples], mean_of: MeanOf) -> Readings:
     """The counts over some questions, and the bounds of their accuracy."""
-    evaluated = [item for item in scored_rows if item.is_evaluated]
+    evaluated = [item for samples in sampled for item in samples if item.is_evaluated]
     counts = Counter(name_outcome(item.question, item.row) for item in evaluated if item.row is not None)
     return Readings(
         **{name: counts[name] for name in COUNTED},
-        lowest=_average(scored_rows, mean_of, are_right=False),
-        highest=_average(scored_rows, mean_of, are_right=True),
+        lowest=_average(sampled, mean_of, are_right=False),
+        highest=_average(sampled, mean_of, are_right=True),
     )
 
 
-def _average(scored_rows: Sequence[ScoredRow], mean_of: MeanOf, are_right: bool) -> float | None:
-    units = [(task, unit) for task, unit in combine([_settle(item, are_right) for item in scored_rows])]
+def _average(sampled: Sequence[Samples], mean_of: MeanOf, are_right: bool) -> float | None:
+    units = combine_samples([tuple(_settle(item, are_right) for item in samples) for samples in sampled])
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     return average(scored, [unit.points or 0.0 for _, unit in scored], mean_of)
 

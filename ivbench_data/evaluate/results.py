@@ -21,8 +21,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, ValidationError
 
 from ivbench_data.errors import DatasetError, StorageError, UsageError
-from ivbench_data.evaluate.prompts.requests import Key
-from ivbench_data.schema import BadLine, EvaluationResult, NonEmpty, Record
+from ivbench_data.schema import BadLine, EvaluationResult, Key, NonEmpty, Record
 from ivbench_data.strict_json import explain, iterate_jsonl
 from ivbench_data.workspace import list_folder
 
@@ -97,7 +96,7 @@ class Results:
     headers: tuple[ResultsHeader, ...]
     """One per run, in order."""
     rows: Mapping[Key, EvaluationResult]
-    """The last row of each question and rotation."""
+    """The last row of each question, rotation and sample; the key of a first sample is the id and the rotation."""
     bad_lines: tuple[BadLine, ...] = field(default=())
     """Invalid lines; their questions are asked again."""
 
@@ -107,11 +106,35 @@ class Results:
         return self.headers[0].configuration
 
     @property
+    def samples(self) -> int:
+        """How many times each question was to be asked."""
+        samples = self.configuration.model_options.get("samples", 1)
+        return samples if isinstance(samples, int) else 1
+
+    @property
     def name(self) -> str:
-        """Model, pattern and grid in a line."""
+        """Model, pattern and grid in a line, and how it was asked where that is not the usual way."""
         about = self.configuration
         parts = [about.model, about.pattern, about.grid or "", about.profile if about.profile != "default" else ""]
+        asked = {name: about.model_options[name] for name in NAMED_OPTIONS if name in about.model_options}
+        parts += [_name_option(name, value) for name, value in asked.items()]
         return " · ".join(part for part in parts if part)
+
+
+NAMED_OPTIONS = (
+    "system", "prompt_template", "cot", "temperature", "top_p", "seed", "extra_body", "chat_template_kwargs", "samples",
+)  # fmt: skip
+"""Options that are part of a run's name."""
+
+
+def _name_option(name: str, value: JsonValue) -> str:
+    if name == "samples":
+        return f"mean@{value}"
+    if value is True:
+        return name
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    short = " ".join(text.split())
+    return f"{name.replace('_', ' ')} {short if len(short) <= 40 else f'{short[:39]}…'}"
 
 
 def read_results(path: Path | str) -> Results:
@@ -142,7 +165,7 @@ def read_results(path: Path | str) -> Results:
                 headers.append(ResultsHeader.model_validate_json(line))
             else:
                 row = EvaluationResult.model_validate_json(line)
-                rows[row.question_id, row.rotation] = row
+                rows[row.key] = row
         except ValidationError as error:
             bad.append(BadLine(file=path.name, line=number, reason=explain(error)))
     if not headers:
@@ -193,7 +216,7 @@ class ResultsFile:
             StorageError: the disk is full.
         """
         self._write(row.model_dump_json(exclude_defaults=True).encode() + b"\n")
-        self.rows[row.question_id, row.rotation] = row
+        self.rows[row.key] = row
 
     def _write(self, line: bytes) -> None:
         try:

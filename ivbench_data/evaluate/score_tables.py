@@ -138,7 +138,13 @@ def make_detail_table(card: Scorecard) -> Table:
     parts += [(kind, one) for kind, members in card.slices.items() for one in members.values()]
     if card.right_in_all is not None:
         parts.append(("all", card.right_in_all))
-    return Table(columns, tuple(_detail(kind, one) for kind, one in parts))
+    rows = [_detail(kind, one) for kind, one in parts]
+    figures = {"majority vote": card.overall.majority, **{f"pass@{k}": one for k, one in card.overall.pass_at.items()}}
+    for name, figure in figures.items():
+        if figure is not None:
+            update = {"name": f"Overall, {name}", "accuracy": figure.accuracy, "chance": figure.chance}
+            rows.append(_detail("all", card.overall.model_copy(update={**update, "as_benchmark": None})))
+    return Table(columns, tuple(rows))
 
 
 def _detail(kind: str, one: GroupScore) -> tuple[Cell, ...]:

@@ -10,18 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 
-from pydantic import JsonValue, NonNegativeInt
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.durations import find_durations
-from ivbench_data.errors import UsageError
-from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.means import (
     MeanOf,
     average,
-    combine,
     estimate,
     score_like_benchmark,
     score_with_missing_as_wrong,
@@ -29,15 +25,15 @@ from ivbench_data.evaluate.metrics.means import (
 from ivbench_data.evaluate.metrics.units import EVALUATED, JudgeReplies, ScoredRow
 from ivbench_data.evaluate.outcome_counts import Readings, count_readings
 from ivbench_data.evaluate.results import Results, RunConfiguration
+from ivbench_data.evaluate.sample_figures import SampledFigure, combine_samples, estimate_majority, estimate_passes
+from ivbench_data.evaluate.sampled_rows import NO_JUDGE_REPLIES, Samples, pair_with_samples, split_rounds
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.questions.clusters import cluster_of
 from ivbench_data.questions.duration_buckets import DURATION_BUCKETS, name_duration
-from ivbench_data.schema import NonEmpty, Question, Record, Seconds
+from ivbench_data.schema import NonEmpty, Record, Seconds
 from ivbench_data.statistics import Estimate, Probability, estimate_share
 from ivbench_data.withdrawals import count_withdrawn
 from ivbench_data.workspace import Workspace
-
-NO_JUDGE_REPLIES: Mapping[str, str] = MappingProxyType({})
 
 
 class GroupScore(Record):
@@ -53,7 +49,7 @@ class GroupScore(Record):
     name: NonEmpty
     """Name of the set."""
     accuracy: Estimate | None
-    """Mean points of the evaluated questions or pairs, 0 to 1; None if nothing could be scored."""
+    """Mean points of the evaluated questions or pairs, 0 to 1, over all samples; None if nothing could be scored."""
     as_benchmark: Probability | None = None
     """Figure of the benchmark's own code for the same replies; None where its rules are ours."""
     chance: Probability | None
@@ -61,17 +57,21 @@ class GroupScore(Record):
     parse_rate: Probability | None
     """Share of answered questions whose reply names an option or a number; free text counts as parsed."""
     correct: NonNegativeInt
-    """Questions with all points."""
+    """Questions with all points, in each sample."""
     evaluated: NonNegativeInt
     """Answered and failed questions, together."""
     unscored: NonNegativeInt = 0
     """Of these, not part of the accuracy: half a pair, or a text without a judge reply."""
     failed: NonNegativeInt
-    """Of these, asked without a reply."""
+    """Of these, asked without a reply; with several samples, those that lack one of them."""
     missing: NonNegativeInt
     """Not asked: media missing, or no row yet."""
     inapplicable: NonNegativeInt
     """Not asked: the pattern does not apply."""
+    majority: SampledFigure | None = None
+    """The majority vote of the samples; None with one sample."""
+    pass_at: dict[int, SampledFigure] = Field(default_factory=dict)
+    """By k, how likely one of k samples at least is right; empty with one sample."""
 
 
 class Denominators(Record):
@@ -138,6 +138,8 @@ class Scorecard(Record):
     """By task, in the manifest's order."""
     slices: dict[str, dict[str, GroupScore]]
     """By `category`, `duration`, `granularity` and `evidence`, where known."""
+    samples: PositiveInt = 1
+    """How many times each question was to be asked; the accuracy is the mean over them."""
     rotations: NonNegativeInt
     """Highest number of rotations under which a question was asked."""
     right_in_all: GroupScore | None
@@ -152,35 +154,6 @@ class Scorecard(Record):
     """The denominators."""
     bad_lines: NonNegativeInt
     """Invalid lines of the file."""
-
-
-def is_scorable(question: Question) -> bool:
-    """Whether the task's metric can score the question; False if its answer is hidden."""
-    return not question.answers_hidden and find_metric(question).can_score(question)
-
-
-def pair_with_rows(
-    dataset: Dataset, results: Results, rotation: int = 0, judge_replies: Mapping[str, str] = NO_JUDGE_REPLIES
-) -> list[ScoredRow]:
-    """Every question of the dataset that can be scored, with its row under that rotation.
-
-    `judge_replies` are the texts of an LLM judge by question id, for tasks whose metric needs one.
-
-    Raises:
-        UsageError: the results are of another dataset.
-    """
-    if results.configuration.dataset != dataset.name:
-        raise UsageError(f"{results.path} is of the dataset {results.configuration.dataset!r}, not of {dataset.name!r}")
-    return [
-        ScoredRow(
-            question,
-            results.rows.get((question.question_id, rotation)),
-            find_metric(question),
-            judge_replies.get(question.question_id),
-        )
-        for question in dataset.questions
-        if is_scorable(question)
-    ]
 
 
 def score_results(
@@ -209,18 +182,19 @@ def score_results(
         0.667
     """
     manifest = find_manifest(dataset)
-    scored_rows = pair_with_rows(
+    sampled = pair_with_samples(
         dataset, results, judge_replies=judge_replies.replies if judge_replies else NO_JUDGE_REPLIES
     )
+    firsts = [samples[0] for samples in sampled]
     mean_of = manifest.overall if manifest else "questions"
-    found = dict.fromkeys(item.question.task for item in scored_rows)
+    found = dict.fromkeys(item.question.task for item in firsts)
     names = [task.name for task in manifest.tasks if task.name in found] if manifest else []
     names += [task for task in found if task not in names]
     group_of = {task.name: task.group for task in manifest.tasks} if manifest else {}
     groups = manifest.task_groups if manifest else {}
-    overall = score("Overall", scored_rows, mean_of)
-    tasks = {name: score(name, [item for item in scored_rows if item.question.task == name]) for name in names}
-    rows = [item.row for item in scored_rows if item.row is not None]
+    overall = score("Overall", sampled, mean_of)
+    tasks = {name: score(name, [one for one in sampled if one[0].question.task == name]) for name in names}
+    rows = [item.row for samples in sampled for item in samples if item.row is not None]
     tokens = [row.visual_tokens for row in rows if row.visual_tokens is not None]
     rotations, right_in_all, mean_of_rotations = _score_rotations(dataset, results)
     seconds = [row.seconds for row in rows if row.seconds is not None]
@@ -231,57 +205,67 @@ def score_results(
         versions=results.headers[-1].versions,
         judge=judge_replies.judge if judge_replies else None,
         reader=next((str(row.metadata["read_with"]) for row in rows if "read_with" in row.metadata), None),
-        readings=count_readings(scored_rows, mean_of),
+        readings=count_readings(sampled, mean_of),
         overall=overall,
         tasks_in_mean=None
         if mean_of == "questions"
         else (sum(one.accuracy is not None for one in tasks.values()), len(manifest.tasks if manifest else tasks)),
-        overall_with_missing_as_wrong=score_with_missing_as_wrong(scored_rows, mean_of),
+        overall_with_missing_as_wrong=score_with_missing_as_wrong(combine_samples(sampled), mean_of),
         groups={
-            key: score(title, [item for item in scored_rows if group_of.get(item.question.task) == key], mean_of)
+            key: score(title, [one for one in sampled if group_of.get(one[0].question.task) == key], mean_of)
             for key, title in groups.items()
         },
         tasks=tasks,
-        slices=_slice(dataset, scored_rows, workspace),
+        slices=_slice(dataset, sampled, workspace),
+        samples=results.samples,
         rotations=rotations,
         right_in_all=right_in_all,
         mean_of_rotations=mean_of_rotations,
         visual_tokens=sum(tokens) / len(tokens) if tokens else None,
         seconds=sum(seconds) if seconds else None,
-        denominators=_count(dataset, scored_rows, manifest, workspace),
+        denominators=_count(dataset, firsts, manifest, workspace),
         bad_lines=len(results.bad_lines),
     )
 
 
-def score(name: str, scored_rows: Sequence[ScoredRow], mean_of: MeanOf = "questions") -> GroupScore:
+def score(name: str, sampled: Sequence[Samples], mean_of: MeanOf = "questions") -> GroupScore:
     """Score of some questions, as the mean over questions or over their tasks."""
-    evaluated = [item for item in scored_rows if item.is_evaluated]
-    statuses = Counter(item.row.status if item.row is not None else "missing" for item in scored_rows)
-    answered = [item for item in evaluated if item.row is not None and item.row.status != "failed"]
-    units = combine(scored_rows)
+    evaluated = [samples for samples in sampled if samples[0].is_evaluated]
+    statuses = Counter(samples[0].row.status if samples[0].row is not None else "missing" for samples in sampled)
+    rows = [item for samples in evaluated for item in samples]
+    answered = [item for item in rows if item.row is not None and item.row.status != "failed"]
+    units = combine_samples(sampled)
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     known = [(task, unit) for task, unit in scored if unit.chance is not None]
     of_units = sum(item.is_evaluated for _, unit in scored for item in unit.questions)
+    theirs = [score_like_benchmark(items, mean_of) for items in split_rounds(sampled)]
+    known_theirs = [figure for figure in theirs if figure is not None]
     return GroupScore(
         name=name,
-        accuracy=estimate(scored, mean_of),
-        as_benchmark=score_like_benchmark(scored_rows, mean_of),
+        accuracy=estimate(scored, mean_of, draws=len(theirs)),
+        as_benchmark=sum(known_theirs) / len(theirs) if len(known_theirs) == len(theirs) else None,
         chance=average(known, [unit.chance or 0.0 for _, unit in known], mean_of),
         parse_rate=sum(item.is_parsed for item in answered) / len(answered) if answered else None,
-        correct=sum(item.is_correct for item in evaluated),
+        correct=sum(all(item.is_correct for item in samples) for samples in evaluated),
         evaluated=len(evaluated),
         unscored=len(evaluated) - of_units,
-        failed=statuses["failed"],
+        failed=sum(any(_has_failed(item) for item in samples) for samples in evaluated),
         missing=statuses["missing"],
         inapplicable=statuses["inapplicable"],
+        majority=estimate_majority(sampled, mean_of),
+        pass_at=estimate_passes(sampled, mean_of),
     )
+
+
+def _has_failed(item: ScoredRow) -> bool:
+    return item.row is not None and item.row.status == "failed"
 
 
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
 def _slice(
-    dataset: Dataset, scored_rows: Sequence[ScoredRow], workspace: Workspace | None
+    dataset: Dataset, sampled: Sequence[Samples], workspace: Workspace | None
 ) -> dict[str, dict[str, GroupScore]]:
     durations = find_durations(dataset, workspace, scans_files=False)
     videos = {video.video_id: video for video in dataset.videos}
@@ -310,10 +294,10 @@ def _slice(
     order = [name for name, _ in DURATION_BUCKETS] + ["frame", "clip", "whole"]
     slices: dict[str, dict[str, GroupScore]] = {}
     for kind, name_of in kinds.items():
-        members: dict[str, list[ScoredRow]] = {}
-        for item in scored_rows:
-            if (name := name_of(item)) is not None:
-                members.setdefault(name, []).append(item)
+        members: dict[str, list[Samples]] = {}
+        for samples in sampled:
+            if (name := next(filter(None, map(name_of, samples)), None)) is not None:
+                members.setdefault(name, []).append(samples)
         names = sorted(members, key=lambda name: (order.index(name) if name in order else 0, name))
         if names:
             slices[kind] = {name: score(name, members[name]) for name in names}
@@ -321,28 +305,41 @@ def _slice(
 
 
 def _score_rotations(dataset: Dataset, results: Results) -> tuple[int, GroupScore | None, float | None]:
-    """Highest number of rotations, score of the questions right under all of them, and mean over all rotations."""
-    asked = Counter(question_id for (question_id, _), row in results.rows.items() if row.status in EVALUATED)
-    rotated: list[list[ScoredRow]] = []
-    for question in dataset.questions:
-        rows = [results.rows.get((question.question_id, rotation)) for rotation in range(asked[question.question_id])]
-        if is_scorable(question) and len(rows) > 1 and None not in rows:
-            rotated.append([ScoredRow(question, row, find_metric(question)) for row in rows])
+    """Highest number of rotations, score of the questions right under all of them, and mean over all rotations.
+
+    With several samples, a question counts for the share of them that are right under every rotation.
+    """
+    asked = Counter(row.question_id for row in results.rows.values() if row.sample == 0 and row.status in EVALUATED)
     most = max(asked.values(), default=0)
+    turned = [pair_with_samples(dataset, results, rotation) for rotation in range(most)] if most > 1 else []
+    rotated: list[tuple[Samples, ...]] = []
+    for of_question in zip(*turned, strict=True):
+        counted = of_question[: asked[of_question[0][0].question.question_id]]
+        if len(counted) > 1 and all(item.row is not None for samples in counted for item in samples):
+            rotated.append(counted)
     if not rotated:
         return most, None, None
-    firsts = [items[0] for items in rotated]
-    hits = [all(item.is_correct for item in items) for items in rotated]
+    firsts = [counted[0] for counted in rotated]
+    hits = [
+        _mean([all(item.is_correct for item in turns) for turns in zip(*counted, strict=True)]) for counted in rotated
+    ]
+    clusters = [cluster_of(samples[0].question) for samples in firsts]
     right_in_all = score(f"right in all {most} rotations", firsts).model_copy(
         update={
-            "accuracy": estimate_share([float(hit) for hit in hits], [cluster_of(item.question) for item in firsts]),
+            "accuracy": estimate_share(hits, clusters, draws=results.samples),
             "as_benchmark": None,
-            "correct": sum(hits),
-            "chance": sum((items[0].chance or 0.0) ** len(items) for items in rotated) / len(rotated),
+            "majority": None,
+            "pass_at": {},
+            "correct": sum(hit == 1 for hit in hits),
+            "chance": sum((counted[0][0].chance or 0.0) ** len(counted) for counted in rotated) / len(rotated),
         }
     )
-    every = [item.is_correct for items in rotated for item in items]
-    return most, right_in_all, sum(every) / len(every)
+    every = [item.is_correct for counted in rotated for samples in counted for item in samples]
+    return most, right_in_all, _mean(every)
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return sum(values) / len(values)
 
 
 # --- denominators -----------------------------------------------------------------------------------------------

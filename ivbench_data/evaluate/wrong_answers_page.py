@@ -9,8 +9,9 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.results import Results
+from ivbench_data.evaluate.sampled_rows import pair_with_rows
 from ivbench_data.evaluate.score_tables import describe_readings, make_detail_table, percent, write_cell
-from ivbench_data.evaluate.scores import Scorecard, pair_with_rows
+from ivbench_data.evaluate.scores import Scorecard
 from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.html.page import embed_image, find_figures, render_page
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
@@ -59,6 +60,7 @@ def _summarise(card: Scorecard) -> str:
         f"{counts.fetched:,} with their media on disk" if counts.fetched is not None else "",
         f"{counts.released:,} released" if counts.released is not None else "",
         f"{counts.published:,} in the paper" if counts.published is not None else "",
+        f"replies are the first of {card.samples}" if card.samples > 1 else "",
         f"{overall.missing:,} missing, {overall.failed:,} failed",
         f"parse rate {write_cell(percent(overall.parse_rate))} %",
         describe_readings(card),

@@ -32,7 +32,8 @@ from ivbench_data.evaluate.prompts.patterns import PATTERNS
 from ivbench_data.evaluate.prompts.wording import find_evidence_text
 from ivbench_data.evaluate.reply_scores import ReplyScore, score_reply
 from ivbench_data.evaluate.results import Results, ResultsHeader, RunConfiguration
-from ivbench_data.evaluate.scores import Scorecard, is_scorable, score_results
+from ivbench_data.evaluate.sampled_rows import is_scorable
+from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.exports.frame_pictures import list_frame_paths
 from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.manifests import Manifest, find_manifest
@@ -385,4 +386,4 @@ def gather_results(
         prompt_version=PROMPT_VERSION,
     )
     header = ResultsHeader(configuration=configuration, started="1970-01-01T00:00:00Z")
-    return Results(Path(harness), (header,), {(row.question_id, row.rotation): row for row in rows})
+    return Results(Path(harness), (header,), {row.key: row for row in rows})

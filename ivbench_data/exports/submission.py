@@ -43,7 +43,8 @@ def export_submission(
     """Write the replies of a results file as a submission: a line a question, with its reply or its option's index.
 
     A reply goes as its text where the default rules read it, so that the holder of the answers reads it by theirs. What
-    another parser, a model or a likelihood read goes as the option's index, which counts the options as published.
+    another parser, a model or a likelihood read goes as the option's index, which counts the options as published. Of
+    several samples, the first goes.
 
     Args:
         dataset: the dataset that was asked, with its options in the published order.

@@ -174,6 +174,20 @@ def test_drawn_replies_are_the_same_whatever_else_is_asked(
     assert read_texts(greedy(requests)) != every
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_samples_of_a_question_differ_and_stay_what_they_are(
+    family: str, checkpoints: dict[str, str], media: tuple[Path, Dataset]
+) -> None:
+    requests = ask(media, samples=4)
+    assert len({request.key for request in requests}) == len(requests) == 32
+    model: Any = open_qwen(checkpoints[family], make_options(temperature=1.0))
+    texts = read_texts(model(requests))
+    assert {key: text for key, text in texts.items() if len(key) == 2} == read_texts(model(ask(media)))
+    alone: Any = open_qwen(checkpoints[family], make_options(temperature=1.0, batch_size=1), share_prefix=False)
+    assert texts == read_texts(alone(requests))
+    assert len({texts[request.key] for request in requests[:4]}) > 1
+
+
 def test_draws_follow_the_softmax_at_the_temperature_within_the_nucleus(media: tuple[Path, Dataset]) -> None:
     request = ask(media)[0]
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0])

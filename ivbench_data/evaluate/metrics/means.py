@@ -58,16 +58,19 @@ def average(units: Units, values: Sequence[float], mean_of: MeanOf) -> float | N
     )
 
 
-def estimate(units: Units, mean_of: MeanOf) -> Estimate | None:
-    """Accuracy: the mean of the units' points, with an interval clustered by the videos of their first questions."""
+def estimate(units: Units, mean_of: MeanOf, draws: int = 1) -> Estimate | None:
+    """Accuracy: the mean of the units' points, with an interval clustered by the videos of their first questions.
+
+    `draws` is the number of independent draws that a unit's points are the mean of.
+    """
     if not units:
         return None
     points = [unit.points or 0.0 for _, unit in units]
     clusters = [cluster_of(unit.questions[0].question) for _, unit in units]
     if _is_plain_mean(units, mean_of):
-        return estimate_share(points, clusters)
+        return estimate_share(points, clusters, draws=draws)
     strata = [(task, unit.stratum) for task, unit in units]
-    return estimate_mean_of_strata(points, strata, _weigh_strata(units, mean_of), clusters)
+    return estimate_mean_of_strata(points, strata, _weigh_strata(units, mean_of), clusters, draws=draws)
 
 
 def score_like_benchmark(scored_rows: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
@@ -91,7 +94,7 @@ def _find_scored(scored_rows: Sequence[ScoredRow]) -> list[tuple[str, Unit]]:
     return [(task, unit) for task, unit in combine(scored_rows) if unit.points is not None]
 
 
-def score_with_missing_as_wrong(scored_rows: Sequence[ScoredRow], mean_of: MeanOf) -> float | None:
+def score_with_missing_as_wrong(units: Units, mean_of: MeanOf) -> float | None:
     """The accuracy with 0 points for applicable units that were not asked, or only in part."""
-    applicable = [(task, unit) for task, unit in combine(scored_rows) if unit.points is not None or unit.is_awaited]
+    applicable = [(task, unit) for task, unit in units if unit.points is not None or unit.is_awaited]
     return average(applicable, [unit.points or 0.0 for _, unit in applicable], mean_of)

@@ -110,7 +110,7 @@ def open_model(
         MissingDependencyError: its backend needs an extra that is not installed.
     """
     backend, rest = _split_name(name)
-    check_options(backend, options, asking)
+    check_options(backend, rest, options, asking)
     return MODELS[backend](rest, options, dataset)
 
 

@@ -16,13 +16,14 @@ def open_random(dataset: Dataset | None) -> Model:
 
     It draws a letter if options are shown with letters, else an option's text (true and false); for a number, from 1 to
     the number of images. Free text, and a number without two images, give a failed reply. The word after the NUL
-    separates this draw from other uses of the question's id.
+    separates this draw from other uses of the question's id; a further sample's number follows another NUL.
     """
     known = {question.question_id: question for question in dataset.questions} if dataset is not None else {}
 
     def answer(requests: Sequence[Request]) -> Iterator[Reply]:
         for request in requests:
-            digest = hashlib.sha256(f"{request.question_id}\0random".encode()).digest()
+            further = f"\0{request.sample}" if request.sample else ""
+            digest = hashlib.sha256(f"{request.question_id}\0random{further}".encode()).digest()
             choices = request.letters or _list_answers(known.get(request.question_id))
             text = choices[int.from_bytes(digest) % len(choices)] if choices else None
             yield Reply(request.key, text=text, error=None if choices else "no options to draw from")
@@ -89,6 +90,9 @@ def _pick_by_probe(dataset: Dataset) -> dict[str, int]:
 
 BASELINES: dict[str, Callable[[Dataset | None], Model]] = {"random": open_random, "text": open_text}
 """Every baseline, by name."""
+
+DRAWN_BASELINES = frozenset({"random"})
+"""Those that draw, so that samples differ."""
 
 
 def open_model(name: str, dataset: Dataset | None) -> Model:

@@ -164,7 +164,7 @@ class OpenAIModel:
         options = self._options
         system = [{"role": "system", "content": request.system}] if request.system is not None else []
         body: dict[str, Any] = {"model": self._name, "messages": [*system, {"role": "user", "content": content}]}
-        body |= {"temperature": options.temperature, "seed": options.seed, "stream": False}
+        body |= {"temperature": options.temperature, "seed": options.seed + request.sample, "stream": False}
         body |= {"max_tokens": options.max_new_tokens, **({"top_p": options.top_p} if options.top_p < 1 else {})}
         if options.chat_template_kwargs:
             body["chat_template_kwargs"] = options.chat_template_kwargs

@@ -19,6 +19,7 @@ from ivbench_data.evaluate.models.qwen_prompts import NO_VARIABLES, check_system
 from ivbench_data.evaluate.models.timing import describe_timing
 from ivbench_data.evaluate.models.token_sampling import TokenSampling
 from ivbench_data.evaluate.prompts.requests import ImagePart, Reply, Request, TextPart
+from ivbench_data.schema import Key
 
 
 class ProcessorVL:
@@ -70,7 +71,7 @@ class ProcessorVL:
                     torch.cuda.empty_cache()
             yield replace(reply, seconds=round(time.perf_counter() - began, 6))
 
-    def compute_logits(self, requests: Sequence[Request]) -> dict[tuple[str, int], torch.Tensor]:
+    def compute_logits(self, requests: Sequence[Request]) -> dict[Key, torch.Tensor]:
         """By request, the logits of the first token of the reply: float32 `[vocabulary]`, on the CPU."""
         return {request.key: self._forward(self._encode(request)).float().cpu() for request in requests}
 

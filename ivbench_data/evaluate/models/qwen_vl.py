@@ -29,6 +29,7 @@ from ivbench_data.evaluate.models.token_sampling import TokenSampling
 from ivbench_data.evaluate.models.vision_patches import make_patches
 from ivbench_data.evaluate.prompts.requests import Reply, Request, VideoPart
 from ivbench_data.frames.reader import FrameStager
+from ivbench_data.schema import Key
 
 DEFAULT_BATCH_SIZE = 16
 """Default maximum of questions per batch; larger batches gain little."""
@@ -114,9 +115,9 @@ class QwenVL:
                 yield from prepared.failed
                 yield from self._answer(prepared)
 
-    def compute_logits(self, requests: Sequence[Request]) -> dict[tuple[str, int], torch.Tensor]:
+    def compute_logits(self, requests: Sequence[Request]) -> dict[Key, torch.Tensor]:
         """By request, the logits of the first token of the reply: float32 `[vocabulary]`, on the CPU."""
-        found: dict[tuple[str, int], torch.Tensor] = {}
+        found: dict[Key, torch.Tensor] = {}
         for _, group in itertools.groupby(requests, key=_shown_frames):
             prepared = self._prepare(list(group))
             for prompts in self._split(prepared):
@@ -138,7 +139,10 @@ class QwenVL:
         failed: list[Reply] = []
         for request in requests:
             try:
-                prompts.append(self._encoder.encode(request))
+                if prompts and prompts[-1].request == replace(request, sample=prompts[-1].request.sample):
+                    prompts.append(replace(prompts[-1], request=request))  # a further sample of the same prompt
+                else:
+                    prompts.append(self._encoder.encode(request))
             except (CacheError, OSError, ValueError) as error:
                 failed.append(Reply(request.key, error=str(error)))
         return _Prepared(frames, prompts, failed)

@@ -31,17 +31,18 @@ from ivbench_data.evaluate.prompts.compose import (
 )
 from ivbench_data.evaluate.prompts.patterns import PATTERNS, Pattern
 from ivbench_data.evaluate.prompts.prompt_template import check_template, digest_template, word_by_template
-from ivbench_data.evaluate.prompts.requests import ImagePart, Key, Request, VideoPart
+from ivbench_data.evaluate.prompts.requests import ImagePart, Request, VideoPart
 from ivbench_data.evaluate.prompts.wording import find_evidence_text, reason_first
 from ivbench_data.frames.cache import shows_moments
 from ivbench_data.frames.frame_file import Clip, read_frame_file
 from ivbench_data.frames.samplers import find_moments, moments_of
 from ivbench_data.query_images import ImageProblemError, open_image
 from ivbench_data.questions.clusters import cluster_of
-from ivbench_data.schema import FrameGrid, NonEmpty, Question, Record
+from ivbench_data.schema import FrameGrid, Key, NonEmpty, Question, Record, make_key
 from ivbench_data.workspace import Workspace
 
 MAX_ROTATIONS = 26
+MAX_SAMPLES = 1024
 
 
 class AskOptions(Record):
@@ -72,6 +73,8 @@ class AskOptions(Record):
     """A Jinja template of the prompt's text, in place of the profile's wording; see `prompt_template`."""
     cot: bool = False
     """Ask for reasoning first, and for the answer in a last line `Final answer: …`; in our own wordings."""
+    samples: int = Field(default=1, ge=1, le=MAX_SAMPLES)
+    """How many times each question is asked under each of its rotations."""
 
     def describe_asking(self) -> dict[str, JsonValue]:
         """What changes answers and has no name of its own in the configuration, without defaults; a template's digest.
@@ -122,7 +125,7 @@ class AskOptions(Record):
                 check_template(word, question, PATTERNS[self.pattern], self.grid.nframes)
 
 
-ASKING = {"system", "cot"}
+ASKING = {"system", "cot", "samples"}
 
 DEFAULT_ASK_OPTIONS = AskOptions()
 
@@ -140,7 +143,7 @@ class Unasked:
     """A question that cannot be asked, with the reason."""
 
     key: Key
-    """The question and its rotation."""
+    """The question, its rotation and sample."""
     kind: Literal["missing", "inapplicable", "error"]
     """Media missing; pattern not applicable; or media damaged, which counts as wrong."""
     reason: str
@@ -173,18 +176,26 @@ class Asker:
         return max(1, min(len(question.options), self.options.rotations or MAX_ROTATIONS))
 
     def count_requests(self) -> int:
-        """Number of rows: every selected question under each of its rotations."""
-        return sum(self.count_rotations(question) for question in self.select_questions())
+        """Number of rows: every selected question under each of its rotations, as many times as there are samples."""
+        return self.options.samples * sum(self.count_rotations(question) for question in self.select_questions())
 
     def iterate(self) -> Iterator[tuple[Question, Request | Unasked]]:
-        """Every selected question under every rotation, with its request or the reason why there is none."""
+        """Every selected question under every rotation, with its request or the reason why there is none.
+
+        The samples of a question follow one another.
+        """
         for question in self.select_questions():
             for rotation in range(self.count_rotations(question)):
-                yield question, self.ask(question, rotation)
+                asked = self.ask(question, rotation)
+                for sample in range(self.options.samples):
+                    if isinstance(asked, Request):
+                        yield question, replace(asked, sample=sample)
+                    else:
+                        yield question, replace(asked, key=make_key(question.question_id, rotation, sample))
 
     def ask(self, question: Question, rotation: int = 0) -> Request | Unasked:
         """The request for a question under a rotation, or the reason why there is none."""
-        key, pattern = (question.question_id, rotation), self.pattern
+        key, pattern = make_key(question.question_id, rotation), self.pattern
         profile = self._find_profile(question.source)
         if reason := _find_mismatch(question, pattern, profile):
             return Unasked(key, "inapplicable", reason)

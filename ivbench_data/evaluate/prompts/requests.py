@@ -24,13 +24,11 @@ from pydantic import JsonValue
 
 from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
+from ivbench_data.schema import Key, make_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
-
-Key = tuple[str, int]
-"""A question's id, and the rotation of its options."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +159,13 @@ class Request:
     """Facts for the result row: number of frames, duration, whether a shown frame holds the evidence."""
     system: str | None = None
     """The system message before the prompt; None for none, or for the one of the model's chat template."""
+    sample: int = 0
+    """Number of the sample, from 0, where the question is asked several times."""
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> tuple[str, int] | tuple[str, int, int]:
         """Unique key of the request in the run."""
-        return self.question_id, self.rotation
+        return make_key(self.question_id, self.rotation, self.sample)
 
     @property
     def video(self) -> VideoPart | None:

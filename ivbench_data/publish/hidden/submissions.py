@@ -157,7 +157,7 @@ def make_results(submission: Submission, answers: AnswersFile) -> tuple[Dataset,
         prompt_version=PROMPT_VERSION,
     )
     header = ResultsHeader(configuration=configuration, versions={"ivbench-data": __version__}, started="")
-    rows = {(row.question_id, row.rotation): row for row in _score_each(submission, answers.questions)}
+    rows = {row.key: row for row in _score_each(submission, answers.questions)}
     dataset = Dataset(answers.header.dataset, questions=answers.questions)
     return dataset, Results(submission.path, (header,), rows)
 
