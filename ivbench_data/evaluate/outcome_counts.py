@@ -13,7 +13,7 @@ from ivbench_data.evaluate.metrics.accuracy import read_number
 from ivbench_data.evaluate.metrics.means import MeanOf, average
 from ivbench_data.evaluate.metrics.units import ScoredRow
 from ivbench_data.evaluate.reply_outcomes import FILTERED_WORDS, TRUNCATED_WORDS
-from ivbench_data.evaluate.sample_figures import combine_samples
+from ivbench_data.evaluate.sample_figures import average_rounds, combine_rounds
 from ivbench_data.evaluate.sampled_rows import Samples
 from ivbench_data.schema import EvaluationResult, Question, Record
 from ivbench_data.statistics import Probability
@@ -100,8 +100,8 @@ def count_readings(sampled: Sequence[Samples], mean_of: MeanOf) -> Readings:
 
 
 def _average(sampled: Sequence[Samples], mean_of: MeanOf, are_right: bool) -> float | None:
-    units = combine_samples([tuple(_settle(item, are_right) for item in samples) for samples in sampled])
-    scored = [(task, unit) for task, unit in units if unit.points is not None]
+    rounds = combine_rounds([tuple(_settle(item, are_right) for item in samples) for samples in sampled])
+    scored = [(task, unit) for task, unit in average_rounds(rounds) if unit.points is not None]
     return average(scored, [unit.points or 0.0 for _, unit in scored], mean_of)
 
 

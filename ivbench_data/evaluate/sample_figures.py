@@ -47,26 +47,24 @@ class SampledFigure(Record):
     """What guessing gives, where known."""
 
 
-def combine_samples(sampled: Sequence[Samples]) -> list[tuple[str, Unit]]:
-    """The units of the questions with their tasks; points are the mean over the samples."""
-    rounds = [combine(items) for items in split_rounds(sampled)]
-    made = []
-    for (task, unit), *further in zip(*rounds, strict=True):
-        points = [unit.points, *(other.points for _, other in further)]
-        known = [one for one in points if one is not None]
-        mean = sum(known) / len(known) if len(known) == len(points) else None
-        made.append((task, replace(unit, points=mean)))
-    return made
+Rounds = Sequence[tuple[str, tuple[Unit, ...]]]
+"""Units with their tasks, once for each sample."""
 
 
-def count_right(sampled: Sequence[Samples]) -> list[tuple[str, Unit, int]]:
-    """The units that can be scored, with their tasks and the number of samples that have all points."""
+def combine_rounds(sampled: Sequence[Samples]) -> Rounds:
+    """The units of the questions with their tasks, as each sample scores them."""
     rounds = [combine(items) for items in split_rounds(sampled)]
-    return [
-        (group[0][0], group[0][1], sum(unit.points == 1.0 for _, unit in group))
-        for group in zip(*rounds, strict=True)
-        if all(unit.points is not None for _, unit in group)
-    ]
+    return [(group[0][0], tuple(unit for _, unit in group)) for group in zip(*rounds, strict=True)]
+
+
+def average_rounds(rounds: Rounds) -> list[tuple[str, Unit]]:
+    """The units with the mean of the samples' points; None where a sample cannot be scored."""
+    return [(task, replace(units[0], points=_average_points(units))) for task, units in rounds]
+
+
+def _average_points(units: Sequence[Unit]) -> float | None:
+    points = [unit.points for unit in units if unit.points is not None]
+    return sum(points) / len(points) if len(points) == len(units) else None
 
 
 def compute_pass_share(n: int, right: int, k: int) -> float:
@@ -80,10 +78,14 @@ def list_passes(samples: int) -> list[int]:
     return [*powers, samples]
 
 
-def estimate_passes(sampled: Sequence[Samples], mean_of: MeanOf) -> dict[int, SampledFigure]:
+def estimate_passes(rounds: Rounds, mean_of: MeanOf) -> dict[int, SampledFigure]:
     """By k, pass@k over the units that can be scored; empty with one sample, or without units."""
-    samples = len(split_rounds(sampled))
-    counted = count_right(sampled)
+    counted = [
+        (task, units[0], sum(unit.points == 1.0 for unit in units))
+        for task, units in rounds
+        if all(unit.points is not None for unit in units)
+    ]
+    samples = len(rounds[0][1]) if rounds else 1
     if samples < 2 or not counted:
         return {}
     figures = {}
@@ -92,7 +94,7 @@ def estimate_passes(sampled: Sequence[Samples], mean_of: MeanOf) -> dict[int, Sa
             (task, replace(unit, points=compute_pass_share(samples, right, k), chance=_find_pass_chance(unit, k)))
             for task, unit, right in counted
         ]
-        figures[k] = _estimate(units, mean_of, draws=max(1, samples // k))
+        figures[k] = _estimate(units, mean_of, draws=samples // k)
     return figures
 
 
@@ -103,13 +105,13 @@ def _find_pass_chance(unit: Unit, k: int) -> float | None:
     return float(1 - (1 - unit.chance) ** k)
 
 
-def estimate_majority(sampled: Sequence[Samples], mean_of: MeanOf) -> SampledFigure | None:
+def estimate_majority(sampled: Sequence[Samples], rounds: Rounds, mean_of: MeanOf) -> SampledFigure | None:
     """The majority vote over the units that can be scored; None with one sample, or without units."""
-    if len(split_rounds(sampled)) < 2:
+    if not sampled or len(sampled[0]) < 2:
         return None
-    winners_of = {samples[0].question.question_id: find_winners(samples) for samples in sampled if samples}
+    winners_of = {samples[0].question.question_id: find_winners(samples) for samples in sampled}
     units = []
-    for task, unit in combine_samples(sampled):
+    for task, unit in average_rounds(rounds):
         if unit.points is not None:
             drawn = product(*(winners_of[item.question.question_id] for item in unit.questions))
             points = [one.points or 0.0 for items in drawn for one in items[0].metric.combine(items)]

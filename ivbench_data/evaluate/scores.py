@@ -25,7 +25,13 @@ from ivbench_data.evaluate.metrics.means import (
 from ivbench_data.evaluate.metrics.units import EVALUATED, JudgeReplies, ScoredRow
 from ivbench_data.evaluate.outcome_counts import Readings, count_readings
 from ivbench_data.evaluate.results import Results, RunConfiguration
-from ivbench_data.evaluate.sample_figures import SampledFigure, combine_samples, estimate_majority, estimate_passes
+from ivbench_data.evaluate.sample_figures import (
+    SampledFigure,
+    average_rounds,
+    combine_rounds,
+    estimate_majority,
+    estimate_passes,
+)
 from ivbench_data.evaluate.sampled_rows import NO_JUDGE_REPLIES, Samples, pair_with_samples, split_rounds
 from ivbench_data.manifests import Manifest, PublishedResult, find_manifest
 from ivbench_data.questions.clusters import cluster_of
@@ -210,7 +216,7 @@ def score_results(
         tasks_in_mean=None
         if mean_of == "questions"
         else (sum(one.accuracy is not None for one in tasks.values()), len(manifest.tasks if manifest else tasks)),
-        overall_with_missing_as_wrong=score_with_missing_as_wrong(combine_samples(sampled), mean_of),
+        overall_with_missing_as_wrong=score_with_missing_as_wrong(average_rounds(combine_rounds(sampled)), mean_of),
         groups={
             key: score(title, [one for one in sampled if group_of.get(one[0].question.task) == key], mean_of)
             for key, title in groups.items()
@@ -234,7 +240,8 @@ def score(name: str, sampled: Sequence[Samples], mean_of: MeanOf = "questions") 
     statuses = Counter(samples[0].row.status if samples[0].row is not None else "missing" for samples in sampled)
     rows = [item for samples in evaluated for item in samples]
     answered = [item for item in rows if item.row is not None and item.row.status != "failed"]
-    units = combine_samples(sampled)
+    rounds = combine_rounds(sampled)
+    units = average_rounds(rounds)
     scored = [(task, unit) for task, unit in units if unit.points is not None]
     known = [(task, unit) for task, unit in scored if unit.chance is not None]
     of_units = sum(item.is_evaluated for _, unit in scored for item in unit.questions)
@@ -252,8 +259,8 @@ def score(name: str, sampled: Sequence[Samples], mean_of: MeanOf = "questions") 
         failed=sum(any(_has_failed(item) for item in samples) for samples in evaluated),
         missing=statuses["missing"],
         inapplicable=statuses["inapplicable"],
-        majority=estimate_majority(sampled, mean_of),
-        pass_at=estimate_passes(sampled, mean_of),
+        majority=estimate_majority(sampled, rounds, mean_of),
+        pass_at=estimate_passes(rounds, mean_of),
     )
 
 

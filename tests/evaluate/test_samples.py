@@ -27,8 +27,8 @@ from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply, Request
 from ivbench_data.evaluate.results import Results, ResultsHeader, RunConfiguration, read_results
 from ivbench_data.evaluate.sample_figures import (
+    combine_rounds,
     compute_pass_share,
-    estimate_majority,
     estimate_passes,
     find_winners,
     list_passes,
@@ -309,7 +309,7 @@ def _make_samples(question: Question, indices: Sequence[int | None], metric: Any
 def test_the_vote_is_a_draw_among_the_answers_that_most_name(indices: list[int | None]) -> None:
     question = _make_question("q", 4)
     samples = _make_samples(question, indices)
-    figure = estimate_majority([samples], "questions")
+    figure = score("all", [samples]).majority
     named = [index for index in indices if index is not None]
     most = max(map(named.count, named), default=0)
     winners = {index for index in named if named.count(index) == most}
@@ -327,10 +327,10 @@ def test_chance_levels_are_what_all_guesses_give_on_average(count: int, samples:
     every = [_make_samples(question, indices) for indices in itertools.product(range(count), repeat=samples)]
     one = score("all", [every[0]])
     assert one.majority is not None
-    votes = [estimate_majority([guess], "questions") for guess in every]
+    votes = [score("all", [guess]).majority for guess in every]
     assert np.mean([vote.accuracy.value for vote in votes if vote is not None]) == pytest.approx(one.majority.chance)
     for k, figure in one.pass_at.items():
-        passed = [estimate_passes([guess], "questions")[k].accuracy.value for guess in every]
+        passed = [estimate_passes(combine_rounds([guess]), "questions")[k].accuracy.value for guess in every]
         assert np.mean(passed) == pytest.approx(figure.chance)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ivbench_data.schema import EvaluationResult, Question
 
@@ -95,7 +96,7 @@ class ScoredRow:
         """Whether it was asked: answered, or not."""
         return self.row is not None and self.row.status in EVALUATED
 
-    @property
+    @cached_property
     def points(self) -> float | None:
         """Points of the reply, 0 to 1; None if it was not asked, or needs a judge's reply."""
         if self.row is None or not self.is_evaluated:
@@ -117,7 +118,7 @@ class ScoredRow:
             return False
         return row.answer_index is not None or row.value is not None or self.question.question_type == "open"
 
-    @property
+    @cached_property
     def chance(self) -> float | None:
         """Chance level of the question, 0 to 1; None if unknown."""
         return self.metric.find_chance(self.question)
