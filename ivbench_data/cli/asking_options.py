@@ -29,9 +29,21 @@ def asking_options(command: CommandT) -> CommandT:
             help="Jinja template of the prompt's text; it shows {{ question }} and {{ options }}.",
         ),
         click.option("--cot", is_flag=True, help="Ask for reasoning first, and a last line 'Final answer: …'."),
-        click.option("--temperature", type=NumberRange(0, 100), default=0.0, help="[default: 0, the likeliest token]"),
-        click.option("--top-p", type=NumberRange(0, 1, min_open=True), default=1.0, help="[default: 1, any token]"),
-        click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
+        click.option(
+            "--temperature",
+            type=NumberRange(0, 100),
+            default=0.0,
+            help="Temperature of the draws.  [default: 0, the likeliest token]",
+        ),
+        click.option(
+            "--top-p",
+            type=NumberRange(0, 1, min_open=True),
+            default=1.0,
+            help="Draw from tokens of this share.  [default: 1, all]",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the draws."
+        ),
         click.option(
             "--samples",
             type=click.IntRange(1, 1024),

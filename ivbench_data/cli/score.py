@@ -408,9 +408,12 @@ def _show_comparison(comparison: Comparison | None) -> None:
     print_table(title, ("", "n", "first", "second", "difference", "p"), rows)
     mcnemar = comparison.overall.paired.mcnemar
     say(f"First: {comparison.first}. Second: {comparison.second}. The tasks' p are adjusted by Holm.")
+    right, alone, test = "Right", " alone", "McNemar's test"
+    if max(comparison.samples) > 1:
+        right, alone, test = "Right more often", "", "The sign test"
     say(
-        f"Right in the first alone: {mcnemar.only_first:,}; in the second alone: {mcnemar.only_second:,}. McNemar's "
-        f"test, as if questions were independent: p = {mcnemar.p_value:.3g}."
+        f"{right} in the first{alone}: {mcnemar.only_first:,}; in the second{alone}: {mcnemar.only_second:,}. {test}, "
+        f"as if questions were independent: p = {mcnemar.p_value:.3g}."
     )
     if comparison.only_first or comparison.only_second:
         say(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
@@ -55,6 +55,8 @@ class Comparison(Record):
     """Questions evaluated only in the first, which are left out of the comparison."""
     only_second: NonNegativeInt
     """Questions evaluated only in the second."""
+    samples: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Samples of each question in the first and in the second."""
 
 
 def compare_results(dataset: Dataset, first: Results, second: Results) -> Comparison:
@@ -83,6 +85,7 @@ def compare_results(dataset: Dataset, first: Results, second: Results) -> Compar
         tasks=tuple(task.model_copy(update={"holm_p_value": p}) for task, p in zip(tasks, adjusted, strict=True)),
         only_first=sum(pair.first is not None and pair.second is None for pair in pairs),
         only_second=sum(pair.second is not None and pair.first is None for pair in pairs),
+        samples=(first.samples, second.samples),
     )
 
 

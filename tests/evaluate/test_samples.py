@@ -234,6 +234,16 @@ def test_a_comparison_takes_the_share_of_right_samples() -> None:
     assert (overall.paired.mcnemar.only_first, overall.paired.mcnemar.only_second) == (1, 1)
 
 
+def test_score_says_that_it_compares_shares(root: Path, run_cli: Callable[..., Any]) -> None:
+    where = ("--dataset", "tiny", "--root", root)
+    for samples in ("3", "1"):
+        run_cli("evaluate", "--model", "baseline:random", *where, "--grid", "8x16", "--samples", samples)
+    done = run_cli("score", *where, *(results.path for results in _read(root)))
+    assert done.code == 0, done.err
+    assert "Right more often in the first: " in done.err
+    assert "The sign test" in done.err
+
+
 def test_samples_are_runs_of_their_own_where_conditions_are_compared() -> None:
     runs = gather_runs(make_dataset(), [_make_results({"alpha_0": (0, 1), "beta_3": (1, 3)}, 2)])
     assert [dict(run.correct) for run in runs] == [
