@@ -35,9 +35,9 @@ MAX_YT_DLP_AGE_DAYS: Final = 90
 _CORE = ("av", "click", "huggingface_hub", "imagehash", "jinja2", "numpy", "pillow", "pydantic", "rich")
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "fetch": ("yt-dlp", "deno", "imageio-ffmpeg", "ffmpeg-python"),
-    "score": ("scipy", "matplotlib", "zstandard"),
-    "validate": ("scipy", "matplotlib", "zstandard", "scikit-learn"),
-    "eval": ("scipy", "matplotlib", "zstandard", "scikit-learn", "torch", "transformers", "accelerate"),
+    "score": ("httpx2", "scipy", "matplotlib", "zstandard"),
+    "validate": ("httpx2", "scipy", "matplotlib", "zstandard", "scikit-learn"),
+    "eval": ("httpx2", "scipy", "matplotlib", "zstandard", "scikit-learn", "torch", "transformers", "accelerate"),
     "publish": ("datasets",),
 }
 """Packages that each extra installs, by their names in the package index."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from io import StringIO
 from keyword import iskeyword
+from typing import TextIO
 
 import click
 
@@ -95,7 +97,8 @@ def run(args: list[str] | None = None) -> int:
         if "_IVBENCH_DATA_COMPLETE" in os.environ:  # the shell asks for completions: click answers, and leaves
             group.main(args, prog_name="ivbench-data")
         # `group.main` would leave with 1 when a pipe is closed, which is not an error here
-        with group.make_context("ivbench-data", list(args)) as context:
+        with warnings.catch_warnings(), group.make_context("ivbench-data", list(args)) as context:
+            warnings.showwarning = _show_warning
             code = group.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -124,6 +127,15 @@ def run(args: list[str] | None = None) -> int:
         click.echo(f"Error: {show_plain(reason)}", err=True)
         return StorageError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    """A warning in one line, without the place in the code that only its developers would look up."""
+    where = "" if issubclass(category, UserWarning) else f" ({category.__name__}, {filename}:{lineno})"
+    click.echo(f"Warning: {show_plain(str(message))}{where}", err=True)
 
 
 def main() -> None:

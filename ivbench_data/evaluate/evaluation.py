@@ -257,7 +257,8 @@ def _score(question: Question, request: Request, reply: Reply, profile: str, sta
         return None
     if reply.text is None and reply.option_logprobs is not None:
         best = max(range(len(reply.option_logprobs)), key=reply.option_logprobs.__getitem__)
-        return score_choice(question, best, "likelihood", request.rotation)
+        chosen = None if "undecided" in reply.metadata else best
+        return score_choice(question, chosen, "likelihood", request.rotation)
     reply_score = score_reply(question, reply.text, profile, request.rotation)
     if status == "truncated" and reply_score.rule not in HOLDS_WHEN_TRUNCATED:
         # the rest could have taken back whatever but its first sentence, which begins with the answer

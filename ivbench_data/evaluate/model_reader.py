@@ -98,7 +98,7 @@ def find_unread(dataset: Dataset, results: Results) -> dict[Key, tuple[Question,
         question = questions.get(key[0])
         if question is None or not question.options:
             continue
-        if name_outcome(question, row) == "unread" and row.answer_index is None:
+        if name_outcome(question, row) == "unread" and row.reply and row.answer_index is None:
             found[key] = question, row
     return found
 

@@ -80,6 +80,8 @@ def name_outcome(question: Question, row: EvaluationResult) -> str:
     if finish in TRUNCATED_WORDS | FILTERED_WORDS:
         return "truncated" if finish in TRUNCATED_WORDS else "filtered"
     is_read = row.answer_index is not None or row.value is not None
+    if "option_logprobs" in row.metadata:
+        return "by_rules" if is_read else "unread"
     if not is_read and not (row.reply or "").strip():
         return "empty"
     if row.metadata.get("rule") == "model":

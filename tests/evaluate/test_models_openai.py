@@ -26,6 +26,7 @@ from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.models import ModelOptions, open_model
 from ivbench_data.evaluate.models.openai import OpenAIModel
 from ivbench_data.evaluate.models.timing import describe_timing
+from ivbench_data.evaluate.outcome_counts import name_outcome
 from ivbench_data.evaluate.prompts.asking import Asker, AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply, Request
 from ivbench_data.evaluate.reply_outcomes import Outcome
@@ -165,9 +166,35 @@ def test_letters_beyond_the_likeliest_tokens_come_last(server: Loopback, media: 
     assert reply.option_logprobs[2] == pytest.approx(math.log(math.exp(-1) + math.exp(-3)))
     assert all(value < -2.0 for at, value in enumerate(reply.option_logprobs) if at != 2)
     assert reply.metadata["letters_beyond_top"] == list("ABDEFGHIJ")
-    server.script.append(Scripted(body=json.dumps(body).replace("C", "x").encode()))
-    (reply,) = make_model(server, mode="likelihood")(ask(media)[:1])
-    assert "no option's letter" in (reply.error or "")
+    assert "undecided" not in reply.metadata  # all that is not listed has less than C
+
+
+@pytest.mark.parametrize(
+    ("top", "answer_index", "match"),
+    [
+        ({" C": 0.4, "C": 0.05, "The": 0.3}, 2, None),
+        ({"C": 0.4, "A": 0.3, "The": 0.11}, None, "beyond the 3 most likely"),  # " A" may have 0.11, too
+        ({"C": 0.42, "A": 0.3, "The": 0.11}, 2, None),
+        ({"C": 0.4, "The": 0.4}, 2, None),  # what is left is two tenths
+        ({"C": 0.1, "B": 0.06, "The": 0.05}, None, "beyond the 3 most likely"),
+        ({"C": 0.05, "A": 0.04, "The": 0.905}, 2, None),  # what is left is less than the difference
+        ({"The": 0.9, "I think": 0.05}, None, "no option's letter"),
+        ({"C": 0.5, "A": 0.5}, 0, None),  # a tie goes to the first option, as elsewhere
+    ],
+)
+def test_letters_that_the_listed_tokens_do_not_decide_are_unread(
+    top: dict[str, float], answer_index: int | None, match: str | None, server: Loopback,
+    media: tuple[Path, Dataset], tmp_path: Path,
+) -> None:  # fmt: skip
+    listed = [{"token": token, "logprob": math.log(chance)} for token, chance in top.items()]
+    server.script.append(
+        Scripted(body=json.dumps({"choices": [{"logprobs": {"content": [{"top_logprobs": listed}]}}]}).encode())
+    )
+    row = ask_once(tmp_path, media[1], server, None, mode="likelihood")
+    assert (row.status, row.answer_index) == ("ok", answer_index)
+    assert (match or "") in str(row.metadata.get("undecided", ""))
+    assert ("undecided" in row.metadata) == (match is not None)
+    assert name_outcome(media[1].questions[0], row) == ("unread" if match else "by_rules")
 
 
 @pytest.mark.parametrize("top", ["[]", "{}", '[{"token": "A"}]', '[{"token": "A", "logprob": "x"}]', "null", "[3]"])
@@ -292,14 +319,16 @@ def test_a_reply_s_outcome_is_kept(
 
 
 def ask_once(
-    root: Path, dataset: Dataset, server: Loopback, script: Scripted | None, retry: tuple[Outcome, ...] = ("failed",)
-) -> EvaluationResult:
+    root: Path, dataset: Dataset, server: Loopback, script: Scripted | None, retry: tuple[Outcome, ...] = ("failed",),
+    mode: str = "generate",
+) -> EvaluationResult:  # fmt: skip
     """The row of the dataset's first question, asked by its text."""
     if script is not None:
         server.script.append(script)
     dataset = replace(dataset, questions=dataset.questions[:1])
     options = AskOptions(grid=GRID, pattern="text_only")
-    (row,) = evaluate_questions(dataset, root, model=make_model(server), model_name="one", options=options, retry=retry)
+    model = make_model(server, mode=mode)
+    (row,) = evaluate_questions(dataset, root, model=model, model_name="one", options=options, retry=retry)
     return row
 
 
@@ -404,6 +433,65 @@ def test_what_every_request_would_meet_ends_the_run_without_the_key(
     with pytest.raises(EnvironmentProblemError, match=str(status)) as raised:
         list(make_model(server, KEY)(ask(media)))
     assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": "You exceeded your current quota, please check your plan.", "code": "insufficient_quota"}),
+        (400, {"message": "Your credit balance is too low to access the API."}),
+        (402, {"message": "Insufficient credits"}),
+        (200, {"message": "Insufficient Balance", "code": 402}),
+    ],
+)
+def test_a_spent_quota_ends_the_run_at_once_in_the_server_s_words(
+    status: int, error: dict[str, Any], server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.extend([Scripted(), *[Scripted(status, json.dumps({"error": error}).encode())] * 20])
+    replies = make_model(server, concurrency=1)(ask(media))
+    assert next(replies).error is None
+    with pytest.raises(EnvironmentProblemError) as raised:
+        list(replies)
+    assert error["message"] in str(raised.value)
+    assert server.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [
+        ("You exceeded your current quota. Please retry in 1s.", {}),
+        ("You exceeded your current quota.", {"Retry-After": "0"}),
+    ],
+)
+def test_a_quota_by_the_minute_is_waited_for(
+    message: str, headers: dict[str, str], server: Loopback, media: tuple[Path, Dataset]
+) -> None:
+    server.script.append(Scripted(429, json.dumps({"error": {"message": message}}).encode(), headers))
+    (reply,) = make_model(server)(ask(media)[:1])
+    assert (reply.error, reply.metadata["attempts"]) == (None, 2)
+
+
+def test_a_server_that_refuses_every_request_ends_the_run(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    refused = Scripted(400, b'{"error": {"message": "At most 1 image may be provided in one prompt."}}')
+    server.script.extend([refused] * 8)
+    with pytest.raises(EnvironmentProblemError, match=r"refused 3 requests and answered none.*At most 1 image"):
+        list(make_model(server, concurrency=1)(ask(media)))
+    assert server.attempts == 3
+
+
+def test_a_server_that_answers_some_goes_on_after_refusals(server: Loopback, media: tuple[Path, Dataset]) -> None:
+    refused = Scripted(400, b'{"error": {"message": "maximum context length exceeded"}}')
+    server.script.extend([refused, refused, Scripted(), refused, refused, refused])
+    replies = list(make_model(server, concurrency=1)(ask(media)))
+    assert [reply.error is None for reply in replies] == [False, False, True, False, False, False, True, True]
+
+
+def test_a_proxy_that_is_no_address_is_named(
+    server: Loopback, media: tuple[Path, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://[")
+    with pytest.raises(EnvironmentProblemError, match="proxy"):
+        list(make_model(server)(ask(media)))
 
 
 def test_a_server_that_is_not_there_is_named(media: tuple[Path, Dataset]) -> None:

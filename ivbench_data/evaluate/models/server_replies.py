@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -95,34 +95,40 @@ def read_likelihoods(request: Request, choice: Any, facts: dict[str, JsonValue])
     """The log-probabilities of the letters among the most likely tokens at the reply's first place.
 
     A letter may be spelled by several tokens, as with a space before it: their probabilities add up. A letter that is
-    not listed is cut off by the server, not impossible: it is less likely than all listed tokens, gets a value just
-    below theirs, and is named in `letters_beyond_top`. `listed_mass` is the probability of all listed letters together.
+    not listed is cut off by the server, not impossible: it gets a value just below the least likely listed token's, and
+    is named in `letters_beyond_top`. `listed_mass` is the probability of all listed letters together. Where tokens that
+    are not listed could still make another letter the likeliest, `undecided` says so.
 
     Raises:
         LookupError, TypeError, ValueError: there are no likelihoods.
-        ArithmeticError: no letter is among the listed tokens.
     """
     top = choice["logprobs"]["content"][0]["top_logprobs"]
     of_token = {str(entry["token"]): float(entry["logprob"]) for entry in top}
     spelled: dict[str, list[float]] = defaultdict(list)
     for token, logprob in of_token.items():
         spelled[token.strip()].append(logprob)
-    found = {letter: _add_logprobs(spelled[letter]) for letter in request.letters if letter in spelled}
-    if not found:
-        raise ArithmeticError(f"no option's letter is among the {len(top)} most likely tokens")
-    floor = math.nextafter(min(of_token.values()), -math.inf)
-    beyond: list[JsonValue] = [letter for letter in request.letters if letter not in found]
-    facts = {**facts, "listed_mass": round(min(1.0, sum(map(math.exp, found.values()))), 6)}
+    least = min(of_token.values())
+    masses = {letter: sum(map(math.exp, spelled.get(letter, ()))) for letter in request.letters}
+    beyond: list[JsonValue] = [letter for letter in request.letters if letter not in spelled]
+    facts = {**facts, "listed_mass": round(min(1.0, sum(masses.values())), 6)}
     if beyond:
         facts["letters_beyond_top"] = beyond
-    return Reply(
-        request.key,
-        option_logprobs=tuple(found.get(letter, floor) for letter in request.letters),
-        metadata=facts,
-    )
+    if undecided := _find_undecided(masses, len(beyond), of_token.values()):
+        facts["undecided"] = undecided
+    logprobs = tuple(math.log(mass) if mass > 0 else math.nextafter(least, -math.inf) for mass in masses.values())
+    return Reply(request.key, option_logprobs=logprobs, metadata=facts)
 
 
-def _add_logprobs(logprobs: list[float]) -> float:
-    """Logarithm of the sum of the probabilities."""
-    highest = max(logprobs)
-    return highest + math.log(sum(math.exp(value - highest) for value in logprobs))
+def _find_undecided(masses: Mapping[str, float], beyond: int, logprobs: Collection[float]) -> str | None:
+    """Why the listed tokens do not name the likeliest letter; None where they do.
+
+    One more token that spells a letter has at most the probability of the least likely listed one, and of all that is
+    not listed together.
+    """
+    if beyond == len(masses):
+        return f"no option's letter is among the {len(logprobs)} most likely tokens"
+    first, *others = sorted(masses.values(), reverse=True)
+    unlisted = max(0.0, min(math.exp(min(logprobs)), 1 - sum(map(math.exp, logprobs))))
+    if others and others[0] + unlisted > first:
+        return f"a token beyond the {len(logprobs)} most likely ones could make another letter the likeliest"
+    return None
