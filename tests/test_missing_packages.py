@@ -20,6 +20,11 @@ CASES = [
     ("yt_dlp", "fetch", "fetch --only videos --retry all"),
     ("imageio_ffmpeg", "fetch", "verify --deep"),
     ("scipy", "score", "score"),
+    (
+        "httpx2",
+        "score",
+        "evaluate --model openai:small --base-url http://127.0.0.1:9/v1 --pattern text_only --nframes 4 --res 16",
+    ),
     ("scipy", "score", "score --answers data/tiny/private/answers-test-1.0.0.jsonl submission.jsonl"),
     ("matplotlib", "score", "score --figure tasks.png"),
     ("matplotlib", "score", "coverage --grid 4x16 --figure"),
