@@ -564,7 +564,8 @@ class FetchResult(Record):
     yt_dlp_version: str | None = None
     """Version of yt-dlp, when it was used."""
     source_metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    """What the source says of the video: duration, licence, channel, language, age limit, categories, captions."""
+    """What the source says of the video: duration, licence, channel, language, age limit, categories, captions; and of
+    the rendition that was taken: its format id (YouTube's itag) and dynamic range."""
 
 
 CacheStatus = Literal["done", "skipped", "missing", "failed"]

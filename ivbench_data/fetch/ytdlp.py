@@ -21,8 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import JsonValue
 
-# This module is only about yt-dlp, and is imported only when a video is to be fetched with it.
-from yt_dlp.utils import DownloadCancelled, YoutubeDLError  # noqa: TID253
+from yt_dlp.utils import DownloadCancelled, YoutubeDLError  # noqa: TID253  (imported only to fetch with yt-dlp)
 
 from ivbench_data.errors import StorageError, UsageError
 from ivbench_data.fetch.allowed_addresses import AddressGuard
@@ -118,6 +117,8 @@ class Attempt:
             "paths": {"home": str(self._folder)},
             "outtmpl": {"default": "%(format_id).60B.%(ext)s"},
             "format": format_selector,
+            # SDR before HDR, which yt-dlp prefers: most loaders would take its colours for washed-out SDR
+            "format_sort": ["+hdr"],
             "noplaylist": True,
             "updatetime": False,
             "socket_timeout": options.limits.socket_seconds,
@@ -295,5 +296,5 @@ _EXTRACTOR_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError,
 _DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 _KEPT_TEXTS = ("title", "license", "language", "channel", "channel_id", "uploader", "upload_date", "availability",
-               "live_status")  # fmt: skip
+               "live_status", "format_id", "dynamic_range")  # fmt: skip
 _KEPT_NUMBERS = ("duration", "age_limit", "width", "height", "fps")

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +21,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from ivbench_data.atomic_files import delete, digest_stream, sweep_temporaries
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import CacheError, UnreadableVideoError, UsageError, VideoError
-from ivbench_data.frames.display_digest import depends_on_clock, digest_display, needs_digest
+from ivbench_data.frames.display_digest import PlainVideos, depends_on_clock, digest_display, needs_digest
 from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Level, Record
@@ -109,7 +108,7 @@ def cache_frames(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     sweep_temporaries(workspace.cache)
     tasks: list[CacheTask] = []
-    moments = find_moments(dataset.questions)
+    moments, plain = find_moments(dataset.questions), PlainVideos(workspace)
     for position, video in enumerate(dataset.videos):
         if options.takes(position):
             video_id = video.video_id
@@ -120,11 +119,13 @@ def cache_frames(
                     tuple(dict.fromkeys(grids)),
                     moments.get(video_id, ()),
                     options.trust_times,
-                )
+                ),
+                plain,
             )
             yield from rows
             if task is not None:
                 tasks.append(task)
+    plain.save()
     try:
         yield from _run(tasks, options)
     finally:
@@ -132,21 +133,17 @@ def cache_frames(
         sweep_temporaries(workspace.cache)
 
 
-def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
+def find_work(task: CacheTask, plain: PlainVideos) -> tuple[list[CacheResult], CacheTask | None]:
     """Rows of what needs no work (no video, or the cache file exists), and the remaining task."""
     source = task.workspace.find_video(task.video_id)
     state = None if source is None else _stat_file(source)
     if source is None or state is None:
-        reason = f"there is no video file in {task.workspace.videos}"
-        return [_row(task, grid, "missing", reason=reason) for grid in task.grids], None
+        return _list_missing(task), None
     rows: list[CacheResult] = []
     remaining: list[FrameGrid] = []
-    has_mended_clock = cache(partial(_has_mended_clock, source))  # asked once a video at most, and seldom
     for grid in task.grids:
-        clip = _find_finished(task, grid, source, state.size_bytes)
-        # frames that were chosen by the times of a clock which nobody mended then
-        is_stale = clip is not None and "clock" not in clip.metadata and chooses_by_time(grid) and has_mended_clock()
-        if clip is None or is_stale:
+        clip = _find_finished(task, grid, source, state.size_bytes, plain)
+        if clip is None:
             remaining.append(grid)
         else:
             frames, upscaled = len(clip.frames), clip.metadata.get("upscaled") == "yes"
@@ -154,19 +151,9 @@ def find_work(task: CacheTask) -> tuple[list[CacheResult], CacheTask | None]:
     return rows, replace(task, grids=tuple(remaining)) if remaining else None
 
 
-def chooses_by_time(grid: FrameGrid) -> bool:
-    """Whether which frames the grid takes depends on when they are shown."""
-    return grid.fps is not None or rests_on_times(grid)
-
-
-def _has_mended_clock(source: Path) -> bool:
-    """Whether the video's times are other than its container says them; False for one that cannot be read."""
-    from ivbench_data.video.decode import scan_video, walk_packets
-
-    try:
-        return not walk_packets(source).clock.is_plain and not scan_video(source).clock.is_plain
-    except VideoError:
-        return False
+def _list_missing(task: CacheTask) -> list[CacheResult]:
+    reason = f"there is no video file in {task.workspace.videos}"
+    return [_row(task, grid, "missing", reason=reason) for grid in task.grids]
 
 
 class _FileState(NamedTuple):
@@ -187,7 +174,9 @@ def _stat_file(path: Path) -> _FileState | None:
     return _FileState(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
-def _find_finished(task: CacheTask, grid: FrameGrid, source: Path, source_size_bytes: int) -> Clip | None:
+def _find_finished(
+    task: CacheTask, grid: FrameGrid, source: Path, source_size_bytes: int, plain: PlainVideos
+) -> Clip | None:
     """The existing cache file; None when there is none, its structure is damaged, or it holds other frames."""
     try:
         clip = read_frame_file(task.workspace.cache_path(grid, task.video_id))
@@ -196,7 +185,7 @@ def _find_finished(task: CacheTask, grid: FrameGrid, source: Path, source_size_b
     is_it = (clip.metadata["grid"], clip.metadata.get("source_size_bytes")) == (grid.identity, str(source_size_bytes))
     if not is_it or not shows_moments(clip, grid, task.moments):
         return None
-    is_current = "display_digest" in clip.metadata or not needs_digest(source, grid)
+    is_current = "display_digest" in clip.metadata or not plain.needs_digest(task.video_id, source, grid)
     return clip if is_current else None
 
 
@@ -220,7 +209,7 @@ def cache_video(task: CacheTask) -> list[CacheResult]:
     """
     source = task.workspace.find_video(task.video_id)
     if source is None:
-        return find_work(task)[0]
+        return _list_missing(task)
     started, state = time.monotonic(), _stat_file(source)
     try:
         rows = _build(task, source, state)

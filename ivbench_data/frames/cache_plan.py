@@ -15,6 +15,7 @@ from pathlib import Path
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import VideoError
 from ivbench_data.frames.cache import CacheOptions, CacheTask, find_work
+from ivbench_data.frames.display_digest import PlainVideos
 from ivbench_data.frames.grids import TOKEN_RULES
 from ivbench_data.frames.samplers import find_moments, sample_indices
 from ivbench_data.schema import FrameGrid
@@ -64,10 +65,10 @@ def plan_cache(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     ids = [video.video_id for position, video in enumerate(dataset.videos) if options.takes(position)]
     remaining: dict[str, set[FrameGrid]] = {}
-    moments = find_moments(dataset.questions)
+    moments, plain = find_moments(dataset.questions), PlainVideos(workspace)
     missing = 0
     for video_id in ids:
-        rows, task = find_work(CacheTask(workspace, video_id, tuple(grids), moments.get(video_id, ())))
+        rows, task = find_work(CacheTask(workspace, video_id, tuple(grids), moments.get(video_id, ())), plain)
         missing += any(row.status == "missing" for row in rows)
         if task is not None:
             remaining[video_id] = set(task.grids)

@@ -11,8 +11,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import NonNegativeInt
+
 from ivbench_data.errors import VideoError
-from ivbench_data.schema import FrameGrid
+from ivbench_data.ledger import LedgerWriter, read_ledger
+from ivbench_data.schema import FrameGrid, NonEmpty, Record
+from ivbench_data.workspace import Workspace
 
 if TYPE_CHECKING:
     from ivbench_data.video.decode import Clock
@@ -45,3 +49,48 @@ def needs_digest(source: Path, grid: FrameGrid) -> bool:
         return depends_on_clock(grid) and not walk_packets(source).clock.is_plain
     except VideoError:
         return False  # the frames that were made of it once are better than none
+
+
+class PlainVideo(Record):
+    """A video file whose cached frames need no digest."""
+
+    video_id: NonEmpty
+    size_bytes: NonNegativeInt
+    modified_ns: int
+    by_clock: bool
+    """Whether that holds for frames that are chosen by their times, too."""
+
+
+class PlainVideos:
+    """Videos that need no digest, kept in the ledger: a finished cache is found without opening its videos again."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known = set(read_ledger(workspace, "plain-videos", PlainVideo)[0])
+        self._new: set[PlainVideo] = set()
+
+    def needs_digest(self, video_id: str, source: Path, grid: FrameGrid) -> bool:
+        """As the function of that name; asked of each file once."""
+        state, by_clock = source.stat(), depends_on_clock(grid)
+        here = {
+            flag: PlainVideo(video_id=video_id, size_bytes=state.st_size, modified_ns=state.st_mtime_ns, by_clock=flag)
+            for flag in (False, True)
+        }
+        if here[True] in self._known or here[by_clock] in self._known:
+            return False
+        if needs_digest(source, grid):
+            return True
+        self._known.add(here[by_clock])
+        self._new.add(here[by_clock])
+        return False
+
+    def save(self) -> None:
+        """Append what was found to the ledger.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        writer = LedgerWriter(self._workspace, "plain-videos")
+        for video in self._new:
+            writer.append(video)
+        self._new.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import VideoError
+from ivbench_data.frames import display_digest
 from ivbench_data.frames.cache import CacheOptions, cache_frames
+from ivbench_data.frames.display_digest import needs_digest
 from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.schema import CacheResult, FrameGrid, Video
 from ivbench_data.video.container_crop import Crop
@@ -285,6 +288,19 @@ def test_plain_and_rotated_videos_keep_files_without_a_digest(tmp_path: Path) ->
             & read_frame_file(Workspace(root, "set").cache_path(GRID, "v")).metadata.keys()
         )
         assert cache_one(root, path).status == "skipped"
+
+
+@pytest.mark.parametrize("grid", [GRID, FrameGrid(nframes=4, res=48, fps=5)], ids=["by number", "by time"])
+def test_a_finished_cache_opens_each_plain_video_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grid: FrameGrid
+) -> None:
+    path, opened = write(tmp_path / "a.mp4"), []
+    monkeypatch.setattr(display_digest, "needs_digest", lambda *given: opened.append(given) or needs_digest(*given))
+    statuses = [cache_one(tmp_path, path, grid).status for _ in range(4)]
+    assert (statuses, len(opened)) == (["done", *["skipped"] * 3], 1)
+    os.utime(Workspace(tmp_path, "set").videos / "v.mp4", ns=(0, 0))  # what was changed is looked at again
+    assert cache_one(tmp_path, path, grid).status == "skipped"
+    assert len(opened) == 2
 
 
 @pytest.mark.parametrize("name", ["sar", "times"])
