@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from pydantic import JsonValue
-
 from yt_dlp.utils import DownloadCancelled, YoutubeDLError  # noqa: TID253  (imported only to fetch with yt-dlp)
 
 from ivbench_data.errors import StorageError, UsageError

@@ -245,12 +245,12 @@ def test_sdr_is_taken_before_hdr_and_the_rendition_is_kept(tmp_path: Path, serve
     renditions = [
         {"url": f"{server.url}/{name}.mp4", "format_id": itag, "ext": "mp4", "width": 64, "height": 48, "vcodec": codec,
          "acodec": "none", "dynamic_range": name.upper().replace("HDR", "HDR10")}
-        for name, itag, codec in (("sdr", "136", "avc1"), ("hdr", "697", "av01"))
+        for name, itag, codec in (("sdr", "247", "vp9"), ("hdr", "334", "vp9.2"))
     ]  # fmt: skip
     server.videos["video"] = {"formats": renditions}
     (row,) = fetch(tmp_path, ["video"], server.site, site=True)
     kept = {name: row.source_metadata[name] for name in ("format_id", "dynamic_range")}
-    assert kept == {"format_id": "136", "dynamic_range": "SDR"}
+    assert kept == {"format_id": "247", "dynamic_range": "SDR"}
     server.videos["other"] = {"formats": renditions[1:]}  # HDR is better than nothing
     (row,) = fetch(tmp_path, ["other"], server.site, site=True)
     assert (row.status, row.source_metadata["dynamic_range"]) == ("ok", "HDR10")
