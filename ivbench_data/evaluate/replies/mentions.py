@@ -23,7 +23,7 @@ _SUFFIX = re.compile(rf"'(?:{'|'.join(SUFFIXES)})(?![a-z])")
 _KEY = re.compile(r"[\"']\s*:\s*(?:[\d.]|true|false|null|none)")
 _CLOSERS = "\"')]}»」』】）>_"
 _BOUNDARY = re.compile(
-    r"[.!?…;\n！？；。؟।]++(?:(?<=[;\n！？；。؟।])|(?![^\W_])(?:(?<=[.!?…;\n！？；。؟।]{2})|(?<!\.)"
+    r"[.!?…;\n！？；。؟।][.!?…;\n！？；。؟।]*+(?:(?<=[;\n！？；。؟।])|(?![^\W_])(?:(?<=[.!?…;\n！？；。؟।]{2})|(?<!\.)"
     r"|(?=[\"')\]»]*(?:\s|\Z))(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!mr\.)(?<!dr\.)))"
 )
 """Marks that close a sentence or a line: of full stops the one before a space that ends no abbreviation."""

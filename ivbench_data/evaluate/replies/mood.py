@@ -65,7 +65,7 @@ _AFTER_CONFIRMATION = re.compile(
     r"|and\b|but\b|so\b|to\b|with\b|when|that\b|of\b|among)"
 )
 _NO_TRAIL = frozenset(("is right", "was right", "would be right", "seems right", "looks right"))
-_CLAUSE_MARK = re.compile("[,;:，；：、—(（]")
+_CLAUSE_MARKS = ",;:(，；：、—（"
 
 
 _LEADS: tuple[tuple[Phrases, Literal["statement", "correction", "conclusion", "contrast"]], ...] = (
@@ -187,7 +187,8 @@ def find_trail(body: Body, mention: Mention) -> Trail:
     after = body.low[at : at + 60]
     word = after.lstrip(" *_-–—:,'")
     if not word or (word[0] < "\u0250" and find_first_word(word) not in TRAIL_STARTS):
-        return Trail(bool(CLOSED.match(after)) or body.find_own_text(mention) is not None, False, False, False)
+        is_closed = CLOSED.match(after) is not None or body.find_own_text(mention) is not None
+        return Trail(is_closed, False, False, False)
     confirmation = CONFIRMATIONS.find_at_start(word)
     if not confirmation and (option_word := OPTION_WORDS.find_at_start(word)):
         confirmation = CONFIRMATIONS.find_at_start(word[len(option_word) :].lstrip())
@@ -225,12 +226,14 @@ def is_stated(body: Body, mention: Mention, lead: Lead) -> bool:
     contrast = max(start, body.words.find_last(CONTRASTS, start, stop))
     cut = stop
     if not is_new_clause:
-        marks = [found.end() for found in _CLAUSE_MARK.finditer(body.low, start, stop)]
-        cut = max(contrast, body.words.find_last(CONCLUSIONS, start, stop), *marks[-1:])
+        mark = max([body.low.rfind(mark, start, stop) for mark in _CLAUSE_MARKS])
+        cut = max(contrast, body.words.find_last(CONCLUSIONS, start, stop), mark + 1)
         stop = mention.start
-    if any(
-        body.words.hold(phrases, at, stop, asides=ASIDES)
-        for phrases, at in ((NEGATIONS, cut), (VIEWS, cut), (CONDITIONS, contrast))
+    hold = body.words.hold
+    if (
+        hold(NEGATIONS, cut, stop, asides=ASIDES)
+        or hold(VIEWS, cut, stop, asides=ASIDES)
+        or hold(CONDITIONS, contrast, stop, asides=ASIDES)
     ):
         return False
     if " would " in body.low[lead.start : stop] and body.words.hold(CONDITIONS, mention.end, clause_end):

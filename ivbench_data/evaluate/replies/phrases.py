@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ivbench_data.evaluate.replies.languages import LANGUAGES
 from ivbench_data.evaluate.replies.number_words import NUMBER_WORDS
@@ -157,12 +158,12 @@ SUFFIXES = _by_length(suffix for language in LANGUAGES for suffix in language.su
 
 
 def _index_phrases(*sets: Phrases) -> dict[str, tuple[tuple[Phrases, str], ...]]:
-    """Every phrase, a space around it, and its set, by its longest word: that is the one which few texts hold."""
+    """Every phrase, a space around it, and its set, by its first two words, or by the only one."""
     index: dict[str, tuple[tuple[Phrases, str], ...]] = {}
     for phrases in sets:
         for phrase in phrases.spaced:
-            longest = max(phrase.split(), key=len)
-            index[longest] = (*index.get(longest, ()), (phrases, f" {phrase} "))
+            start = " ".join(phrase.split()[:2])
+            index[start] = (*index.get(start, ()), (phrases, f" {phrase} "))
     return index
 
 
@@ -192,8 +193,9 @@ class Words:
         self._has_unspaced = not low.isascii() and _UNSPACED.search(low) is not None
         self._spaced: dict[Phrases, list[str]] = {}
         padded = f" {self._plain} "
-        for word in _INDEXED.intersection(padded.split()):
-            for phrases, phrase in _INDEX[word]:
+        words = padded.split()
+        for start in _INDEXED.intersection([*words, *map(" ".join, pairwise(words))]):
+            for phrases, phrase in _INDEX[start]:
                 if phrase in padded:
                     self._spaced.setdefault(phrases, []).append(phrase)
 
