@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ivbench_data.evaluate.replies.lines import find_listed
 from ivbench_data.evaluate.replies.mentions import CLOSED, Body, Mention
 from ivbench_data.evaluate.replies.mood import MARKS, Lead, find_lead, find_trail, is_stated, offers_another
-from ivbench_data.evaluate.replies.phrases import REFUSALS
+from ivbench_data.evaluate.replies.phrases import CONTRASTS, JOINERS, NEGATIONS, REFUSALS
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 
 
 def read_contained(body: Body) -> Reading | None:
     """The one option whose text the first sentence holds, else the last, else the whole; no refusal is read."""
-    if not body.texts or body.words.hold(REFUSALS, 0, 400):
+    if not body.texts or (body.words.hold(REFUSALS, 0, 400) and not body.options.can_refuse):
         return None
     listed = find_listed(body)
     stated = [mention for mention in body.texts if _is_named(body, mention) and not _is_in_list(body, mention, listed)]
@@ -47,7 +47,20 @@ def _is_named(body: Body, mention: Mention) -> bool:
     if find_trail(body, mention).is_denied:
         return False
     start = body.find_sentence(mention.start)[0]
+    if _is_in_denied_list(body, mention, start):
+        return False
     return is_stated(body, mention, Lead("statement", max(start, mention.start)))
+
+
+def _is_in_denied_list(body: Body, mention: Mention, start: int) -> bool:
+    """Whether it is one of several things of which one negation speaks: "no rain, snow, or fog"."""
+    comma = body.low.rfind(",", start, mention.start)
+    denied = body.words.find_last(NEGATIONS, start, comma) if comma >= 0 else -1
+    if denied < 0 or body.words.hold(CONTRASTS, denied, mention.start):
+        return False
+    after = body.low[mention.end : mention.end + 16].lstrip(MARKS)
+    before = body.low[comma + 1 : mention.start].lstrip(MARKS)
+    return bool(JOINERS.find_at_start(after) or JOINERS.find_at_start(before))
 
 
 _ANSWERS = frozenset(("yes", "no", "true", "false", "both", "neither", "never", "always", "none"))

@@ -20,7 +20,8 @@ from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 from ivbench_data.questions.option_letters import LETTERS
 
 _LABEL = re.compile(
-    r"^[ \t]{0,8}(?:(?:option|choice)[ ]+)?[\"'(\[]{0,4}([A-Za-z])(?:[\])][.:]?|[.:、])(?=\s|$|\W|[A-Z])"
+    r"^[ \t]{0,8}(?:\d[.)] )?(?:(?:option|choice)[ ]+)?[\"'(\[]{0,4}([A-Za-z])(?:[\])][.:]?|[.:、]| [-–—](?= ))"
+    r"(?=\s|$|\W|[A-Z])"
     r"|^[ \t]{0,8}(?:option|choice)[ ]+\(?([A-Z])\b",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -76,8 +77,33 @@ def _is_denied_line(body: Body, at: int) -> bool:
     return any(body.low.find(cross, at, end) >= 0 for cross in "❌✗")
 
 
+_TICKED = re.compile(
+    r"^[ \t|]*(?P<before>[✅✓✔☑❌✗✘✖☐]|\[[ xX]\])?[ |]*(?:option |choice )?[\"'(\[]?(?P<letter>[A-Z])(?![A-Za-z0-9'])"
+    r"(?:[^\n]*?(?P<after>[✅✓✔☑❌✗✘✖☐]|\[[ xX]\])[ |]*$)?",
+    re.MULTILINE | re.IGNORECASE,
+)
+_TICKS = frozenset(("✅", "✓", "✔", "☑", "[x]", "[X]"))
+
+
+def _read_ticked(body: Body) -> Reading | None:
+    """The one letter of a list or a table that is ticked where others are crossed or left open."""
+    ticks = {
+        found.start("letter"): found["before"] or found["after"]
+        for found in _TICKED.finditer(body.text)
+        if found["before"] or found["after"]
+    }
+    ticked = [at for at, mark in ticks.items() if mark in _TICKS]
+    if len(ticked) != 1 or len({body.text[at].upper() for at in ticks}) < 2:
+        return None
+    return Reading(LETTERS.index(body.text[ticked[0]].upper()), "leading", ticked[0], ticked[0] + 1)
+
+
 def read_list(body: Body) -> Reading | None:
-    """The one line of a list of options that is not denied, where every other is."""
+    """The one line of a list of options that is ticked, or that is not denied where every other is."""
+    if "\n" not in body.text:
+        return None
+    if ("[" in body.text or not body.text.isascii()) and (ticked := _read_ticked(body)) is not None:
+        return ticked
     lines = _find_list(body)
     if len({index for _, index in lines}) < 3:
         return None
@@ -114,8 +140,22 @@ def read_last_letter(body: Body) -> Reading | None:
 
 
 _LAST_LETTER = re.compile(
-    r"(?:[.!?。！？…;；:：][\"')\]]?\s*|[,，]\s*|\w\s*(?:=>|->|→)\s*)[\"'(\[]{0,3}([A-Z])[\s\"')\].!。]{0,6}$"
+    r"(?:[.!?。！？…;；:：][\"')\]]?\s*|[,，]\s*|(?:=>|->|→)\s*)[\"'(\[]{0,3}([A-Z])[\s\"')\].!。]{0,6}$"
 )
+
+
+_RANKED = re.compile(r"(?:\b\d[.)] ?[A-Z][ ,;]+){2,}\d[.)] ?[A-Z]\W*$")
+"""Letters in an order: "1. C 2. A 3. D"."""
+
+
+def read_ranking(body: Body) -> Reading | None:
+    """Several letters in an order, which name no one option."""
+    found = _RANKED.search(body.text[-200:])
+    return (
+        None
+        if found is None
+        else Reading(SEVERAL, "none", max(0, len(body.text) - 200) + found.start(), len(body.text))
+    )
 
 
 def _read_line(body: Body, start: int, end: int, rule: Rule) -> Reading | None:
@@ -153,7 +193,7 @@ _LEADING = re.compile(
 )
 _HEDGES = (ENDINGS, CONCLUSIONS, STATEMENTS)
 """What may close a text that begins with its letter: "C, I think"."""
-_SET_OFF = re.compile(r"\s*[.:)、。](?=[\s\W]|[A-Z\u0250-\uffff]|$)|\s*\n|\s*$")
+_SET_OFF = re.compile(r"\s*[.:)、。：](?=[\s\W]|[A-Z\u0250-\uffff]|$)|\s*\n|\s*$")
 
 
 def read_leading(body: Body) -> Reading | None:
@@ -200,7 +240,7 @@ def _is_set_off_at_start(body: Body, mention: Mention, after: str, is_bracketed:
         )
         return not (is_word and not is_bracketed)
     rest = after.lstrip()
-    if rest[:1] in ",，;" and mention.is_upper:
+    if rest[:1] in ",，;" and (mention.is_upper or body.text[mention.start] not in "ai"):
         return not rest[1:].lstrip().startswith(("as ", "personally", "for one", "too"))
     if rest[:1] in "(（[" and mention.is_upper:
         return True

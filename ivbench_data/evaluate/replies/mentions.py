@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ivbench_data.evaluate.replies.number_words import NUMBER
-from ivbench_data.evaluate.replies.options import SECONDS, TIMES, Options, read_value
-from ivbench_data.evaluate.replies.phrases import FOLLOWERS, ORDINALS, POSITIONS, SUFFIXES, Words
+from ivbench_data.evaluate.replies.options import ARTICLES, OPPOSITES, SECONDS, TIMES, Options, loosen, read_value
+from ivbench_data.evaluate.replies.phrases import ENGLISH_FOLLOWERS, ORDINALS, POSITIONS, SUFFIXES, Words
 from ivbench_data.evaluate.replies.strip import lower
 from ivbench_data.questions.option_letters import LETTERS
 
@@ -19,6 +19,8 @@ _ENDS = r"[\"')\]}»」』】）*]{0,4}\s*(?:[.,;:!?)\]。、；：！？]|$|\n)
 _ALONE = rf"(?![{_W}]|[-+][A-Za-z0-9]|\.[A-Za-z](?![A-Za-z])|\+)(?<![{_W}].)(?<![A-Za-z]['.\-].)"
 _CAPITAL = re.compile(f"[A-Z]{_ALONE}")
 _SMALL = re.compile(f"[^{_W}][a-z]{_ALONE}(?={_ENDS})")
+_NAMED_SMALL = re.compile(r"\b(?:[Oo]ption|[Cc]hoice) (?:[b-hj-z]|[ai](?= (?:is|was|matches|fits)\b))(?![\w'-])")
+"""A small letter that the word before it shows to be none of the text's."""
 _SUFFIX = re.compile(rf"'(?:{'|'.join(SUFFIXES)})(?![a-z])")
 _KEY = re.compile(r"[\"']\s*:\s*(?:[\d.]|true|false|null|none)")
 _CLOSERS = "\"')]}»」』】）>_"
@@ -93,6 +95,8 @@ class Body:
         ends = [found.end() for found in _CAPITAL.finditer(text)]
         if small := [found.end() for found in _SMALL.finditer(f"\n{text}")]:
             ends = sorted([*ends, *(end - 1 for end in small)])
+        if "option " in self.low or "choice " in self.low:
+            ends = sorted({*ends, *(found.end() for found in _NAMED_SMALL.finditer(text))})
         for end in ends:
             if text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha() and not _SUFFIX.match(self.low, end):
                 continue
@@ -126,7 +130,7 @@ class Body:
             return False
         if self.text[mention.start] == "I" and word.startswith(_PRONOUN_VERBS):
             return True
-        return not FOLLOWERS.find_at_start(word)
+        return not ENGLISH_FOLLOWERS.find_at_start(word)
 
     def _find_texts(self) -> list[Mention]:
         found: list[Mention] = []
@@ -143,6 +147,8 @@ class Body:
             found += [*self._find_values(TIMES), *self._find_values(SECONDS)]
         elif self.options.are_numbers:
             found += self._find_values(NUMBER)
+        if not found and not self.options.loose_ends.isdisjoint(self.words.all):
+            found = list(self._find_loose())
         if len(found) < 2:
             return found
         found.sort(key=lambda mention: (mention.start, -mention.end))
@@ -152,8 +158,21 @@ class Body:
                 kept.append(mention)
         return kept
 
+    def _find_loose(self) -> Iterator[Mention]:
+        """The texts of options with other articles: "diving into the water" for "diving into water"."""
+        words = loosen(self.words.all)
+        for text, index in self.options.loose.items():
+            if text in words:
+                gap = rf"\W+(?:(?:{'|'.join(ARTICLES)})\W+)*"
+                pattern = gap.join(re.escape(word) for word in text.split())
+                for found in re.finditer(rf"(?<!\w){pattern}(?!\w)", self.low):
+                    if _is_word(self.low, *found.span()):
+                        yield Mention(*found.span(), index, "text", True)
+
     def _find_values(self, pattern: re.Pattern[str]) -> Iterator[Mention]:
         for found in pattern.finditer(self.low):
+            if found[0] == "one" and _PRONOUN_ONE.search(self.low, max(0, found.start() - 8), found.end() + 8):
+                continue
             value = read_value(found[0])
             for index, own in enumerate(self.options.values):
                 if own is not None and own == value:
@@ -173,6 +192,11 @@ class Body:
 
 _DIGIT = re.compile(r"[0-9]")
 _POSITION = re.compile(r"(?<![\w.,:/$-])[0-9]{1,2}(?![\w%]|[.,:/]\d|\s*-\s*\d)")
+_PRONOUN_ONE = re.compile(
+    r"\b(?:the|this|that|no|which|each|every|any|some) one\b"
+    r"|\bone (?:of|could|can|might|may|would|should|who|has|sees)\b"
+)
+"""The word "one" where it counts nothing."""
 _PRONOUN_VERBS = (
     "would", "should", "must", "was", "will", "definitely", "probably", "clearly", "certainly", "only ", "again",
 )  # fmt: skip
@@ -184,6 +208,8 @@ def is_key(low: str, end: int) -> bool:
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
+    if text[max(0, start - 10) : start].endswith(OPPOSITES):
+        return False
     before, after = text[start - 1 : start], text[end : end + 1]
     first, last = text[start], text[end - 1]
     if before and _joins(before, first):

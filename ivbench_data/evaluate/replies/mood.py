@@ -165,6 +165,8 @@ def _ends_with_joined_letter(text: str) -> bool:
 
 def _find_heading(body: Body, line_start: int) -> tuple[int, str]:
     """The last sentence of the line above, where it could lead up to the line."""
+    if not line_start:
+        return 0, ""
     above = body.low[max(0, line_start - _REACH) : line_start].rstrip()
     start = above.rfind("\n") + 1
     is_ended = above[-1:] in {".", "!", "。", "；", ";"}
@@ -259,10 +261,11 @@ def offers_another(body: Body, mention: Mention, others: list[Mention]) -> bool:
         joint = _JOINT.match(body.low, begin)
         if joint is None:
             after = body.low[begin : begin + 24]
-            word = JOINERS.find_at_start(after.lstrip())
+            joined = after.lstrip(" (\n")
+            word = JOINERS.find_at_start(joined)
             if not word:
                 continue
-            end = begin + len(after) - len(after.lstrip()) + len(word)
+            end = begin + len(after) - len(joined) + len(word)
         else:
             end = joint.end()
         number = bisect.bisect_left(others, (end,))

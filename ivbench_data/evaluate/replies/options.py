@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ivbench_data.evaluate.replies.number_words import NUMBER, NUMBER_WORDS, find_numbers
+from ivbench_data.evaluate.replies.phrases import REFUSALS, Words, split_words
 from ivbench_data.evaluate.replies.strip import lower, make_plain, strip_markup
 
 _EDGES = " .,;:!?*_`\"'“”()[]«»「」–—-\n。、，！？；："
 _TIME = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d{1,3})?"
 TIMES = re.compile(
-    rf"(?<![\d:.])({_TIME})(?:\s*(?:-|–|—|~|→|to\b|until\b|and\b|至|到|から|bis\b|a\b|à\b)\s*({_TIME}))?(?![\d:])"
+    rf"(?<![\d:.])({_TIME})(?:\s*(?:-|–|—|~|→|to\b|until\b|and\b|至|到|から|bis\b|a\b|à\b|,(?=\s*[\d:.]+(?:[\])]|$)))\s*"
+    rf"({_TIME}))?(?![\d:])"
 )
 """A time or a range of times."""
 _UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?)"
@@ -24,6 +27,11 @@ SECONDS = re.compile(
 _BARE = frozenset(
     ["yes", "no", "none", "true", "false", "not", "t", "f", "y", "n", "all", "both", "neither", "never", "always"]
 )
+
+ARTICLES = frozenset(("a", "an", "the"))
+OPPOSITES = ("not ", "non-", "non ", "counter ", "counter-", "anti-", "anti ")
+"""What turns a text after it into its opposite."""
+_IT_IS = re.compile(r"^(?:it|he|she|they) (?:is|are|was|were) ")
 
 Value = tuple[float, ...]
 
@@ -43,11 +51,18 @@ class Options:
     are_numbered: bool
     """Whether a number can stand for the position of an option: none of them begins with a number."""
     is_distinct: tuple[bool, ...]
-    """Whether a sentence may be searched for an option's text: it is in no other option and not too common a word."""
+    """Whether a sentence may be searched for an option's text: it is no common word, and in no other option unless as
+    its opposite."""
+    loose: dict[str, int]
+    """Their words without articles and without "it is" in front, where no other option has them; to the position."""
+    loose_ends: frozenset[str]
+    """The last words of these."""
     are_times: bool
     """Whether an option is a time."""
     are_numbers: bool
     """Whether every option is a number."""
+    can_refuse: bool
+    """Whether an option says that nobody can say: "cannot be determined"."""
     longest: int
     """Characters of the longest option."""
 
@@ -76,7 +91,7 @@ def fold(text: str) -> str:
 
 def read_value(text: str) -> Value | None:
     """Seconds of a time or a range of times, or a number, where the text is nothing else."""
-    time = TIMES.fullmatch(text)
+    time = TIMES.fullmatch(text.removeprefix("between ").removeprefix("from "))
     if time is not None:
         return tuple(_read_seconds(part) for part in time.groups() if part)
     if NUMBER.fullmatch(text):
@@ -95,6 +110,27 @@ def _read_seconds(time: str) -> float:
     return seconds
 
 
+def _is_in(text: str, padded: str) -> bool:
+    at = padded.find(f" {text} ")
+    while at >= 0 and padded[: at + 1].endswith(OPPOSITES):
+        at = padded.find(f" {text} ", at + 1)
+    return at >= 0
+
+
+def loosen(words: Iterable[str]) -> str:
+    """The words without articles, a space around each."""
+    return f" {' '.join(word for word in words if word not in ARTICLES)} "
+
+
+def _loosen_all(folded: tuple[str, ...]) -> dict[str, int]:
+    loose = [loosen(split_words(_IT_IS.sub("", text, 1))) for text in folded]
+    return {
+        text: at
+        for at, text in enumerate(loose)
+        if not _BARE.issuperset(text.split()) and not any(text in other for other in (*loose[:at], *loose[at + 1 :]))
+    }
+
+
 @functools.lru_cache(maxsize=1024)
 def prepare_options(options: tuple[str, ...]) -> Options:
     """The options, prepared for reading."""
@@ -106,9 +142,10 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         and any(character.isalpha() for character in text)
         and not set(text.split()) <= _BARE
         and len(text) > 1
-        and not any(at != other and f" {text} " in padded[other] for other in range(len(folded)))
+        and not any(at != other and _is_in(text, padded[other]) for other in range(len(folded)))
         for at, text in enumerate(folded)
     )
+    loose = _loosen_all(folded)
     starts = [text.split()[0] for text in folded if text]
     return Options(
         tuple(option.strip() for option in options),
@@ -121,7 +158,10 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         not any(start[0].isdigit() for start in starts)
         and 2 * sum(start in NUMBER_WORDS for start in starts) < len(starts),
         distinct,
+        loose,
+        frozenset(text.split()[-1] for text in loose),
         any(value is not None and not NUMBER.fullmatch(text) for text, value in zip(folded, values, strict=True)),
         all(NUMBER.fullmatch(text) for text in folded),
+        any(Words(text).find(REFUSALS) for text in folded),
         max(map(len, options), default=0),
     )

@@ -115,6 +115,7 @@ CHANGES = join_phrases("changes")
 REPLACERS = join_phrases("replacers")
 ASIDES = join_phrases("asides")
 RESTRICTIONS = join_phrases("restrictions")
+EXCEPTIONS = join_phrases("exceptions")
 FOLLOWERS = join_phrases("followers")
 
 
@@ -127,13 +128,18 @@ def _find_positions() -> dict[str, int]:
         for ordinal in ordinals.split("/")
         for noun in language.ordered.split("|")
         if ordinal
-    } | {f"option {word}": NUMBER_WORDS[word] - 1 for word in NUMBER_WORDS if 1 <= NUMBER_WORDS[word] <= 10}
+    } | {
+        f"{noun} {word}": number - 1
+        for noun in ("option", "choice", "option number", "choice number", "answer number")
+        for word, number in NUMBER_WORDS.items()
+        if 1 <= number <= 10
+    }
 
 
 POSITIONS = _find_positions()
 ORDINALS = Phrases(
-    [phrase for phrase in POSITIONS if phrase[0] < _UNSPACED_FROM],
-    [phrase for phrase in POSITIONS if phrase[0] >= _UNSPACED_FROM],
+    [phrase for phrase in POSITIONS if phrase[-1] < _UNSPACED_FROM],
+    [phrase for phrase in POSITIONS if phrase[-1] >= _UNSPACED_FROM],
 )
 
 LEAD_ENDS = frozenset().union(
@@ -149,6 +155,7 @@ TRAIL_STARTS = frozenset().union(
 ENGLISH_LEADS = tuple(join_phrases(field, code="en") for field in ("nouns", "copulas", "statements"))
 """After what an English speaker may also set the article "a" or the pronoun "I"."""
 
+ENGLISH_FOLLOWERS = join_phrases("followers", code="en")
 ENGLISH_CONFIRMATIONS = join_phrases("confirmations", code="en")
 
 SUFFIXES = _by_length(suffix for language in LANGUAGES for suffix in language.suffixes.split("|") if suffix)
@@ -184,6 +191,11 @@ _INDEX = _index_phrases(
 _INDEXED = frozenset(_INDEX)
 
 
+def split_words(low: str) -> list[str]:
+    """The words of a lower-case text."""
+    return low.translate(_TO_SPACE).split()
+
+
 class Words:
     """A lower-case text as its words, to look in its parts for the phrases that `_INDEX` has."""
 
@@ -193,8 +205,9 @@ class Words:
         self._has_unspaced = not low.isascii() and _UNSPACED.search(low) is not None
         self._spaced: dict[Phrases, list[str]] = {}
         padded = f" {self._plain} "
-        words = padded.split()
-        for start in _INDEXED.intersection([*words, *map(" ".join, pairwise(words))]):
+        self.all = padded.split()
+        """Every word, in order."""
+        for start in _INDEXED.intersection([*self.all, *map(" ".join, pairwise(self.all))]):
             for phrases, phrase in _INDEX[start]:
                 if phrase in padded:
                     self._spaced.setdefault(phrases, []).append(phrase)

@@ -12,11 +12,20 @@ from ivbench_data.evaluate.replies.lines import (
     read_last_line,
     read_leading,
     read_list,
+    read_ranking,
 )
 from ivbench_data.evaluate.replies.mentions import Body, Mention
 from ivbench_data.evaluate.replies.mood import MARKS, Lead, Trail, find_lead, find_trail, is_stated, offers_another
 from ivbench_data.evaluate.replies.parsed import Rule
-from ivbench_data.evaluate.replies.phrases import CHANGES, NEGATIONS, OPTION_WORDS, REFUSALS, REPLACERS, RETRACTIONS
+from ivbench_data.evaluate.replies.phrases import (
+    CHANGES,
+    EXCEPTIONS,
+    NEGATIONS,
+    OPTION_WORDS,
+    REFUSALS,
+    REPLACERS,
+    RETRACTIONS,
+)
 from ivbench_data.evaluate.replies.reading import SEVERAL, Reading
 from ivbench_data.questions.option_letters import LETTERS
 
@@ -29,6 +38,7 @@ def read(body: Body) -> Reading | None:
     return (
         _read_lone(body)
         or _read_statement(body)
+        or read_ranking(body)
         or read_last_line(body)
         or read_last_letter(body)
         or read_list(body)
@@ -50,6 +60,7 @@ _LONE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _REPEATED = re.compile(r"[^\w]{0,8}([A-Za-z])(?:[^\w]{1,8}\1){1,20}[^\w]{0,8}")
+_LETTER_LINES = re.compile(r"(?:[A-Za-z][.) ]{0,3}\n\s*)+[A-Za-z][.) ]{0,3}")
 _ANSWER_LINE = re.compile(r"A ?: ?[\"'(]?([B-Z])\W{0,3}")
 """A letter after "A:" for "answer", as a dialogue writes it."""
 
@@ -64,6 +75,8 @@ def _read_lone(body: Body) -> Reading | None:
             return Reading(index, "letter", start + found.start(1), start + found.end(1))
     if len(text) <= 60 and (found := _REPEATED.fullmatch(text)):
         return Reading(LETTERS.index(found[1].upper()), "letter", start + found.start(1), start + found.end(1))
+    if len(text) <= 60 and _LETTER_LINES.fullmatch(text):
+        return Reading(SEVERAL, "letter", start, start + len(text))
     if len(text) <= 12 and (found := _ANSWER_LINE.fullmatch(text)):
         return Reading(LETTERS.index(found[1]), "letter", start + found.start(1), start + found.end(1))
     if body.options.are_numbered and len(text) <= 20 and (found := _LONE_NUMBER.fullmatch(text)):
@@ -113,6 +126,8 @@ def _judge(body: Body, mention: Mention, arrows: int = 8) -> Reading | None:
             first = Reading(corrected.option, "leading", corrected.start, corrected.end)
         return first and first._replace(option=mention.option, start=mention.start, end=mention.end)
     trail = find_trail(body, mention)
+    if trail.is_denied and mention.kind == "letter" and _is_excepted(body, mention):
+        return Reading(mention.option, "phrase", mention.start, mention.end)
     is_set_off = trail.is_closed or trail.is_carried_on or trail.is_confirmed
     if (
         trail.is_denied
@@ -128,6 +143,16 @@ def _judge(body: Body, mention: Mention, arrows: int = 8) -> Reading | None:
     several = mention.kind == "letter" and _is_one_of_several(body, mention, lead)
     several = several or (mention.kind == "text" and offers_another(body, mention, body.texts))
     return Reading(SEVERAL if several else mention.option, rule, mention.start, end)
+
+
+def _is_excepted(body: Body, mention: Mention) -> bool:
+    """Whether everything else is called wrong: "all options but C are wrong"."""
+    before = body.low[max(0, mention.start - 60) : mention.start].rstrip(MARKS)
+    return bool(EXCEPTIONS.find_at_end(before) or EXCEPTIONS.find_at_end(_drop_option_word(before)))
+
+
+def _drop_option_word(text: str) -> str:
+    return text.removesuffix(OPTION_WORDS.find_at_end(text)).rstrip(MARKS)
 
 
 def _is_one_of_several(body: Body, mention: Mention, lead: Lead) -> bool:
@@ -161,12 +186,24 @@ def _name_rule(body: Body, mention: Mention, lead: Lead, trail: Trail) -> Rule |
             return "phrase" if mention.kind != "number" else None
         case "correction" | "conclusion" if is_set_off and mention.kind == "letter":
             return "conclusion"
+        case "conclusion" if trail.is_closed and _is_lone_word(body, mention) and _begins_clause(body, lead.start):
+            return "conclusion"
         case "contrast" if is_set_off and mention.kind == "letter" and _follows_denied(body, mention):
             return "conclusion"
         case "noun" if trail.is_closed and mention.kind != "text" and not _is_label(body, mention):
             return "phrase" if mention.kind == "letter" else "option_number"
         case _:
             return None
+
+
+def _is_lone_word(body: Body, mention: Mention) -> bool:
+    """Whether it is the text of an option like "yes", which sentences hold for other reasons, too."""
+    return mention.kind == "text" and not body.options.is_distinct[mention.option]
+
+
+def _begins_clause(body: Body, at: int) -> bool:
+    before = body.low[max(0, at - 8) : at].rstrip(" \"'(")
+    return not before or before[-1] in ".,;:!?\n—–。，；："
 
 
 def _is_label(body: Body, mention: Mention) -> bool:

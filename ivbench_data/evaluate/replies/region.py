@@ -43,13 +43,16 @@ _FIELD_NAMES = frozenset({
     "answer", "ans", "choice", "option", "letter", "prediction", "response", "output", "result", "label",
     "selection", "pick",
 })  # fmt: skip
+_INDEXES = frozenset(("index", "idx"))
+_TRUTH = re.compile(r"""["']([A-J])["']\s*:\s*["']?(true|false|yes|no)\b""", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-\s]+")
 
 _RUN_ON = re.compile(
     r"\n\s*(?:#+ ?|\*\*)?(?:next |follow-up |new )?(?:question|q|user|human|problem|instruction|input|example"
     r"|题目|问题|用户|質問"
     r"|question|pregunta|frage|вопрос)\b(?: ?\d+)?(?:\*\*)? ?[:：]"
-    r"|\n\s*#{1,6} *(?:next |new )?(?:question|problem|user|instruction)\b|\n\s*(?:next |new )?question\s*\n"
+    r"|\n\s*#{1,6} *(?:next |new )?(?:question|problem|user|instruction)\b|\n\s*(?:next |new )?question(?: ?\d+)?\s*\n"
+    r"|\n\s*(?:please )?answer the (?:following |next )?question\b"
     r"|\s(?:USER|HUMAN|Human|User):|\n(?:###|---) ?(?:human|user|instruction|question)|<\|?(?:user|human)\|?>",
     re.IGNORECASE,
 )
@@ -62,7 +65,7 @@ _LONGEST = 16_000
 def find_answer(reply: str) -> tuple[Stripped, Rule | None]:
     """The explicit answer of a reply and the rule that found it, else all that is left of it and None."""
     text = strip_special_reasoning(reply)
-    if any(mark in text.text for mark in "<{["):
+    if any(map(text.text.__contains__, "<{[")):
         found = max(_find_explicit(text.text), default=None)
         if found is not None:
             _, start, end, rule = found
@@ -87,12 +90,22 @@ def _find_explicit(text: str) -> Iterator[tuple[tuple[bool, int], int, int, Rule
     for start, opened, end in _find_boxes(text):
         yield (end > opened, start), opened, end, "tag"
     if "{" in text and ("answer" in text or ":" in text):
-        for field in _FIELD.finditer(text, text.index("{") + 1):
-            if _names_an_answer(field["quoted"] or field["bare"]):
-                start, end = next(
-                    field.span(name) for name in ("list", "double", "single", "word") if field[name] is not None
-                )
-                yield (bool(text[start:end].strip()), start), start, end, "field"
+        yield from _find_fields(text, text.index("{") + 1)
+
+
+def _find_fields(text: str, begin: int) -> Iterator[tuple[tuple[bool, int], int, int, Rule]]:
+    """The answer fields of a literal, and the one letter that is true where others are false."""
+    for field in _FIELD.finditer(text, begin):
+        words = _split_key(field["quoted"] or field["bare"])
+        start, end = next(field.span(name) for name in ("list", "double", "single", "word") if field[name] is not None)
+        if _names_an_answer(words):
+            yield (bool(text[start:end].strip()), start), start, end, "field"
+        elif not _INDEXES.isdisjoint(words) and _names_an_answer([word for word in words if word not in _INDEXES]):
+            yield (False, start), start, start, "field"  # nobody says whether it counts from 0 or from 1
+    truths = [(found.start(1), found[2].lower() in {"true", "yes"}) for found in _TRUTH.finditer(text, begin)]
+    true = [start for start, is_true in truths if is_true]
+    if len(true) == 1 < len(truths):
+        yield (True, true[0]), true[0], true[0] + 1, "field"
 
 
 def _find_boxes(text: str) -> Iterator[tuple[int, int, int]]:
@@ -108,8 +121,11 @@ def _find_boxes(text: str) -> Iterator[tuple[int, int, int]]:
             yield boxes[inner], inner, brace.start()
 
 
-def _names_an_answer(key: str) -> bool:
-    words = lower(_CAMEL.sub(" ", key)).split()
+def _split_key(key: str) -> list[str]:
+    return lower(_CAMEL.sub(" ", key)).split()
+
+
+def _names_an_answer(words: list[str]) -> bool:
     if not words:
         return False
     if any(not word.isascii() for word in words):

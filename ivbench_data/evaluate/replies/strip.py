@@ -71,6 +71,7 @@ _LETTER_FORMS = {
 _PLAIN = str.maketrans(
     _LETTER_FORMS
     | {chr(0x1F170 + at): chr(65 + at) for at in range(26)}
+    | {chr(start + at): chr(49 + at) for start in (0x2460, 0x2776, 0x2780, 0x278A) for at in range(9)}
     | dict.fromkeys("\ufeff\u200b\u200c\u200e\u200f\u2060\xad\ufe0f\xa0\u3000\u202f\u2009", " ")
     | {"．": ".", "｜": "|"}
     | {"’": "'", "‘": "'", "“": '"', "”": '"', "\u2028": "\n", "\r": "\n", "−": "-", "‑": "-", "‐": "-"}
@@ -97,7 +98,8 @@ _NAMES = (
     "|inner_monologue|explanation|deliberation|observations?|planning|cot|thought_process|thinking_process"
 )
 _REASONING = re.compile(
-    rf"""(?:<\|?(?P<close>/|end_(?:of_)?)?(?:begin_(?:of_)?|start_(?:of_)?)?(?:[a-z_]+:)?(?:{_NAMES})(?:\s[^<>]{{0,80}})?\|?>)
+    rf"""(?:<\|?(?P<close>/|end_(?:of_)?)?(?:begin_(?:of_)?|start_(?:of_)?)?(?:[a-z_]+:)?(?:{_NAMES})(?:_content|_text)?(?:\s[^<>]{{0,80}})?\|?>)
+       | <\|im_start\|>(?:think|reasoning|analysis)\b | (?P<close6><\|im_start\|>(?:answer|final)\b)
        | ◁(?P<close2>/)?think▷ | \[(?P<close3>/)?think(?:ing)?\]
        | <\|channel>\w* | (?P<close4><channel\|>) | <unused94>(?:thought)? | (?P<close5><unused95>)""",
     re.IGNORECASE | re.VERBOSE,
@@ -115,7 +117,7 @@ def strip_reasoning(reply: Stripped) -> Stripped:
     An open block that ends in a closed answer tag is left at that tag: its closing tag was forgotten.
     """
     text = reply.text
-    if not any(mark in text for mark in "<[◁"):
+    if not any(map(text.__contains__, "<[◁")):
         return _strip_worded_reasoning(reply)
     if "<|channel|>" in text:
         finals = list(_FINAL_CHANNEL.finditer(text))
@@ -128,7 +130,7 @@ def strip_reasoning(reply: Stripped) -> Stripped:
     start = 0
     is_open = False
     for tag in _REASONING.finditer(text):
-        if tag["close"] or tag["close2"] or tag["close3"] or tag["close4"] or tag["close5"]:
+        if tag.lastgroup is not None:
             if not is_open:
                 cuts, start = [], 0
             cuts.append((start, tag.end(), " "))
@@ -206,7 +208,7 @@ _SPACES = re.compile(r"\s(?:\s+|(?<![ \n])|(?![\s\S])|(?<![\s\S].))", re.DOTALL)
 def strip_markup(part: Stripped) -> Stripped:
     """The part without HTML, LaTeX and Markdown, its runs of spaces collapsed."""
     text = part.text
-    if not any(mark in text for mark in _MARKUP) and text[:1].strip() and text[-1:].strip():
+    if not any(map(text.__contains__, _MARKUP)) and text[:1].strip() and text[-1:].strip():
         return part
     if "&" in part.text:
         part = part.replace(

@@ -49,8 +49,8 @@ ASIA = (
         "|に一致|と一致|が最適|になります|となります|を選択|は正しい|は正解|が合",
         denials="ではない|ではなく|じゃない|は違|は誤|は間違|は不正解|ではありません|は正しくな|は不適"
         "|は当てはまら|は除外",
-        negations="ない|ではなく|除外|違い|誤り|間違い|ません|不正解",
-        contrasts="ではなく|でなく|しかし|むしろ|いや|ですが",
+        negations="ない|ではなく|でもなく|もなく|除外|違い|誤り|間違い|ません|不正解",
+        contrasts="ではなく|でなく|でもなく|もなく|しかし|むしろ|いや|ですが",
         corrections="いや|待って|訂正|やはり|やっぱり|いえ|ちょっと待って|修正|実は|正しくは|間違えました",
         retractions="間違えました|間違いでした|見間違え",
         conditions="もし|仮に|例えば|たとえば|一見|最初は",
@@ -59,6 +59,8 @@ ASIA = (
         affirmations="はい|そうです|正解です",
         refusals="わかりません|分かりません|判断できません|申し訳|できません|不明",
         endings="です|だ|だと思います|でしょう|である|になります|だと思う|ですね",
+        ordinals="1/一|2/二|3/三|4/四|5/五|6/六|7/七|8/八|9/九|10/十|最後",
+        ordered="番|番目|番目の選択肢|つ目の選択肢|の選択肢",
     ),
     Language(
         code="ko",
@@ -84,6 +86,8 @@ ASIA = (
         affirmations="네|예|맞습니다|그렇습니다",
         refusals="죄송|알 수 없|모르겠|판단할 수 없|없습니다",
         endings="입니다|이다|예요|이에요|번입니다|번|요|네요|번이다",
+        ordinals="1/첫|2/두|3/세|4/네|5/다섯|6/여섯|7/일곱|8/여덟|9/아홉|10/열|마지막",
+        ordered="번|번 선택지|번 보기|번째|번째 선택지| 번째 선택지| 번째 보기",
     ),
     Language(
         code="ar",
@@ -106,6 +110,7 @@ ASIA = (
         affirmations="نعم|صحيح|بالضبط",
         questions="هل|ما|أي|أليس",
         refusals="آسف|لا أستطيع|لا يمكن|لا أعرف|عذرا|لا شيء مما|جميع ما سبق",
+        followers="لأن|لأنه|لأنها|بسبب|في",
     ),
     Language(
         code="hi",
@@ -128,6 +133,7 @@ ASIA = (
         questions="क्या|कौन सा",
         refusals="क्षमा करें|नहीं बता सकता|पता नहीं|संभव नहीं|माफ़",
         endings="है|है।",
+        followers="क्योंकि|चूंकि",
     ),
     Language(
         code="vi",
@@ -151,6 +157,7 @@ ASIA = (
         affirmations="đúng|vâng|phải|chính xác",
         questions="có phải|đâu|nào|liệu",
         refusals="xin lỗi|không thể|không biết|không rõ|không có đáp án|tất cả",
+        followers="vì|bởi|do|vì|trong",
     ),
     Language(
         code="tr",
@@ -176,6 +183,7 @@ ASIA = (
         questions="hangi|acaba",
         refusals="üzgünüm|bilmiyorum|mümkün değil|belirlenemez|hiçbiri|hepsi",
         suffixes="dir|dır|dur|dür|tir|tır|tur|tür|yi|yı|ye|ya|nin|nın|si|sı|i|ı|e|a|de|da",
+        followers="çünkü|zira",
     ),
     Language(
         code="id",
@@ -200,6 +208,7 @@ ASIA = (
         affirmations="ya|benar|betul|tepat",
         questions="apakah|apa|mana|manakah",
         refusals="maaf|tidak bisa|tidak tahu|tidak dapat|tidak ada|semua jawaban",
+        followers="karena|sebab|dengan|di|dalam",
     ),
     Language(
         code="th",

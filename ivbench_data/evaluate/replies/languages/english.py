@@ -8,7 +8,7 @@ ENGLISH = (
     Language(
         code="en",
         nouns="answer|ans|option|choice|letter|final|prediction|response|output|selection|conclusion|guess"
-        "|pick|match|solution|result|verdict|decision|answer choice|answer option|answer letter"
+        "|pick|bet|match|solution|result|verdict|decision|answer choice|answer option|answer letter"
         "|answer here|final answer|multiple choice answer|correct|best|most accurate",
         option_words="the|option|choice|letter|answer|most likely|likely|probably|clearly|definitely|certainly"
         "|undoubtedly|unquestionably|surely|obviously|evidently|indeed|therefore|thus|still"
@@ -39,7 +39,10 @@ ENGLISH = (
         "|it is likely|it's probably|it is probably|i have chosen|i've chosen|i have selected"
         "|i have picked|i say|the answer's|answer's|i'm going for|i am going for|i choose option"
         "|i'll say|the correct answer's|right answer's|i'd guess|i would guess|i'd lean"
-        "|i'd lean towards|leaning towards"
+        "|i'd lean towards|leaning towards|that'd be|it'd be"
+        "|i'll take|i take|i would take|i'd take|i'm taking|i'm selecting|i am selecting|i'll answer|i will answer"
+        "|i'll opt for|i will opt for|i'd have to say|i'd have to go with|i'd bet on|i would bet on"
+        "|i bet on|i'm betting on|my bet is on|my money is on"
         "|leaning toward|i'm leaning towards|i lean towards|i'd put my money on|only leaves|that only leaves",
         conclusions="so|therefore|thus|hence|consequently|accordingly|then|sure|ok|okay|certainly|probably|likely"
         "|most likely|maybe|perhaps|possibly|definitely|clearly|yes|well|finally|final|overall"
@@ -61,11 +64,13 @@ ENGLISH = (
         "|was the correct|is definitely correct|correct answer|is the choice|is the option"
         "|best describes|best matches|best fits|matches|fits|describes|accurately|aligns|corresponds"
         "|wins|is consistent|correctly|best|seems the|seems most|looks like the|seems more likely"
-        "|is more likely|is more plausible|is better supported|captures this",
+        "|is more likely|is more plausible|is better supported|captures this"
+        "|is better|is the better|is closer|is stronger|is preferable|fits better",
         denials="is wrong|is incorrect|is not|isn't|are wrong|are incorrect|are not|aren't|was wrong|is false"
         "|is ruled out|is out|can be ruled out|can be eliminated|is eliminated|cannot be|can't be"
         "|was not|wasn't|does not|doesn't|do not|don't|did not|didn't|were not|weren't|is never"
-        "|are never|or not|is impossible|is unlikely",
+        "|are never|or not|is impossible|is unlikely|can be excluded|can be discarded|can be dismissed"
+        "|can be rejected|is excluded|are excluded|are ruled out|are eliminated|are false|are out|fails|fail",
         negations="not|never|no|cannot|neither|nor|incorrect|wrong|isn't|wasn't|aren't|don't|doesn't|didn't|can't"
         "|couldn't|won't|wouldn't|shouldn't|weren't|hasn't|haven't|nothing|none|false|eliminate"
         "|eliminates|eliminated|rule out|rules out|ruled out|ruling out|exclude|excludes|excluded"
@@ -114,7 +119,7 @@ ENGLISH = (
         "|if i'm not mistaken|if i am not mistaken|no doubt|without a doubt|without doubt|i'm not sure"
         "|i am not sure|not sure|not only|not certain|not entirely sure|not visible|not shown"
         "|none other than|nothing other than|no other than|if i recall correctly|while watching"
-        "|says that|as said",
+        "|says that|as said|unless i misread|unless i'm mistaken|unless i am mistaken|unless i missed something",
         changes="change my answer from|changing my answer from|changed my answer from|changing from|changed from"
         "|switch from|switching from|switched from|replace my earlier answer|replacing my earlier answer"
         "|replace my answer|let me revise|revised from|revising from|updating from|correcting",
@@ -123,6 +128,10 @@ ENGLISH = (
         "|eighth/8th|ninth/9th|tenth/10th|last",
         ordered="option|choice|answer option|answer choice|one is correct|one is right",
         restrictions="only if|unless|only when|if and only if",
+        exceptions="everything except|everything but|every option except|every option but|each option except|all except"
+        "|all but|all options except|all options but|all the options except|all the options but|all of them except"
+        "|all of them but|all of the options except|all of the options but|all choices except|all choices but"
+        "|every one except|every option other than|all options other than",
         followers="in|on|at|by|from|for|of|to|with|when|if|because|since|as|and|or|but|not|nor|so|rather|instead"
         "|according|given|based|due|considering|while|which|where|that|the|this|after|before|among"
         "|amongst|here|indeed|is|isn't|seems|appears|however|through|under|over|via|per|during|within"

@@ -34,6 +34,7 @@ EUROPE = (
         refusals="lo siento|no puedo|no sé|no es posible|imposible|ninguna de las|todas las anteriores",
         ordinals="primera|segunda|tercera|cuarta|quinta|sexta|séptima|octava|novena|décima|última",
         ordered="opción|alternativa",
+        followers="porque|ya|pues|debido|en|que",
     ),
     Language(
         code="fr",
@@ -47,7 +48,8 @@ EUROPE = (
         conclusions="donc|ainsi|par conséquent|alors|en conclusion|par suite|finalement|probablement|peut-être|oui"
         "|en somme|d'où",
         confirmations="est correcte|est la bonne|est correct|est la réponse|est juste|est exacte|est la meilleure"
-        "|convient|correspond|est bonne|est le bon|serait la bonne|est vraie|décrit|est la plus",
+        "|convient|correspond|est bonne|est le bon|serait la bonne|est vraie|décrit|est la plus"
+        "|qui est correcte|qui est la bonne|qui est juste|qui convient|qui est exacte",
         denials="est incorrecte|n'est pas|est fausse|est faux|est exclue|est incorrect|est éliminée",
         negations="pas|non|jamais|ni|incorrecte|sauf|aucune|fausse|n'est|exclut|éliminer|plutôt que|au lieu de"
         "|sans|écarter|élimine",
@@ -65,6 +67,7 @@ EUROPE = (
         ordinals="première|deuxième/seconde|troisième|quatrième|cinquième|sixième|septième|huitième|neuvième|dixième"
         "|dernière",
         ordered="option|réponse|proposition",
+        followers="car|parce|puisque|dans|sur",
     ),
     Language(
         code="de",
@@ -72,14 +75,16 @@ EUROPE = (
         "|fazit|wahl|buchstabe|richtig",
         option_words="die|der|option|antwort|möglichkeit|wahrscheinlich|eindeutig|also|antwortmöglichkeit|buchstabe"
         "|somit|daher|vermutlich",
-        copulas="ist|lautet|wäre|war|muss sein|ist also|ist somit|ist daher|sollte|muss|scheint|ist demnach",
+        copulas="ist|lautet|wäre|war|muss sein|kann nur|ist also|ist somit|ist daher|sollte|muss|scheint|ist demnach",
         statements="ich wähle|ich nehme|ich würde|es ist|das ist|ich tippe auf|ich entscheide mich für|ich glaube"
-        "|ich denke|richtig ist|korrekt ist|es muss|entspricht|passt zu|ich würde sagen|zutreffend ist",
+        "|ich denke|richtig ist|korrekt ist|es muss|entspricht|passt zu|ich würde sagen|zutreffend ist"
+        "|es kann nur|kann nur",
         conclusions="also|daher|somit|folglich|deshalb|demnach|deswegen|wahrscheinlich|vermutlich|vielleicht|ja"
         "|schließlich|insgesamt|damit",
         confirmations="ist richtig|ist korrekt|ist die richtige|ist die antwort|ist die korrekte|stimmt|trifft zu"
         "|passt|wäre richtig|ist die beste|ist zutreffend|beschreibt|ist am|ist die einzige|richtig"
-        "|korrekt|die richtige antwort|die richtige|die korrekte",
+        "|korrekt|die richtige antwort|die richtige|die korrekte|die richtig ist"
+        "|die korrekt ist|wählen|nehmen|auswählen",
         denials="ist falsch|ist nicht|ist inkorrekt|stimmt nicht|trifft nicht|scheidet aus|passt nicht"
         "|ist ausgeschlossen|entfällt",
         negations="nicht|kein|keine|nie|weder|noch|falsch|außer|ausschließen|statt|anstatt|ohne|niemals",
@@ -88,7 +93,7 @@ EUROPE = (
         "|tatsächlich|entschuldigung",
         retractions="ich habe mich geirrt|das war falsch|ich lag falsch|das war ein fehler|ich habe mich verlesen",
         conditions="wenn|falls|sofern|angenommen|zum beispiel|zunächst|auf den ersten blick|anfangs",
-        views="manche|jemand|viele|man könnte|sie könnten|ich dachte|obwohl|schien|die leute|sagt|einige"
+        views="könnte|manche|jemand|viele|man könnte|sie könnten|ich dachte|obwohl|schien|die leute|sagt|einige"
         "|andere|während|zuerst dachte",
         joiners="oder|und|bzw|oder auch",
         affirmations="ja|richtig|genau|korrekt",
@@ -96,6 +101,7 @@ EUROPE = (
         refusals="tut mir leid|kann ich nicht|ich kann nicht|weiß nicht|unmöglich|keine der|alle der",
         ordinals="erste|zweite|dritte|vierte|fünfte|sechste|siebte|achte|neunte|zehnte|letzte",
         ordered="option|antwort|antwortmöglichkeit|möglichkeit",
+        followers="weil|denn|da|sein|wegen|im|in",
     ),
     Language(
         code="pt",
@@ -122,6 +128,7 @@ EUROPE = (
         refusals="desculpe|não posso|não sei|impossível|nenhuma das|todas as",
         ordinals="primeira|segunda|terceira|quarta|quinta|sexta|sétima|oitava|nona|décima|última",
         ordered="opção|alternativa",
+        followers="porque|pois|já|devido|em|no|na",
     ),
     Language(
         code="it",
@@ -147,6 +154,7 @@ EUROPE = (
         refusals="mi dispiace|non posso|non so|impossibile|nessuna delle|tutte le",
         ordinals="prima|seconda|terza|quarta|quinta|sesta|settima|ottava|nona|decima|ultima",
         ordered="opzione|alternativa",
+        followers="perché|poiché|dato|in|nel|nella",
     ),
     Language(
         code="nl",
@@ -172,6 +180,7 @@ EUROPE = (
         affirmations="ja|juist|klopt|precies",
         questions="is|welke|zou|was",
         refusals="sorry|kan niet|weet het niet|onmogelijk|geen van|alle bovenstaande",
+        followers="omdat|want|aangezien|in",
     ),
     Language(
         code="pl",
@@ -201,6 +210,7 @@ EUROPE = (
         affirmations="tak|zgadza się|dokładnie|owszem",
         questions="czy|która|jaka",
         refusals="przepraszam|nie mogę|nie wiem|niemożliwe|żadna z|wszystkie",
+        followers="ponieważ|bo|gdyż|w|na",
     ),
     Language(
         code="ru",
@@ -228,6 +238,7 @@ EUROPE = (
         affirmations="да|верно|правильно|точно",
         questions="это|какой|разве|является",
         refusals="извините|не могу|не знаю|невозможно|к сожалению|ни один|все перечисленные|простите",
+        followers="потому|так|поскольку|ведь|в|на",
     ),
     Language(
         code="uk",
@@ -246,5 +257,6 @@ EUROPE = (
         joiners="або|та|чи|і",
         affirmations="так|правильно",
         refusals="вибачте|не можу|не знаю",
+        followers="бо|оскільки|адже|в|на",
     ),
 )

@@ -68,5 +68,7 @@ class Language:
     """Phrases that look like a condition, a negation or a view, and are none: "if I had to choose"."""
     restrictions: str = ""
     """What after a letter makes its statement hypothetical: "only if"."""
+    exceptions: str = ""
+    """What stands before the one option that is not wrong: "everything except"."""
     followers: str = ""
     """Words that follow a letter and no article or pronoun, so that a capital before them is a letter."""
