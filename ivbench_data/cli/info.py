@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     "info",
     epilog="""\b
 Example:
-  ivbench-data info --dataset ivbench""",
+  ivbench-data info --dataset ivbench
+  ivbench-data info --video talk.mkv""",
 )
 @dataset_option
 @root_option
+@click.option(
+    "--video", metavar="ID|FILE", help="Show one video instead: its streams, how a player shows it, its times."
+)
 @json_option
-def command(dataset: str, root: Path, as_json: bool) -> int:
+def command(dataset: str, root: Path, video: str | None, as_json: bool) -> int:
     """Show what a dataset holds and what of it is on disk, beside the counts that its benchmark states."""
     from ivbench_data.cli.console import print_json, print_table, say, say_strays
     from ivbench_data.dataset import load
@@ -35,6 +39,8 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
     from ivbench_data.workspace import Workspace
 
     workspace = Workspace(root, dataset)
+    if video is not None:
+        return _show_video(video, workspace, as_json)
     loaded = load(workspace.folder)
     manifest = load_manifest(loaded.name) if loaded.name in manifest_names() else None
     parts = _count_parts(loaded, workspace, manifest)
@@ -85,6 +91,20 @@ def command(dataset: str, root: Path, as_json: bool) -> int:
         say(f"A withdrawal is not finished: ivbench-data repair --withdraw={unfinished} --yes", style="yellow")
     for line in loaded.bad_lines:
         say(f"left out at import: {line}", style="yellow")
+    return 0
+
+
+def _show_video(named: str, workspace: Workspace, as_json: bool) -> int:
+    from ivbench_data.cli.console import print_json, print_table
+    from ivbench_data.cli.video_info import describe_video, find_file, write_value
+
+    path = find_file(named, workspace)
+    facts = describe_video(path)
+    if as_json:
+        print_json(facts)
+    else:
+        rows = [(name.replace("_", " "), write_value(value)) for name, value in facts.items() if name != "path"]
+        print_table(str(path), ("property", "value"), rows)
     return 0
 
 

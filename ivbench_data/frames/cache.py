@@ -325,15 +325,17 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 "mirrored": "yes" if report.rotation.is_mirrored else "no",
                 "colour_matrix": report.colour_matrix,
                 "colour_range": report.colour_range,
+                **({"sizes": ", ".join(report.sizes)} if len(report.sizes) > 1 else {}),
             }
+    oddities = (*scan.oddities, *report.describe())
     for (grid, request), writer in zip(requests.items(), writers, strict=True):
         rows.append(
             _row(
                 task,
                 grid,
                 "done",
-                reason=join_oddities(scan.oddities),
-                level=find_level(scan.oddities),
+                reason=join_oddities(oddities),
+                level=find_level(oddities),
                 frames=len(request.indices),
                 size_bytes=writer.size_bytes,
                 decode_path=report.decode_path,

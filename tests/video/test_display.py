@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from conftest import Outcome
 from numpy.typing import NDArray
 
 from ivbench_data.dataset import Dataset
@@ -272,6 +273,45 @@ def test_a_picture_is_no_video_and_rivals_are_named(tmp_path: Path, suffix: str)
     assert (scan.codec, scan.frames) == ("h264", 20)
     assert names_of(scan.oddities) == ["several streams"]
     assert "mjpeg 320×240" in scan.display.rivals[0]
+
+
+@pytest.mark.parametrize("name", ["h264_size_change.ts", "h264_size_change.mp4", "vp9_size_change.webm"])
+def test_a_size_that_changes_midway_is_named(tmp_path: Path, name: str) -> None:
+    row = cache_one(tmp_path, media.make_honest(tmp_path, name))
+    assert (row.status, row.level) == ("done", "odd")
+    assert "changing size: frames are " in str(row.reason)
+    clip = read_frame_file(Workspace(tmp_path, "set").cache_path(GRID, "v"))
+    assert len(clip.metadata["sizes"].split(", ")) == 2
+
+
+# --- on the command line --------------------------------------------------------------------------------------------
+
+
+def test_info_shows_one_video(tmp_path: Path, run_cli: Callable[..., Outcome]) -> None:
+    path = write(tmp_path / "a.mp4", lambda stream: setattr(stream.codec_context, "sample_aspect_ratio", Fraction(2)))
+    cache_one(tmp_path, path)
+    shown = run_cli("info", "--video", "v", "--dataset", "set", "--root", tmp_path)
+    assert shown.code == 0
+    for words in ("displayed size", "256x96", "non-square pixels: they are shown 2:1 wide"):
+        assert words in shown.out
+    facts = json.loads(run_cli("info", "--video", path, "--json", "--root", tmp_path).out)
+    assert (facts["level"], facts["sample_aspect_ratio"], facts["frames"]) == ("odd", "2:1", scan_video(path).frames)
+    assert facts["times_count_from"] == "first frame"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"<html>no</html>", "a web page, not a video"), (None, "is neither a file nor a video")]
+)
+def test_info_says_what_is_no_video(
+    tmp_path: Path, run_cli: Callable[..., Outcome], content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "page.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    shown = run_cli("info", "--video", path, "--root", tmp_path)
+    assert shown.code != 0
+    assert words in shown.err
+    assert "Traceback" not in shown.err
 
 
 # --- digests --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,14 @@ class ExtractionReport:
     """Matrix that was used: `bt709`, `bt601`, …"""
     colour_range: str = ""
     """Range that was used: `limited` or `full`."""
+    sizes: list[str] = field(default_factory=list)
+    """Sizes of the frames that were taken, as coded, in the order in which they were met."""
+
+    def describe(self) -> list[str]:
+        """What is odd about the frames that were taken, a sentence each that begins with a name and a colon."""
+        if len(self.sizes) < 2:
+            return []
+        return [f"changing size: frames are {', then '.join(self.sizes)}; each is scaled to the grid's size"]
 
 
 class _SelectiveError(Exception):
@@ -273,6 +281,8 @@ def _convert(
         if index not in wanted:
             continue
         check_matrix(scan.path, frame)
+        if (size := f"{frame.width}×{frame.height}") not in report.sizes:
+            report.sizes.append(size)
         report.colour_matrix, report.colour_range = describe_colours(frame)
         sizes = list(dict.fromkeys(requests[number].size for number, _ in wanted[index]))
         try:
