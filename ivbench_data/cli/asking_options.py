@@ -78,7 +78,8 @@ def _read_file(path: Path, parameter: click.Parameter) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{parameter.opts[0]} cannot read {path}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{parameter.opts[0]} cannot read {path}: {reason}") from None
 
 
 def _read_text(value: str, parameter: click.Parameter) -> str:

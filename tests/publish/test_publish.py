@@ -355,7 +355,7 @@ publish_folder(make_dataset(), Edition({"test": ["one_0", "two_0"]}, version="2.
 @pytest.mark.parametrize(
     "step",
     [
-        "writing the split",
+        pytest.param("writing the split", marks=pytest.mark.full),
         pytest.param("writing the videos", marks=pytest.mark.full),
         pytest.param("digesting", marks=pytest.mark.full),
         "trying",

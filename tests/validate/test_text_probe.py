@@ -80,6 +80,11 @@ def make_question(
 
 @pytest.fixture(scope="module")
 def planted() -> ProbeReport:
+    return run_probe(make_dataset("B"), UNCERTIFIED)
+
+
+@pytest.fixture(scope="module")
+def certified() -> ProbeReport:
     return run_probe(make_dataset("B"), QUICK)
 
 
@@ -210,18 +215,19 @@ def test_other_planted_cues_are_named_too(cue: str, heuristic: str, write: Calla
     assert heuristic in {row.heuristic for row in report.heuristics if row.is_claimed}
 
 
-def test_the_hard_subset_leaves_out_what_leaks_and_others_certify_it(planted: ProbeReport) -> None:
-    hard = set(planted.hard.question_ids)
-    leaking = {question.question_id for question in planted.questions if question.task == "B"}
+@pytest.mark.full
+def test_the_hard_subset_leaves_out_what_leaks_and_others_certify_it(certified: ProbeReport) -> None:
+    hard = set(certified.hard.question_ids)
+    leaking = {question.question_id for question in certified.questions if question.task == "B"}
     assert hard
     assert len(hard & leaking) < 0.1 * len(leaking)
-    assert len(hard - leaking) > 0.5 * (len(planted.questions) - len(leaking))
-    assert {one.family for one in planted.hard.certificates} == {"forest", "network"}
-    assert {one.trained_on for one in planted.hard.certificates} == {"all", "subset"}
-    assert planted.hard.by_selection is not None
-    assert planted.hard.by_selection.family == "boosting + logistic"
-    assert planted.hard.status in ("certified", "insufficient_n")
-    assert {question.question_id for question in planted.questions if question.is_hard} == hard
+    assert len(hard - leaking) > 0.5 * (len(certified.questions) - len(leaking))
+    assert {one.family for one in certified.hard.certificates} == {"forest", "network"}
+    assert {one.trained_on for one in certified.hard.certificates} == {"all", "subset"}
+    assert certified.hard.by_selection is not None
+    assert certified.hard.by_selection.family == "boosting + logistic"
+    assert certified.hard.status in ("certified", "insufficient_n")
+    assert {question.question_id for question in certified.questions if question.is_hard} == hard
 
 
 # --- what it does not see ---------------------------------------------------------------------------------------
@@ -389,16 +395,17 @@ def test_calls_that_cannot_be_meant() -> None:
         run_probe(dataset, ProbeOptions(seeds=(101,)))
 
 
-def test_tables_and_words_call_the_figure_what_it_is(planted: ProbeReport) -> None:
-    told = describe_probe(planted)
+@pytest.mark.full
+def test_tables_and_words_call_the_figure_what_it_is(certified: ProbeReport) -> None:
+    told = describe_probe(certified)
     assert "trained leakage bound, not a zero-shot score" in told
     assert "within that interval" in told
-    rows = list_task_rows(planted)
+    rows = list_task_rows(certified)
     assert [row[0] for row in rows] == ["A", "B", "C", "Overall"]
     assert "length" in str(rows[1][8])
     assert rows[1][9] == "longest (100.0)"
     assert rows[0][7:] == ("not shown", "–", "–")
-    assert [row[1] for row in list_certificate_rows(planted)] == ["chose it", *["certifies"] * 4]
+    assert [row[1] for row in list_certificate_rows(certified)] == ["chose it", *["certifies"] * 4]
 
 
 @pytest.mark.parametrize("videos", [2, 3])

@@ -103,7 +103,10 @@ def test_a_fingerprint_with_a_time_too_many_is_refused(reference: Fingerprint) -
 # --- comparing --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    "encoding",
+    [name if name in ("scale", "letterbox") else pytest.param(name, marks=pytest.mark.full) for name in ENCODINGS],
+)
 def test_the_same_content_is_known_in_another_encoding(
     sources: list[Path], reference: Fingerprint, tmp_path: Path, encoding: str
 ) -> None:
