@@ -38,6 +38,7 @@ Examples:
 @click.option("--multiple-of", type=click.IntRange(1, 1024), default=2, show_default=True, help="Sides' multiple.")
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), default="linspace_round", show_default=True)
 @click.option("--resize", type=click.Choice(get_args(Resize)), default="bicubic", show_default=True)
+@click.option("--deint", is_flag=True, help="Rebuild interlaced frames from their first field.")
 @click.option("--fps", type=NumberRange(0, 1000, min_open=True), help="Frames a second, --nframes at most.")
 @click.option("--span", type=(float, float), metavar="START END", help="Only frames shown between these seconds.")
 @click.option("--workers", type=click.IntRange(0), help="Worker processes.  [default: the cores there are]")
@@ -59,6 +60,7 @@ def command(
     multiple_of: int,
     sampler: Sampler,
     resize: Resize,
+    deint: bool,
     fps: float | None,
     span: tuple[float, float] | None,
     workers: int | None,
@@ -84,7 +86,14 @@ def command(
     from ivbench_data.dataset import load
     from ivbench_data.frames.cache import CacheOptions
 
-    variant = {"multiple_of": multiple_of, "sampler": sampler, "resize": resize, "fps": fps, "span": span}
+    variant = {
+        "multiple_of": multiple_of,
+        "sampler": sampler,
+        "resize": resize,
+        "deinterlace": deint,
+        "fps": fps,
+        "span": span,
+    }
     grids = _collect_grids(nframes, res, identities, sets, variant)
     options = CacheOptions(workers=workers, timeout_seconds=timeout, shard=_parse_shard(shard), trust_times=trust_times)
     loaded = load(root / dataset)

@@ -318,7 +318,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             raise UnreadableVideoError(_describe_change(source))
         if find_withdrawal(task.workspace.folder, task.video_id) is not None:
             raise UnreadableVideoError(f"{task.video_id} was withdrawn")
-        for writer in writers:
+        for grid, writer in zip(requests, writers, strict=True):
             writer.late_metadata = {
                 "decode_path": report.decode_path,
                 "rotation": str(report.rotation.degrees),
@@ -326,9 +326,10 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 "colour_matrix": report.colour_matrix,
                 "colour_range": report.colour_range,
                 **({"sizes": ", ".join(report.sizes)} if len(report.sizes) > 1 else {}),
+                **({"first_field": ", ".join(sorted(report.fields)) or "none"} if grid.deinterlace else {}),
             }
-    oddities = (*scan.oddities, *report.describe())
     for (grid, request), writer in zip(requests.items(), writers, strict=True):
+        oddities = [*_list_oddities(scan, grid), *report.describe()]
         rows.append(
             _row(
                 task,
@@ -374,8 +375,15 @@ def _request_frames(task: CacheTask, scan: VideoScan) -> tuple[list[CacheResult]
             reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
             rows.append(_row(task, grid, "failed", reason=reason))
             continue
-        requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize)
+        requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize, grid.deinterlace)
     return rows, requests
+
+
+def _list_oddities(scan: VideoScan, grid: FrameGrid) -> list[str]:
+    if not grid.deinterlace:
+        return [*scan.oddities]
+    rebuilt = "interlaced: each frame is rebuilt from the field that is shown first"
+    return [rebuilt if sentence.startswith("interlaced:") else sentence for sentence in scan.oddities]
 
 
 def rests_on_times(grid: FrameGrid) -> bool:

@@ -99,7 +99,9 @@ class DisplayProperties:
                 f"HDR: its transfer is {self.transfer}; frames are as decoded, and look washed out on screens"
             )
         if self.field_order != "progressive":
-            sentences.append("interlaced: frames are as decoded, and show both fields, combed where things move")
+            sentences.append(
+                "interlaced: frames are as decoded, and show both fields, combed where things move; try -deint"
+            )
         if self.matrix == "ycgco":
             sentences.append("unusual matrix: ycgco, converted by ITU-T H.273")
         if self.has_alpha:

@@ -31,7 +31,7 @@ from ivbench_data.video.decode import (
     iterate_frames,
     scan_video,
 )
-from ivbench_data.video.decode.resize_to_rgb import FrameConverter, describe_colours
+from ivbench_data.video.decode.resize_to_rgb import FrameConverter, FrameSize, describe_colours
 from ivbench_data.video.rotation import NOT_ROTATED, read_rotation
 
 HAS_REORDER_DEPTH = hasattr(av.VideoCodecContext, "reorder_depth")
@@ -61,7 +61,7 @@ def decode_plainly(path: Path) -> Decoded:
         for packet in [*packets, None]:
             for frame in stream.codec_context.decode(packet):
                 decoded.pts.append(frame.pts)
-                decoded.frames.extend(FrameConverter(read_rotation(frame)).convert(frame, [(*SIZE, "bicubic")]))
+                decoded.frames.extend(FrameConverter(read_rotation(frame)).convert(frame, [FrameSize(*SIZE)]))
     return decoded
 
 
@@ -197,7 +197,7 @@ def test_droppable_packets_are_needed_by_no_other_frame(folder: Path, name: str)
         for packet in [*kept, None]:
             for frame in stream.codec_context.decode(packet):
                 converter = FrameConverter(read_rotation(frame))
-                shown[frame.pts] = converter.convert(frame, [(*SIZE, "bicubic")])[0]
+                shown[frame.pts] = converter.convert(frame, [FrameSize(*SIZE)])[0]
     visible = set(packets.of_frame.tolist())
     expected = dict(zip(sample.plain.pts, sample.plain.frames, strict=True))
     assert set(shown) == {int(packets.pts[number]) for number in visible if not dropped[number]}
@@ -375,7 +375,7 @@ def test_colours_are_those_of_the_streams_matrix_and_range(
     scaled = tuple(value << depth - 8 for value in values)
     frame = flat_frame("yuv420p" if depth == 8 else "yuv420p10le", 64, 48, scaled)
     frame.colorspace, frame.color_range = matrix, 2 if is_full else 1
-    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [(32, 24, "bicubic")])
+    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [FrameSize(32, 24)])
     assert np.ptp(rgb, axis=(1, 2)).max() == 0
     assert np.abs(rgb[:, 0, 0] - to_rgb(*map(float, scaled), matrix, is_full, depth)).max() <= 1.5
     assert describe_colours(frame)[1] == ("full" if is_full else "limited")
@@ -386,7 +386,7 @@ def test_colours_are_those_of_the_streams_matrix_and_range(
 )
 def test_without_a_matrix_the_number_of_lines_decides(height: int, matrix: int, name: str) -> None:
     frame = flat_frame("yuv444p", 64, height, (120, 90, 180))
-    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [(32, 24, "bicubic")])
+    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [FrameSize(32, 24)])
     assert np.abs(rgb[:, 0, 0] - to_rgb(120, 90, 180, matrix, is_full=False)).max() <= 1.5
     assert describe_colours(frame) == (name, "limited")
 
@@ -394,7 +394,7 @@ def test_without_a_matrix_the_number_of_lines_decides(height: int, matrix: int, 
 def test_white_is_white_and_black_is_black() -> None:
     for luma, expected in ((235, 255), (16, 0), (255, 255), (0, 0)):
         (rgb,) = FrameConverter(NOT_ROTATED).convert(
-            flat_frame("yuv420p", 64, 48, (luma, 128, 128)), [(32, 24, "bicubic")]
+            flat_frame("yuv420p", 64, 48, (luma, 128, 128)), [FrameSize(32, 24)]
         )
         assert rgb.min() == rgb.max() == expected
 
@@ -405,7 +405,7 @@ def test_grey_frames_have_a_range_too(pix_fmt: str) -> None:
     for value, color_range, expected in ((235, 0, 255), (16, 1, 0), (235, 2, 235), (16, 2, 16)):
         frame = flat_frame(pix_fmt, 64, 48, (value << depth - 8,))
         frame.color_range = color_range
-        (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [(32, 24, "bicubic")])
+        (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [FrameSize(32, 24)])
         assert rgb.min() == rgb.max() == expected
 
 
@@ -422,7 +422,9 @@ def test_pixels_are_the_same_with_every_version_of_swscale() -> None:
                     rows[:, 1::2] &= 3
                 plane.update(rows.tobytes())
             for resize in ("bicubic", "area", "lanczos", "bilinear"):
-                for rgb in FrameConverter(NOT_ROTATED).convert(frame, [(64, 48, resize), (131, 77, resize)]):
+                for rgb in FrameConverter(NOT_ROTATED).convert(
+                    frame, [FrameSize(64, 48, resize), FrameSize(131, 77, resize)]
+                ):
                     digest.update(rgb.tobytes())
     assert digest.hexdigest() == "61910fc588a16c5a70d5708e7fdfc15da16c2a2423138c3187f365937b227253"
 
@@ -430,7 +432,7 @@ def test_pixels_are_the_same_with_every_version_of_swscale() -> None:
 @pytest.mark.parametrize("pix_fmt", ["rgb24", "bgr24", "gbrp", "rgba"])
 def test_rgb_stays_as_it_is(pix_fmt: str) -> None:
     frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), (200, 30, 90), np.uint8), "rgb24").reformat(format=pix_fmt)
-    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [(32, 24, "bicubic")])
+    (rgb,) = FrameConverter(NOT_ROTATED).convert(frame, [FrameSize(32, 24)])
     assert np.abs(rgb.reshape(3, -1).T - np.array((200.0, 30.0, 90.0))).max() <= 1
     assert describe_colours(frame) == ("rgb", "full")
 

@@ -27,7 +27,7 @@ from ivbench_data.frames.frame_file import read_frame_file
 from ivbench_data.schema import CacheResult, FrameGrid, Video
 from ivbench_data.video.container_crop import Crop
 from ivbench_data.video.decode import FrameRequest, extract_frames, scan_video, walk_packets
-from ivbench_data.video.decode.resize_to_rgb import FrameConverter, check_matrix, describe_colours
+from ivbench_data.video.decode.resize_to_rgb import FrameConverter, FrameSize, check_matrix, describe_colours
 from ivbench_data.video.mp4_boxes import read_element
 from ivbench_data.video.rotation import NOT_ROTATED
 from ivbench_data.video.verify import VerifyOptions, verify_videos
@@ -196,7 +196,7 @@ def test_ycgco_is_converted(pix_fmt: str, is_full: bool) -> None:
             number = min(round(value), (1 << depth) - 1)
             plane.update(np.full(plane.buffer_size // np.dtype(kind).itemsize, number, kind).tobytes())
         frame.colorspace, frame.color_range = 8, 2 if is_full else 1
-        (shown,) = FrameConverter(NOT_ROTATED).convert(frame, [(32, 24, "bicubic")])
+        (shown,) = FrameConverter(NOT_ROTATED).convert(frame, [FrameSize(32, 24)])
         assert np.abs(shown.reshape(3, -1).T.astype(int) - rgb).max() <= 2
         assert describe_colours(frame) == ("ycgco", "full" if is_full else "limited")
 

@@ -19,7 +19,7 @@ from ivbench_data.frames.cache import CacheOptions, cache_frames
 from ivbench_data.frames.reader import read_frames
 from ivbench_data.schema import FrameGrid, Video
 from ivbench_data.video.decode import check_every_frame
-from ivbench_data.video.decode.resize_to_rgb import FrameConverter
+from ivbench_data.video.decode.resize_to_rgb import FrameConverter, FrameSize
 from ivbench_data.video.rotation import read_rotation
 from ivbench_data.video.verify import Depth, VerifyOptions, check_file_quick, verify_videos
 from ivbench_data.video.whole_decode import find_ffmpeg
@@ -38,7 +38,7 @@ SOURCES = {
 }
 REMUXED = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".wmv", ".3gp")
 GRID = FrameGrid(nframes=1024, res=48)
-SIZE = (64, 48, "bicubic")
+SIZE = FrameSize(64, 48)
 FRAMES = 36
 
 

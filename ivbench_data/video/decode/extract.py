@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,7 +16,12 @@ from ivbench_data.errors import UnreadableVideoError
 from ivbench_data.schema import Resize
 from ivbench_data.video.bitstream import PacketIndex
 from ivbench_data.video.decode.packet_scan import VideoScan
-from ivbench_data.video.decode.resize_to_rgb import FrameConverter, check_matrix, describe_colours
+from ivbench_data.video.decode.resize_to_rgb import (
+    FrameConverter,
+    FrameSize,
+    check_matrix,
+    describe_colours,
+)
 from ivbench_data.video.decode.strict_decode import decode_all
 from ivbench_data.video.opening import DEFAULT_LIMITS, DecodeLimits, demux, open_video, words_of
 from ivbench_data.video.rotation import NOT_ROTATED, Rotation
@@ -38,11 +44,13 @@ class FrameRequest:
     """Pixels, after rotation."""
     resize: Resize = "bicubic"
     """swscale's filter."""
+    deinterlace: bool = False
+    """Whether interlaced frames are rebuilt from the field that is shown first."""
 
     @property
-    def size(self) -> tuple[int, int, Resize]:
-        """Width, height and filter: what a frame's pixels depend on."""
-        return self.width, self.height, self.resize
+    def size(self) -> FrameSize:
+        """Width, height, filter and fields: what a frame's pixels depend on."""
+        return FrameSize(self.width, self.height, self.resize, self.deinterlace)
 
 
 @dataclass
@@ -61,6 +69,9 @@ class ExtractionReport:
     """Range that was used: `limited` or `full`."""
     sizes: list[str] = field(default_factory=list)
     """Sizes of the frames that were taken, as coded, in the order in which they were met."""
+
+    fields: Counter[str] = field(default_factory=Counter)
+    """Of the frames that were rebuilt from one field: how many from the top one, and how many from the bottom one."""
 
     def describe(self) -> list[str]:
         """What is odd about the frames that were taken, a sentence each that begins with a name and a colon."""
@@ -275,7 +286,7 @@ def _convert(
     report: ExtractionReport,
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     """The wanted frames among those decoded, at their requests' sizes; each size of a frame is converted once."""
-    converter = FrameConverter(scan.rotation, scan.display.crop)
+    converter = FrameConverter(scan.rotation, scan.display.crop, report.fields)
     report.rotation = scan.rotation
     for index, frame in decoded:
         if index not in wanted:

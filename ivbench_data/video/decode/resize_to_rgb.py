@@ -11,9 +11,10 @@ converted here; a matrix that neither knows is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -22,6 +23,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from ivbench_data.errors import VideoError
 from ivbench_data.schema import Resize
 from ivbench_data.video.container_crop import NO_CROP, Crop
+from ivbench_data.video.decode.first_field import rebuild_from_first_field
 from ivbench_data.video.display import MATRIX_NAMES
 from ivbench_data.video.rotation import Rotation
 
@@ -46,25 +48,52 @@ _NATIVE_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else
 """From 17 on PyAV scales on all cores by default; here a worker uses one core."""
 
 
-class FrameConverter:
-    """Converts the frames of one video; keeps swscale's tables between frames of the same sizes."""
+class FrameSize(NamedTuple):
+    """What a frame's pixels depend on."""
 
-    def __init__(self, rotation: Rotation, crop: Crop = NO_CROP) -> None:
+    width: int
+    """Pixels, after rotation."""
+    height: int
+    """Pixels, after rotation."""
+    resize: Resize = "bicubic"
+    """swscale's filter."""
+    deinterlace: bool = False
+    """Whether interlaced frames are rebuilt from the field that is shown first."""
+
+
+class FrameConverter:
+    """Converts the frames of one video; keeps swscale's tables between frames of the same sizes.
+
+    Args:
+        rotation: how frames are turned.
+        crop: what the container leaves out.
+        fields: counts the frames that were rebuilt from their `top` or `bottom` field.
+    """
+
+    def __init__(self, rotation: Rotation, crop: Crop = NO_CROP, fields: Counter[str] | None = None) -> None:
         self._rotation = rotation
         self._crop = crop
+        self._fields: Counter[str] = Counter() if fields is None else fields
         self._reformatters: dict[tuple[int, int, Resize], VideoReformatter] = {}
 
-    def convert(self, frame: VideoFrame, sizes: list[tuple[int, int, Resize]]) -> list[NDArray[np.uint8]]:
-        """The frame at each size (width, height after rotation, and filter): uint8 `[3, H, W]` RGB.
+    def convert(self, frame: VideoFrame, sizes: Sequence[FrameSize]) -> list[NDArray[np.uint8]]:
+        """The frame at each size: uint8 `[3, H, W]` RGB.
 
         Raises:
             ValueError: the frame's pixel format cannot be converted.
         """
         try:
-            plain = _strip_properties(frame, self._crop)
-            return [self._scale(plain, frame, *size) for size in sizes]
+            plain = {wanted: self._strip(frame, wanted) for wanted in {size.deinterlace for size in sizes}}
+            return [self._scale(plain[size.deinterlace], frame, size.width, size.height, size.resize) for size in sizes]
         except (av.error.FFmpegError, RuntimeError) as error:
             raise ValueError(f"pixels of the format {frame.format.name} cannot be converted: {error}") from error
+
+    def _strip(self, frame: VideoFrame, deinterlace: bool) -> VideoFrame:
+        if deinterlace and frame.interlaced_frame:
+            rebuilt, field = rebuild_from_first_field(frame)
+            self._fields[field] += 1
+            return _strip_properties(rebuilt, self._crop)
+        return _strip_properties(frame, self._crop)
 
     def _scale(
         self, plain: VideoFrame, frame: VideoFrame, width: int, height: int, resize: Resize
