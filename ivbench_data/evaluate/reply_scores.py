@@ -5,7 +5,7 @@ Our own evaluation, submissions, and the harnesses that we export to all score r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ivbench_data.evaluate.metrics import find_metric
 from ivbench_data.evaluate.metrics.accuracy import NUMBER
@@ -42,6 +42,8 @@ class ReplyScore:
     For questions that count in pairs, the points of this question alone. A number whose task names no metric gets 0 or
     1 here, and is not part of scorecards.
     """
+    span: tuple[int, int] | None = field(default=None, compare=False)
+    """Start and end of the characters of the reply that the choice of an option rests on; None where none decided."""
 
 
 def score_reply(question: Question, reply: str | None, profile: str = "default", rotation: int = 0) -> ReplyScore:
@@ -75,7 +77,7 @@ def score_reply(question: Question, reply: str | None, profile: str = "default",
         parsed = PARSERS[name](reply, shown, question.question_id)
     else:
         parsed = parse_true_false(reply, shown)
-    return score_choice(question, parsed.index, parsed.rule, rotation)
+    return replace(score_choice(question, parsed.index, parsed.rule, rotation), span=parsed.span)
 
 
 def score_choice(question: Question, shown_index: int | None, rule: Rule, rotation: int = 0) -> ReplyScore:

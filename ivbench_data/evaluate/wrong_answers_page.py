@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.metrics.units import ScoredRow
+from ivbench_data.evaluate.model_reader import BY_MODEL, find_shown_order
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import Results
 from ivbench_data.evaluate.sampled_rows import pair_with_rows
 from ivbench_data.evaluate.score_tables import describe_readings, make_detail_table, percent, write_cell
@@ -16,6 +18,7 @@ from ivbench_data.hidden_record import leave_out_hidden
 from ivbench_data.html.page import embed_image, find_figures, render_page
 from ivbench_data.query_images import IMAGE_ERRORS, ImageProblemError, open_image, render_image
 from ivbench_data.questions.option_letters import LETTERS
+from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.timecodes import format_clock
 from ivbench_data.workspace import Workspace
 
@@ -47,7 +50,7 @@ def make_error_report(dataset: Dataset, results: Results, card: Scorecard, works
         "rows": rows,
         "tasks": tasks,
         "hidden": hidden,
-        "questions": [_describe_question(item, workspace) for item in wrong],
+        "questions": [_describe_question(item, results.configuration.profile, workspace) for item in wrong],
     }
     return render_page("wrong_answers", f"Errors of {card.name}", context)
 
@@ -69,12 +72,9 @@ def _summarise(card: Scorecard) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _describe_question(item: ScoredRow, workspace: Workspace | None) -> dict[str, object]:
+def _describe_question(item: ScoredRow, profile: str, workspace: Workspace | None) -> dict[str, object]:
     question, row = item.question, item.row
     assert row is not None
-    reply = row.error if row.error is not None else row.reply
-    if reply is None and row.answer_index is not None:
-        reply = f"(by likelihood) {LETTERS[row.answer_index]}"
     return {
         "id": question.question_id,
         "task": question.task,
@@ -87,8 +87,35 @@ def _describe_question(item: ScoredRow, workspace: Workspace | None) -> dict[str
         ],
         "is_long": any(len(option) > LONG_OPTION_CHARS for option in question.options),
         "images": [] if workspace is None else list(_read_thumbnails(question.image_ids, workspace)),
-        "reply": _cut(reply or "(no reply)"),
+        "reply": _mark_reply(question, row, profile),
+        "reading": _name_reading(row),
     }
+
+
+def _mark_reply(question: Question, row: EvaluationResult, profile: str) -> list[tuple[str, bool]]:
+    """The reply in parts, and whether the reading that counts rests on each; it is read again to say so."""
+    if row.error is not None or row.reply is None:
+        by_likelihood = "" if row.answer_index is None else f"(by likelihood) {LETTERS[row.answer_index]}"
+        return [(_cut(row.error or by_likelihood or "(no reply)"), False)]
+    order = find_shown_order(question, row)
+    shown = question.model_copy(update={"options": tuple(question.options[index] for index in order)})
+    read = score_reply(shown, row.reply, profile)
+    index = None if read.answer_index is None else order[read.answer_index]
+    if read.span is None or index != row.answer_index or row.metadata.get("rule") == BY_MODEL:
+        return [(_cut(row.reply or "(no reply)"), False)]
+    start, end = read.span
+    before, after = row.reply[:start], row.reply[end:]
+    return [(_cut_middle(before), False), (_cut(row.reply[start:end]), True), (_cut(after), False)]
+
+
+def _name_reading(row: EvaluationResult) -> str:
+    """By which rule, or by whom, the reply was read."""
+    rule = row.metadata.get("rule")
+    if rule == BY_MODEL:
+        return f"read by {row.metadata.get('read_with')}: {row.metadata.get('reader_word')}"
+    if row.error is not None or rule is None:
+        return ""
+    return "not read" if rule == "none" else f"rule: {rule}"
 
 
 def _name_evidence(item: ScoredRow) -> Iterator[str]:
@@ -122,6 +149,13 @@ def _shrink(path: Path) -> bytes | None:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=75)
     return buffer.getvalue()
+
+
+def _cut_middle(text: str) -> str:
+    """The text without its middle, where it is long: a reading often rests on what its end leads up to."""
+    left_out = len(text) - MAX_REPLY_CHARS
+    half = MAX_REPLY_CHARS // 2
+    return text if left_out <= 0 else f"{text[:half]}… ({left_out:,} characters more) …{text[-half:]}"
 
 
 def _cut(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evaluation_dataset import make_dataset, make_media
@@ -21,6 +23,7 @@ from ivbench_data.cli import run
 from ivbench_data.dataset import Dataset
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.compare import compare_results, diagnose
+from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import Results, ResultsFile, ResultsHeader, RunConfiguration
 from ivbench_data.evaluate.score_figures import draw_sweep, draw_tasks
 from ivbench_data.evaluate.score_tables import Table, make_detail_table, make_paper_table
@@ -29,6 +32,7 @@ from ivbench_data.evaluate.wrong_answers_page import make_error_report
 from ivbench_data.manifests import load_manifest
 from ivbench_data.plotting import save_figure
 from ivbench_data.questions.duration_buckets import name_duration
+from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.statistics import estimate_share
 from ivbench_data.workspace import Workspace
@@ -419,6 +423,40 @@ def test_the_page_shows_what_was_wrong_and_nothing_acts(tmp_path: Path) -> None:
     assert "default-src 'none'" in made
     assert "Which thing is it, number 1?" in made
     assert "Which thing is it, number 2?" not in made
+
+
+def test_the_page_marks_what_a_reading_rests_on_and_names_its_rule() -> None:
+    dataset = make_dataset()
+    wrong = [(question, (question.answer_index or 0) + 1) for question in dataset.questions[:4]]
+    letters = [LETTERS[at % len(question.options)] for question, at in wrong]
+    replies = [
+        f"<think>Is it <b>{letters[0]}</b>?</think>\nThe answer is **{letters[0]}**, I think.",
+        f"{'It is dark. ' * 1000}So the answer is {letters[1]}.",
+        f"I would rather not say {letters[2]}",
+        f"The answer is {letters[3]}.",
+    ]
+    rows = []
+    for (question, at), reply in zip(wrong, replies, strict=True):
+        score = score_reply(question, reply)
+        assert score.answer_index in {at % len(question.options), None}
+        facts: dict[str, Any] = {"rule": score.rule}
+        index = score.answer_index
+        if question is dataset.questions[3]:  # an earlier reader of ours read it otherwise
+            facts, index = {"rule": "model", "read_with": "openai:m", "reader_word": "<D>"}, (at + 1) % 4
+        rows.append(EvaluationResult(question_id=question.question_id, reply=reply, answer_index=index, metadata=facts))
+    results = _results(rows)
+    made = make_error_report(dataset, results, score_results(dataset, results))
+    quotes = re.findall(
+        r"<blockquote>(.*?)</blockquote>(?:\s*<p class=\"caption reading\">([^<]*)</p>)?", made, re.DOTALL
+    )
+    assert [re.findall(r"<mark>(.*?)</mark>", quote) for quote, _ in quotes] == [[letters[0]], [letters[1]], [], []]
+    assert [caption for _, caption in quotes] == [
+        "rule: phrase", "rule: phrase", "not read", "read by openai:m: &lt;D&gt;"
+    ]  # fmt: skip
+    (first, second, *_) = (re.sub("</?mark>", "", quote) for quote, _ in quotes)
+    assert html.unescape(first) == replies[0]
+    assert second.endswith(f"So the answer is {letters[1]}.")
+    assert "characters more" in second
 
 
 # --- the release ------------------------------------------------------------------------------------------------

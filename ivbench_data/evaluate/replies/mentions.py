@@ -19,7 +19,7 @@ _ENDS = r"[\"')\]}»」』】）*]{0,4}\s*(?:[.,;:!?)\]。、；：！？]|$|\n)
 _ALONE = rf"(?![{_W}]|[-+][A-Za-z0-9]|\.[A-Za-z](?![A-Za-z])|\+)(?<![{_W}].)(?<![A-Za-z]['.\-].)"
 _CAPITAL = re.compile(f"[A-Z]{_ALONE}")
 _SMALL = re.compile(f"[^{_W}][a-z]{_ALONE}(?={_ENDS})")
-_NAMED_SMALL = re.compile(r"\b(?:[Oo]ption|[Cc]hoice) (?:[b-hj-z]|[ai](?= (?:is|was|matches|fits)\b))(?![\w'-])")
+_NAMED_SMALL = re.compile(r"(?:option|choice) (?:[b-hj-z]|[ai](?= (?:is|was|matches|fits)\b))(?![\w'-])")
 """A small letter that the word before it shows to be none of the text's."""
 _SUFFIX = re.compile(rf"'(?:{'|'.join(SUFFIXES)})(?![a-z])")
 _KEY = re.compile(r"[\"']\s*:\s*(?:[\d.]|true|false|null|none)")
@@ -95,8 +95,9 @@ class Body:
         ends = [found.end() for found in _CAPITAL.finditer(text)]
         if small := [found.end() for found in _SMALL.finditer(f"\n{text}")]:
             ends = sorted([*ends, *(end - 1 for end in small)])
-        if "option " in self.low or "choice " in self.low:
-            ends = sorted({*ends, *(found.end() for found in _NAMED_SMALL.finditer(text))})
+        is_named = "option " in self.low or "choice " in self.low
+        if is_named and (named := [found.end() for found in _NAMED_SMALL.finditer(self.low)]):
+            ends = sorted({*ends, *(end for end in named if text[end - 1].islower())})
         for end in ends:
             if text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha() and not _SUFFIX.match(self.low, end):
                 continue

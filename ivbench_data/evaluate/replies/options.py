@@ -53,21 +53,30 @@ class Options:
     is_distinct: tuple[bool, ...]
     """Whether a sentence may be searched for an option's text: it is no common word, and in no other option unless as
     its opposite."""
-    loose: dict[str, int]
-    """Their words without articles and without "it is" in front, where no other option has them; to the position."""
-    loose_ends: frozenset[str]
-    """The last words of these."""
     are_times: bool
     """Whether an option is a time."""
     are_numbers: bool
     """Whether every option is a number."""
-    can_refuse: bool
-    """Whether an option says that nobody can say: "cannot be determined"."""
     longest: int
     """Characters of the longest option."""
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @functools.cached_property
+    def loose(self) -> dict[str, int]:
+        """Their words without articles and without "it is" in front, where no other option has them; the position."""
+        return _loosen_all(self.folded)
+
+    @functools.cached_property
+    def loose_ends(self) -> frozenset[str]:
+        """The last words of these."""
+        return frozenset(text.split()[-1] for text in self.loose)
+
+    @functools.cached_property
+    def can_refuse(self) -> bool:
+        """Whether an option says that nobody can say: "cannot be determined"."""
+        return any(Words(text).find(REFUSALS) for text in self.folded)
 
     def find_exact(self, text: str) -> int | None:
         """The one option that this is the text of: to the character, else case aside, else by value."""
@@ -145,7 +154,6 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         and not any(at != other and _is_in(text, padded[other]) for other in range(len(folded)))
         for at, text in enumerate(folded)
     )
-    loose = _loosen_all(folded)
     starts = [text.split()[0] for text in folded if text]
     return Options(
         tuple(option.strip() for option in options),
@@ -158,10 +166,7 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         not any(start[0].isdigit() for start in starts)
         and 2 * sum(start in NUMBER_WORDS for start in starts) < len(starts),
         distinct,
-        loose,
-        frozenset(text.split()[-1] for text in loose),
         any(value is not None and not NUMBER.fullmatch(text) for text, value in zip(folded, values, strict=True)),
         all(NUMBER.fullmatch(text) for text in folded),
-        any(Words(text).find(REFUSALS) for text in folded),
         max(map(len, options), default=0),
     )
