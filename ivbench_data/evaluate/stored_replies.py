@@ -143,11 +143,12 @@ def _read_lmms_eval(place: int, value: dict[str, JsonValue]) -> StoredReply:
     if "filtered_resps" not in value and "resps" not in value:
         raise ValueError("it has neither resps nor filtered_resps: it is no sample of lmms-eval")
     metrics = [item for item in value.values() if isinstance(item, dict)]
-    raw = value.get("resps", value.get("filtered_resps"))
-    said = _first_text(raw)
-    is_ours = any(isinstance(item.get("row"), dict) and "source" in item for item in metrics)
-    if said is not None and is_ours:  # our task keeps replies as JSON, so that no white space is lost
-        said = _first_text(parse_json(said.encode()))
+    filtered = _first_text(value.get("filtered_resps"))
+    said = _first_text(value["resps"]) if "resps" in value else filtered
+    if filtered is not None and any(isinstance(item.get("row"), dict) and "source" in item for item in metrics):
+        said = _first_text(
+            parse_json(filtered.encode())
+        )  # our task's filter writes JSON, so that no white space is lost
     document = value.get("doc")
     holders = [value, *metrics, *(item["row"] for item in metrics if isinstance(item.get("row"), dict))]
     holders = [*([document] if isinstance(document, dict) else []), *holders]

@@ -97,6 +97,17 @@ def test_samples_of_lmms_eval_are_matched_by_id_or_by_their_prompt(dataset: Data
     assert read_results(run.path).configuration.model == tmp_path.name
 
 
+def test_samples_of_our_own_task_are_taken_from_its_filter_which_keeps_white_space(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    said = "\n B\t"
+    ours = {"row": {"question_id": "q0", "answer_index": 1}, "source": "data/bowls", "score": 0.0}
+    line = {"doc_id": 0, "target": "x", "resps": [said.strip()], "filtered_resps": json.dumps(said), "overall": ours}
+    run = import_results(dataset, "lmms-eval", write_lines(tmp_path / "x_samples_bowls.jsonl", [line]), tmp_path)
+    assert (run.imported, run.left_out) == (1, 0)
+    assert read_results(run.path).rows["q0", 0].reply == said
+
+
 def write_sheet(path: Path, rows: list[list[str]]) -> Path:
     """A spreadsheet as programs write it: texts shared, numbers in place, empty cells left out."""
     texts = list(dict.fromkeys(cell for row in rows for cell in row))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evaluation_dataset import GRID, make_dataset, make_media
 from PIL import Image
+from recorded_replies import make_bank
 
 from ivbench_data.errors import UsageError
 from ivbench_data.evaluate.evaluation import evaluate_questions
 from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply
+from ivbench_data.evaluate.replies.parse import parse_answer
 from ivbench_data.evaluate.reply_scores import score_reply
 from ivbench_data.evaluate.results import find_results, read_results
 from ivbench_data.evaluate.scores import score_results
@@ -23,10 +26,14 @@ from ivbench_data.exports.harness import (
     HarnessOptions,
     HarnessRow,
     UnaskedRow,
+    collect_results,
     find_figures,
     find_rows,
+    gather_rows,
     score_replies,
 )
+from ivbench_data.exports.harness_figures import name_metrics
+from ivbench_data.exports.lmms_eval_task import WholeReply, score_document
 from ivbench_data.schema import Question
 from ivbench_data.workspace import Workspace
 
@@ -75,6 +82,29 @@ def test_the_same_replies_give_the_same_scorecard(tmp_path: Path) -> None:
     assert 0 < ours.overall.correct < 8
     for part in ("overall", "groups", "tasks", "overall_with_missing_as_wrong"):
         assert getattr(theirs, part) == getattr(ours, part)
+
+
+def test_the_bank_of_replies_is_read_alike_wherever_it_is_scored(tmp_path: Path) -> None:
+    dataset, replies = make_bank()
+    dataset.save(tmp_path)
+    ours = {
+        question.question_id: parse_answer(replies[question.question_id], question.options).index
+        for question in dataset.questions
+    }
+    assert len(ours) > 700
+    rows = gather_rows(dataset, Workspace(tmp_path, "bank"), HarnessOptions())
+    results = collect_results(dataset, replies)
+    assert {key: row.answer_index for (key, _), row in results.rows.items()} == ours
+    # as lmms-eval calls its task: the filter writes JSON, the document holds the question as text
+    name_of = name_metrics(rows.figures)
+    for row in rows.rows:
+        key = row.question.question_id
+        document = {
+            "record": row.question.model_dump_json(exclude_defaults=True), "profile": "default", "source": "",
+            "counts_in": [name_of[OVERALL]], "figures": [json.dumps(OVERALL)],
+        }  # fmt: skip
+        scored = score_document(document, WholeReply().apply([[replies[key]]], None))
+        assert scored[name_of[OVERALL]]["row"].get("answer_index") == ours[key], replies[key]
 
 
 def test_questions_without_media_are_rows_that_say_so(tmp_path: Path) -> None:

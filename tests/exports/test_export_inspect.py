@@ -21,11 +21,12 @@ from harness_environment import (
     run_offline,
     score_ourselves,
 )
-from recorded_replies import record_replies
+from recorded_replies import make_bank, record_replies
 
 from ivbench_data.dataset import load
 from ivbench_data.evaluate.import_results import import_results
 from ivbench_data.evaluate.prompts.asking import AskOptions
+from ivbench_data.evaluate.replies.parse import parse_answer
 from ivbench_data.evaluate.results import read_results
 from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.exports.frame_pictures import export_frames
@@ -119,6 +120,20 @@ def test_thirty_recorded_replies_score_the_same_by_the_installed_task(demo: Path
     stored = score_results(dataset, read_results(run.path), Workspace(demo, "demo"))
     for part in ("overall", "groups", "tasks", "overall_with_missing_as_wrong"):
         assert getattr(stored, part) == getattr(card, part)
+
+
+@pytest.mark.full
+def test_the_bank_of_replies_is_read_in_inspect_ai_as_by_us(tmp_path: Path) -> None:
+    python = find_python("inspect_ai")
+    dataset, replies = make_bank()
+    dataset.save(tmp_path / "root")
+    arguments = {"dataset": "bank"}
+    spec = [{"task": "ivbench_data/ivbench", "task_args": arguments, "replies": [*replies.values()]}]
+    (output,) = run_recorded(python, spec, tmp_path / "home", IVBENCH_ROOT=str(tmp_path / "root"))
+    read = {sample["id"]: sample["answer"] for sample in output["samples"]}
+    for question in dataset.questions:
+        index = parse_answer(replies[question.question_id], question.options).index
+        assert read[question.question_id] == (None if index is None else question.options[index])
 
 
 @pytest.mark.full

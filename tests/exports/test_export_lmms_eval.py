@@ -22,12 +22,15 @@ from harness_environment import (
     run_offline,
     score_ourselves,
 )
-from recorded_replies import FORMS, record_replies
+from recorded_replies import FORMS, make_bank, record_replies
 
 from ivbench_data.dataset import load
 from ivbench_data.errors import DatasetError, DatasetNotFoundError
+from ivbench_data.evaluate.import_results import import_results
 from ivbench_data.evaluate.prompts.asking import AskOptions
-from ivbench_data.evaluate.scores import Scorecard
+from ivbench_data.evaluate.replies.parse import parse_answer
+from ivbench_data.evaluate.results import read_results
+from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.exports.frame_pictures import export_frames
 from ivbench_data.exports.harness import Figure, HarnessOptions, HarnessRow
 from ivbench_data.exports.harness_figures import name_metrics
@@ -225,7 +228,7 @@ def test_thirty_recorded_replies_score_the_same_by_the_packaged_task(demo: Path,
     run_offline(
         python, "-m", "lmms_eval", "--model", "recorded", "--model_args", f"replies={tmp_path / 'replies.json'}",
         "--tasks", "ivbench_data_demo", "--include_path", found.stdout.strip(), "--limit", str(SHOWN),
-        "--output_path", tmp_path / "results",
+        "--output_path", tmp_path / "results", "--log_samples",
         home=tmp_path, cwd=tmp_path,
         IVBENCH_ROOT=str(demo), IVBENCH_FRAMES=str(tmp_path / "pictures" / DEMO_GRID.identity),
         PYTHONPATH=f"{MODEL.parent.parent.parent}:{MODEL.parent}:{tmp_path / 'recorded'}",
@@ -237,6 +240,30 @@ def test_thirty_recorded_replies_score_the_same_by_the_packaged_task(demo: Path,
     assert (len(FORMS), card.overall.evaluated) == (SHOWN, SHOWN)
     assert 8 <= card.overall.correct <= 22
     assert_the_same_figures(figures, card, name_metrics(read_figures("demo")))
+    # the stored samples, scored here, give what lmms-eval gave when it ran
+    (log,) = tmp_path.glob("results/**/*_samples_*.jsonl")
+    run = import_results(dataset, "lmms-eval", log, demo)
+    assert (run.imported, run.left_out) == (SHOWN, 0)
+    stored = score_results(dataset, read_results(run.path), Workspace(demo, "demo"))
+    for part in ("overall", "groups", "tasks", "overall_with_missing_as_wrong"):
+        assert getattr(stored, part) == getattr(card, part)
+
+
+@pytest.mark.full
+def test_the_bank_of_replies_is_read_in_lmms_eval_as_by_us(tmp_path: Path) -> None:
+    python = find_python("lmms-eval")
+    dataset, replies = make_bank()
+    dataset.save(tmp_path / "root")
+    list(export_lmms_eval(dataset, tmp_path / "out", HarnessOptions(), tmp_path / "root"))
+    spec = [{
+        "include_path": str(tmp_path / "out" / "tasks"), "task": name_task("bank"), "replies": replies, "chat": False
+    }]  # fmt: skip
+    (output,) = run_recorded(python, spec, tmp_path / "home")
+    read = {row["question_id"]: row.get("answer_index") for row in output["rows"]}
+    assert read == {
+        question.question_id: parse_answer(replies[question.question_id], question.options).index
+        for question in dataset.questions
+    }
 
 
 def read_figures(name: str) -> list[Figure]:

@@ -19,14 +19,16 @@ from harness_environment import DEMO_GRID, make_demo_root, run_offline
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from recorded_replies import RECORDED_REPLIES, is_recorded_as_right, reply_as_recorded
+from recorded_replies import RECORDED_REPLIES, is_recorded_as_right, make_bank, reply_as_recorded
 from vlmevalkit_standin import make_standin
 
 from ivbench_data.dataset import Dataset, load
 from ivbench_data.errors import DatasetError, UsageError
 from ivbench_data.evaluate.evaluation import evaluate_questions
+from ivbench_data.evaluate.import_results import import_results
 from ivbench_data.evaluate.prompts.asking import AskOptions
 from ivbench_data.evaluate.prompts.requests import Reply, Request
+from ivbench_data.evaluate.replies.parse import parse_answer
 from ivbench_data.evaluate.results import find_results, read_results
 from ivbench_data.evaluate.scores import Scorecard, score_results
 from ivbench_data.exports.harness import HarnessOptions, HarnessRow, HarnessSet
@@ -284,6 +286,31 @@ def test_the_launcher_asks_and_scores_as_the_evaluator_does(
     assert ours.overall.correct == 3
     assert output["figures"] == name_figures(ours)
     assert score_results(dataset, read_results(tmp_path / "m_r_ivbench-data.jsonl")).overall == ours.overall
+
+
+@pytest.mark.full
+def test_the_launcher_reads_the_bank_of_replies_as_we_do(tmp_path: Path, standin: Path) -> None:
+    pytest.importorskip("pandas")
+    dataset, replies = make_bank()
+    dataset.save(tmp_path / "root")
+    out = tmp_path / "out"
+    list(export_vlmevalkit(dataset, out, HarnessOptions(), tmp_path / "root"))
+    (tmp_path / "replies.json").write_text(json.dumps(replies))
+    at = ("--vlmevalkit", standin, "--replies", tmp_path / "replies.json", "--out", tmp_path / "m_r")
+    done = launch(out, *at, "--takes-videos", "yes", home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    stored = read_results(tmp_path / "m_r_ivbench-data.jsonl").rows
+    for question in dataset.questions:
+        row, reply = stored[question.question_id, 0], replies[question.question_id]
+        assert (row.reply, row.answer_index) == (reply, parse_answer(reply, question.options).index)
+    # its table, imported, scores the same
+    run = import_results(dataset, "vlmevalkit", tmp_path / "m_r.tsv", tmp_path / "root", model="m")
+    assert (run.imported, run.left_out) == (len(dataset.questions), 0)
+    imported, own = (
+        score_results(dataset, read_results(path)) for path in (run.path, tmp_path / "m_r_ivbench-data.jsonl")
+    )
+    for part in ("overall", "groups", "tasks", "overall_with_missing_as_wrong"):
+        assert getattr(imported, part) == getattr(own, part)
 
 
 def score_ourselves(tiny: tuple[Dataset, Path], replies: dict[str, str]) -> Scorecard:

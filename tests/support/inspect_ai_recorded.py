@@ -67,6 +67,7 @@ def describe(sample: Any) -> dict[str, Any]:
         "text": sample.input if isinstance(sample.input, str) else content[-1].text,
         "was_asked": any(message.role == "assistant" for message in sample.messages),
         "value": score.value if is_scored else None,
+        "answer": score.answer,
         "explanation": score.explanation,
     }
 

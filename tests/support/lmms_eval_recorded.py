@@ -92,7 +92,9 @@ def main(spec: Path, out: Path) -> None:
         manager = TaskManager(include_path=run["include_path"], include_defaults=False, model_name="recorded")
         results = simple_evaluate(model, tasks=[run["task"]], task_manager=manager, limit=run.get("limit"))
         (figures,) = results["results"].values()
-        told.append({"figures": figures, "asked": model.asked, "config": str(results["configs"])})
+        (samples,) = results["samples"].values()
+        rows = [sample["overall"]["row"] for sample in samples if isinstance(sample.get("overall"), dict)]
+        told.append({"figures": figures, "asked": model.asked, "rows": rows, "config": str(results["configs"])})
     out.write_text(json.dumps(told, allow_nan=False))
 
 

@@ -6,9 +6,12 @@ our exports. `RECORDED_REPLIES` are thirty, to the demo's first thirty questions
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
+from ivbench_data.dataset import Dataset
 from ivbench_data.evaluate.prompts.requests import Reply, Request
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
@@ -55,6 +58,31 @@ RECORDED_REPLIES: dict[str, tuple[str, str]] = {
     "quarry_2": ("https://example.org/D", ""),
 }
 """By question: the reply, and the letter that a careful reader takes it to name, "" where it names none."""
+
+WRITTEN = Path(__file__).parent.parent / "evaluate" / "replies_as_written.jsonl"
+
+
+def make_bank() -> tuple[Dataset, dict[str, str]]:
+    """A dataset that needs no media, with a question for each reply of the bank, and the replies by question."""
+    options, *rows = (json.loads(line) for line in WRITTEN.read_text("utf-8").splitlines())
+    questions, replies = [], {}
+    for number, (style, reply, name, letter) in enumerate(rows):
+        at = LETTERS.index(letter) if letter is not None else 0
+        texts = tuple(options[name])
+        questions.append(
+            Question(
+                question_id=f"bank_{number}",
+                question=f"Which is it, number {number}?",
+                options=texts,
+                answer=texts[at],
+                answer_index=at,
+                task=style,
+                source="test",
+            )
+        )
+        replies[f"bank_{number}"] = reply
+    return Dataset("bank", questions=tuple(questions)), replies
+
 
 FORMS = (
     "{right}", "{wrong}", "({right})", "{right}.", "The answer is {right}.", "The answer is {wrong}.", " {right} \n",
