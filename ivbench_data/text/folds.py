@@ -4,7 +4,7 @@
 |---|---|
 | `exact` | the code points are |
 | `folded` | they are after NFKC, without zero-width characters, case-folded, with white space collapsed |
-| `value` | both are times, ranges, lengths of time, percentages or numbers, and of the same kind and value |
+| `value` | both are times, ranges, lengths of time, percentages or numbers (also spelled), of the same kind and value |
 | `alnum` | their folded letters, marks and numbers are |
 | `set` | they list the same things, in any order (`,` `，` `、` `;` `；`) |
 
@@ -21,6 +21,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from ivbench_data.text.number_words import read_number_words
 from ivbench_data.timecodes import parse_duration, parse_location
 
 Level = Literal["exact", "folded", "value", "alnum", "set"]
@@ -142,9 +143,16 @@ def _key(text: str, level: Level) -> Hashable:
     if level == "folded":
         return folded or None
     value = read_value(text)
-    if level == "value" or value is not None:
-        return value if level == "value" else None
+    if level == "value":
+        return value or _read_spelled_number(folded)
+    if value is not None:
+        return None
     return _alnum_key(folded) if level == "alnum" else _set_key(folded)
+
+
+def _read_spelled_number(folded: str) -> TextValue | None:
+    spelled = read_number_words(folded)
+    return None if spelled is None else TextValue("number", (Fraction(spelled),))
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)

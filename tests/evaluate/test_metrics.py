@@ -22,7 +22,6 @@ from ivbench_data.evaluate.metrics.units import JudgeReplies
 from ivbench_data.evaluate.metrics.vlm2bench_metrics import read_count_like_benchmark, score_count
 from ivbench_data.evaluate.models import DEFAULT_MODEL_OPTIONS
 from ivbench_data.evaluate.prompts.requests import Reply, Request
-from ivbench_data.evaluate.replies.number_words import find_numbers
 from ivbench_data.evaluate.replies.parse import parse_true_false
 from ivbench_data.evaluate.replies.parse_numbers import parse_number
 from ivbench_data.evaluate.replies.reference_parsers import parse_before_bracket
@@ -34,6 +33,7 @@ from ivbench_data.manifests import load_manifest, manifest_names
 from ivbench_data.schema import EvaluationResult, Question
 from ivbench_data.sources.vlm2bench import read
 from ivbench_data.statistics import estimate_mean_of_strata, estimate_share
+from ivbench_data.text.number_words import find_numbers
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,9 @@ from ivbench_data.significance import binomial_tail
         "duplicate_option",
         "answer_among_distractors",
         "answer_gives_itself_away",
+        "option_placeholder",
+        "option_with_letter",
+        "option_names_others",
     ],
 )
 def test_an_honest_question_is_let_pass(tmp_path: Path, check: str) -> None:
@@ -50,6 +53,8 @@ def test_nothing_is_promised_for_a_benchmark_without_a_manifest() -> None:
         (["blue", "blue"], "exact", "warning"),
         (["EXIT", "exit"], "folded", "info"),
         (["1:61", "2:01"], "value", "warning"),
+        (["12", "Twelve"], "value", "warning"),
+        (["twenty-one", "21.0"], "value", "warning"),
         (["ice-cream", "ice cream"], "alnum", "info"),
         (["left, right", "right，left"], "set", "info"),
     ],
@@ -139,3 +144,47 @@ def test_the_binomial_tail_is_that_of_scipy(n: int, hits: int, chance: float) ->
 )
 def test_an_answer_that_does_not_stand_out(tmp_path: Path, changes: dict[str, Any]) -> None:
     assert find(make_dataset(tmp_path, make_record(**changes)), "answer_gives_itself_away") == []
+
+
+def _ask(*options: str, answer: int = 0) -> Dataset:
+    question = Question(
+        question_id="q", question="Which?", options=options, answer_index=answer, answer=options[answer], task="t",
+        source="elsewhere",
+    )  # fmt: skip
+    return Dataset("own", questions=(question,))
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", " null ", "N/A", "#N/A", "<NA>"])
+def test_what_programs_write_for_nothing_is_found_and_worst_as_the_answer(text: str) -> None:
+    (found,) = find(_ask("a swan", text, "a goose"), "option_placeholder")
+    assert (found.severity, found.evidence) == ("warning", {"indices": [1]})
+    (found,) = find(_ask("a swan", text, "a goose", answer=1), "option_placeholder")
+    assert found.severity == "error"
+
+
+def test_words_that_only_look_like_nothing_are_let_pass() -> None:
+    assert find(_ask("None", "zero", "nothing", "naan", "null and void"), "option_placeholder") == []
+
+
+def test_options_with_letters_of_their_own_are_found_and_worst_where_they_are_others() -> None:
+    (found,) = find(_ask("A. a swan", "B. a goose", "C. a duck"), "option_with_letter")
+    assert (found.severity, found.evidence) == ("warning", {"indices": [0, 1, 2], "other_letters": []})
+    (found,) = find(_ask("(B) a swan", "(A) a goose", "a duck"), "option_with_letter")
+    assert (found.severity, found.evidence["other_letters"]) == ("error", [0, 1])
+    assert find(_ask("A. Smith", "a goose", "a duck"), "option_with_letter") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Both A and B", "All of the above", "none of the above.", "Only B", "Neither (A) nor (C)", "Options A, B"],
+)
+def test_options_that_name_others_are_found(text: str) -> None:
+    (found,) = find(_ask("a swan", "a goose", "a duck", text), "option_names_others")
+    assert (found.severity, found.evidence) == ("warning", {"indices": [3]})
+
+
+@pytest.mark.parametrize(
+    "text", ["None of these", "both swans", "only a boat", "the sky above", "Team A and team B", "both"]
+)
+def test_options_that_name_no_others_are_let_pass(text: str) -> None:
+    assert find(_ask("a swan", "a goose", "a duck", text), "option_names_others") == []

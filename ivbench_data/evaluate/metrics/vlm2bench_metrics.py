@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ivbench_data.evaluate.metrics.accuracy import find_option_chance, has_options, read_number, score_option
 from ivbench_data.evaluate.metrics.units import Answer, Metric, ScoredRow, Unit, count_each_question
-from ivbench_data.evaluate.replies.number_words import NUMBER_SCALES, NUMBER_WORDS
 from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Question
 from ivbench_data.sources import read_released
+from ivbench_data.text.number_words import NUMBER_SCALES, NUMBER_WORDS
 
 
 def _reply_of(item: ScoredRow) -> str:

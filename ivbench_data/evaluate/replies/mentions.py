@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from ivbench_data.evaluate.replies.number_words import NUMBER
 from ivbench_data.evaluate.replies.options import ARTICLES, OPPOSITES, SECONDS, TIMES, Options, loosen, read_value
 from ivbench_data.evaluate.replies.phrases import ENGLISH_FOLLOWERS, ORDINALS, POSITIONS, SUFFIXES, Words
 from ivbench_data.evaluate.replies.strip import lower
 from ivbench_data.questions.option_letters import LETTERS
+from ivbench_data.text.number_words import NUMBER
 
 _W = "A-Za-z0-9\u00aa-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1eff"
 """Characters that make one word with a letter beside them; other scripts set a letter off by themselves."""

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ivbench_data.evaluate.replies.number_words import NUMBER, NUMBER_WORDS, find_numbers
 from ivbench_data.evaluate.replies.phrases import REFUSALS, Words, split_words
 from ivbench_data.evaluate.replies.strip import lower, make_plain, strip_markup
+from ivbench_data.text.number_words import NUMBER, NUMBER_WORDS, find_numbers
 
 _EDGES = " .,;:!?*_`\"'“”()[]«»「」–—-\n。、，！？；："
 _TIME = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d{1,3})?"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ivbench_data.evaluate.replies.mentions import Body, Mention
 from ivbench_data.evaluate.replies.mood import find_lead, is_stated
-from ivbench_data.evaluate.replies.number_words import NUMBER, find_numbers
 from ivbench_data.evaluate.replies.options import prepare_options
 from ivbench_data.evaluate.replies.parsed import Rule
 from ivbench_data.evaluate.replies.region import cut_run_on, find_answer
+from ivbench_data.text.number_words import NUMBER, find_numbers
 
 
 @dataclass(frozen=True)

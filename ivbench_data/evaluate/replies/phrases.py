@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from ivbench_data.evaluate.replies.languages import LANGUAGES
-from ivbench_data.evaluate.replies.number_words import NUMBER_WORDS
+from ivbench_data.text.number_words import NUMBER_WORDS
 
 _PUNCTUATION = '.,;:!?()[]{}<>|/"“”«»„…、。，：；！？।؟،؛—–·'
 _TO_SPACE = str.maketrans(dict.fromkeys(_PUNCTUATION + "\n\t", " "))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ivbench_data.dataset import Dataset
+from ivbench_data.questions.option_letters import LETTERS
 from ivbench_data.schema import Finding, Question, Repair, Severity
 from ivbench_data.significance import binomial_tail
 from ivbench_data.sources import read_released
@@ -186,6 +187,71 @@ def _find_odd_one(looks: Sequence[str | None]) -> int | None:
         return None
     lone = [look for look in set(shown) if shown.count(look) == 1]
     return looks.index(lone[0]) if len(lone) == 1 else None
+
+
+# --- options that mean something else in another order, or nothing at all ------------------------------------------
+
+_PLACEHOLDERS = frozenset(("nan", "null", "n/a", "#n/a", "<na>", "nat", "undefined"))
+_LETTERED = re.compile(r"\s*\(?([A-Z])[.):]\s+\S")
+_LETTER = r"\(?[A-J]\)?"
+_NAMES_OTHERS = re.compile(
+    rf"^(?i:both|either|neither|only|all of|none of|options?|answers?)(?: of)?(?: options?)? {_LETTER}(?![\w'])"
+    rf"(?:(?:,| and| or| nor| &)+ {_LETTER}(?![\w']))*\W*$"
+)
+_OF_THE = re.compile(r"\b(?:all|none|any|both|neither|either|some|two|one) of the (?:above|below)\b")
+
+
+def check_option_placeholder(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
+    """Options that programs write where they have nothing: "nan", "null", "n/a"."""
+    for question in dataset.questions:
+        empty = [index for index, option in enumerate(question.options) if fold(option) in _PLACEHOLDERS]
+        if empty:
+            is_answer = question.answer_index in empty
+            texts = ", ".join(quote(question.options[index]) for index in empty)
+            yield find_on(
+                question,
+                "option_placeholder",
+                "error" if is_answer else "warning",
+                f"{'the answer is' if is_answer else 'among the options is'} what programs write for nothing: {texts}",
+                {"indices": list(empty)},
+            )
+
+
+def check_option_with_letter(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
+    """Options that begin with a letter of their own, so that a reply's letter may mean either."""
+    for question in dataset.questions:
+        found = {index: _LETTERED.match(option) for index, option in enumerate(question.options)}
+        letters = {index: match[1] for index, match in found.items() if match is not None}
+        if len(set(letters.values())) < 2:
+            continue
+        others = [index for index, letter in letters.items() if letter != LETTERS[index]]
+        yield find_on(
+            question,
+            "option_with_letter",
+            "error" if others else "warning",
+            f"{len(letters)} options begin with a letter"
+            + (f", {len(others)} with another than they are shown with" if others else ", each with its own"),
+            {"indices": list(letters), "other_letters": list(others)},
+        )
+
+
+def check_option_names_others(dataset: Dataset, context: CheckContext) -> Iterator[Finding]:
+    """Options that name others by letter or place ("Both A and B", "All of the above"): true in one order alone."""
+    for question in dataset.questions:
+        named = [
+            index
+            for index, option in enumerate(question.options)
+            if _NAMES_OTHERS.search(option.strip()) or _OF_THE.search(fold(option))
+        ]
+        if named:
+            texts = ", ".join(quote(question.options[index]) for index in named)
+            yield find_on(
+                question,
+                "option_names_others",
+                "warning",
+                f"in another order of the options it means something else: {texts}",
+                {"indices": list(named)},
+            )
 
 
 # --- surface cues: what a reader sees of an option without reading it ---------------------------------------------

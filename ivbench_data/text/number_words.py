@@ -52,3 +52,9 @@ def _read_number_words(words: str) -> int:
         else:
             current += NUMBER_WORDS.get(word, 0)
     return total + current
+
+
+def read_number_words(words: str) -> int | None:
+    """The number that lower-case English words spell, "twenty-one"; None where they are anything else."""
+    found = NUMBER.fullmatch(words)
+    return _read_number_words(words) if found is not None and found["words"] else None
