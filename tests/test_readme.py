@@ -5,6 +5,7 @@ The Hub is a stand-in on loopback. What no machine can run offline is parsed, na
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -65,6 +66,9 @@ def workplace(demo_media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("questions.jsonl", "videos.jsonl", "images.jsonl"):
         (mine / name).write_bytes((folder / "data" / "ivbench" / name).read_bytes())
     (folder / "data" / "demo").symlink_to(folder / "data" / "ivbench")
+    questions = load(folder / "data" / "ivbench").questions
+    rows = [{"question_id": question.question_id, "reply": "The answer is B."} for question in questions]
+    (folder / "replies.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     monkeypatch.chdir(folder)
     monkeypatch.delenv("IVBENCH_ROOT", raising=False)
     return folder
