@@ -249,7 +249,6 @@ def test_true_and_false_are_read_by_the_same_steps(reply: str | None, index: int
 
 WRITTEN = Path(__file__).parent / "replies_as_written.jsonl"
 UNREAD = {
-    "Of the choices provided, the one that lines up with what is on screen is B.",
     "| Question | Answer |\n|---|---|\n| What does she do? | B |",
     "C is not the answer. D is.",
     "选第三个。",
@@ -264,7 +263,6 @@ UNREAD = {
     "If he waved, D. He doesn't; he falls, B.",
     "return 'B'",
     "\\begin{answer}D\\end{answer}",
-    "The 3rd one.",
 }
 """What the rules do not read yet; they may not read it wrong."""
 

@@ -98,8 +98,28 @@ def _read_ticked(body: Body) -> Reading | None:
     return Reading(LETTERS.index(body.text[ticked[0]].upper()), "leading", ticked[0], ticked[0] + 1)
 
 
+_JUDGED = re.compile(
+    r"(?<![A-Za-z])([A-J])[\"')\]]?\s*[:=–—-]\s*(true|yes|correct|right|false|no|incorrect|wrong)\b(?=\s*(?:[.,;\n|]|$))",
+    re.IGNORECASE,
+)
+
+
+def _read_judged(body: Body) -> Reading | None:
+    """The one letter that is called right where others are called wrong: "A: no. B: yes. C: no"."""
+    judged = [(found.start(1), found[2].lower() in _AFFIRMED) for found in _JUDGED.finditer(body.text)]
+    right = [at for at, is_right in judged if is_right]
+    if len(right) != 1 or len({body.text[at].upper() for at, _ in judged}) < 3:
+        return None
+    return Reading(LETTERS.index(body.text[right[0]].upper()), "leading", right[0], right[0] + 1)
+
+
+_AFFIRMED = frozenset(("true", "yes", "correct", "right"))
+
+
 def read_list(body: Body) -> Reading | None:
     """The one line of a list of options that is ticked, or that is not denied where every other is."""
+    if len(body.letters) > 2 and (judged := _read_judged(body)) is not None:
+        return judged
     if "\n" not in body.text:
         return None
     if ("[" in body.text or not body.text.isascii()) and (ticked := _read_ticked(body)) is not None:

@@ -56,7 +56,7 @@ class Options:
     are_times: bool
     """Whether an option is a time."""
     are_numbers: bool
-    """Whether every option is a number."""
+    """Whether every option is a number or a percentage, or all but one of several."""
     longest: int
     """Characters of the longest option."""
 
@@ -103,13 +103,17 @@ def read_value(text: str) -> Value | None:
     time = TIMES.fullmatch(text.removeprefix("between ").removeprefix("from "))
     if time is not None:
         return tuple(_read_seconds(part) for part in time.groups() if part)
-    if NUMBER.fullmatch(text):
+    if _is_number(text):
         return tuple(find_numbers(text))
     seconds = SECONDS.fullmatch(text)
     if seconds is None or not (last_unit := seconds[4] or (seconds[2] if not seconds[3] else "")):
         return None
     units = ((seconds[1], seconds[2] or last_unit), (seconds[3], last_unit))
     return tuple(float(number) * (60 if unit[0] == "m" else 1) for number, unit in units if number)
+
+
+def _is_number(text: str) -> bool:
+    return NUMBER.fullmatch(text.removesuffix("%").rstrip()) is not None
 
 
 def _read_seconds(time: str) -> float:
@@ -166,7 +170,7 @@ def prepare_options(options: tuple[str, ...]) -> Options:
         not any(start[0].isdigit() for start in starts)
         and 2 * sum(start in NUMBER_WORDS for start in starts) < len(starts),
         distinct,
-        any(value is not None and not NUMBER.fullmatch(text) for text, value in zip(folded, values, strict=True)),
-        all(NUMBER.fullmatch(text) for text in folded),
+        any(value is not None and not _is_number(text) for text, value in zip(folded, values, strict=True)),
+        len(folded) < 2 * sum(map(_is_number, folded)) and sum(map(_is_number, folded)) >= len(folded) - 1,
         max(map(len, options), default=0),
     )

@@ -44,7 +44,10 @@ _FIELD_NAMES = frozenset({
     "selection", "pick",
 })  # fmt: skip
 _INDEXES = frozenset(("index", "idx"))
-_TRUTH = re.compile(r"""["']([A-J])["']\s*:\s*["']?(true|false|yes|no)\b""", re.IGNORECASE)
+_TRUTH = re.compile(
+    r"""["']([A-J])["']\s*:\s*["']?(true|yes|right|correct|false|no|wrong|incorrect)\b""", re.IGNORECASE
+)
+_TRUE = frozenset(("true", "yes", "right", "correct"))
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-\s]+")
 
 _RUN_ON = re.compile(
@@ -95,14 +98,17 @@ def _find_explicit(text: str) -> Iterator[tuple[tuple[bool, int], int, int, Rule
 
 def _find_fields(text: str, begin: int) -> Iterator[tuple[tuple[bool, int], int, int, Rule]]:
     """The answer fields of a literal, and the one letter that is true where others are false."""
+    is_ranking = text.count('"label"', begin) > 1
     for field in _FIELD.finditer(text, begin):
         words = _split_key(field["quoted"] or field["bare"])
+        if is_ranking and words == ["label"]:
+            continue
         start, end = next(field.span(name) for name in ("list", "double", "single", "word") if field[name] is not None)
         if _names_an_answer(words):
             yield (bool(text[start:end].strip()), start), start, end, "field"
         elif not _INDEXES.isdisjoint(words) and _names_an_answer([word for word in words if word not in _INDEXES]):
             yield (False, start), start, start, "field"  # nobody says whether it counts from 0 or from 1
-    truths = [(found.start(1), found[2].lower() in {"true", "yes"}) for found in _TRUTH.finditer(text, begin)]
+    truths = [(found.start(1), found[2].lower() in _TRUE) for found in _TRUTH.finditer(text, begin)]
     true = [start for start, is_true in truths if is_true]
     if len(true) == 1 < len(truths):
         yield (True, true[0]), true[0], true[0] + 1, "field"

@@ -9,7 +9,7 @@ ENGLISH = (
         code="en",
         nouns="answer|ans|option|choice|letter|final|prediction|response|output|selection|conclusion|guess"
         "|pick|bet|match|solution|result|verdict|decision|answer choice|answer option|answer letter"
-        "|answer here|final answer|multiple choice answer|correct|best|most accurate",
+        "|answer here|the one that|the one which|final answer|multiple choice answer|correct|best|most accurate",
         option_words="the|option|choice|letter|answer|most likely|likely|probably|clearly|definitely|certainly"
         "|undoubtedly|unquestionably|surely|obviously|evidently|indeed|therefore|thus|still"
         "|actually|simply|just|also|then|now"
@@ -33,7 +33,9 @@ ENGLISH = (
         "|choosing|go with|opt for|pick|i think it's|i think it is|i think|i believe|i guess|i suppose"
         "|i'm confident in|this supports|which supports|this confirms|this indicates|supports"
         "|aligns with|this aligns with|which aligns with|matching|is described by|is described in"
-        "|is best described by|consistent with|in favor of|in favour of|fits|that fits is"
+        "|is best described by|is captured by|is best captured by|is best represented by"
+        "|i'd go for|i would go for|i'll go for|i go for"
+        "|let me answer with|i answer with|i'll answer with|consistent with|in favor of|in favour of|fits|that fits is"
         "|that matches is|correct one is|right one is|best one is|is it|i vote|it appears to be"
         "|it seems to be|seems to be|appears to be|looks like|it looks like|seems like|it's likely"
         "|it is likely|it's probably|it is probably|i have chosen|i've chosen|i have selected"
@@ -65,7 +67,8 @@ ENGLISH = (
         "|best describes|best matches|best fits|matches|fits|describes|accurately|aligns|corresponds"
         "|wins|is consistent|correctly|best|seems the|seems most|looks like the|seems more likely"
         "|is more likely|is more plausible|is better supported|captures this"
-        "|is better|is the better|is closer|is stronger|is preferable|fits better",
+        "|can be considered correct|can be considered the correct"
+        "|is slightly better|is better|is the better|is closer|is stronger|is preferable|fits better",
         denials="is wrong|is incorrect|is not|isn't|are wrong|are incorrect|are not|aren't|was wrong|is false"
         "|is ruled out|is out|can be ruled out|can be eliminated|is eliminated|cannot be|can't be"
         "|was not|wasn't|does not|doesn't|do not|don't|did not|didn't|were not|weren't|is never"
@@ -119,7 +122,8 @@ ENGLISH = (
         "|if i'm not mistaken|if i am not mistaken|no doubt|without a doubt|without doubt|i'm not sure"
         "|i am not sure|not sure|not only|not certain|not entirely sure|not visible|not shown"
         "|none other than|nothing other than|no other than|if i recall correctly|while watching"
-        "|says that|as said|unless i misread|unless i'm mistaken|unless i am mistaken|unless i missed something",
+        "|says that|as said|unless i misread|unless i'm mistaken|unless i am mistaken|unless i missed something"
+        "|if pressed|if pushed",
         changes="change my answer from|changing my answer from|changed my answer from|changing from|changed from"
         "|switch from|switching from|switched from|replace my earlier answer|replacing my earlier answer"
         "|replace my answer|let me revise|revised from|revising from|updating from|correcting",
