@@ -262,6 +262,8 @@ UNREAD = {
     "Only B is not contradicted by the video.",
     "If he waved, D. He doesn't; he falls, B.",
     "return 'B'",
+    "C — not entirely certain",
+    "(ⅽ)",  # a Roman numeral
     "\\begin{answer}D\\end{answer}",
 }
 """What the rules do not read yet; they may not read it wrong."""

@@ -99,7 +99,8 @@ def _read_ticked(body: Body) -> Reading | None:
 
 
 _JUDGED = re.compile(
-    r"(?<![A-Za-z])([A-J])[\"')\]]?\s*[:=–—-]\s*(true|yes|correct|right|false|no|incorrect|wrong)\b(?=\s*(?:[.,;\n|]|$))",
+    r"(?<![A-Za-z])([A-J])[\"')\]]?\s*[:：=–—-]\s*(true|yes|correct|right|false|no|incorrect|wrong|正确|正確|对|错误|錯誤|错)"
+    r"(?=\s*(?:[.,;；，。\n|]|$))",
     re.IGNORECASE,
 )
 
@@ -113,7 +114,7 @@ def _read_judged(body: Body) -> Reading | None:
     return Reading(LETTERS.index(body.text[right[0]].upper()), "leading", right[0], right[0] + 1)
 
 
-_AFFIRMED = frozenset(("true", "yes", "correct", "right"))
+_AFFIRMED = frozenset(("true", "yes", "correct", "right", "正确", "正確", "对"))
 
 
 def read_list(body: Body) -> Reading | None:

@@ -18,6 +18,7 @@ from ivbench_data.evaluate.replies.mentions import Body, Mention
 from ivbench_data.evaluate.replies.mood import MARKS, Lead, Trail, find_lead, find_trail, is_stated, offers_another
 from ivbench_data.evaluate.replies.parsed import Rule
 from ivbench_data.evaluate.replies.phrases import (
+    ASIDES,
     CHANGES,
     EXCEPTIONS,
     NEGATIONS,
@@ -119,7 +120,7 @@ def _read_statement(body: Body) -> Reading | None:
             continue
         reading = _judge(body, mention)
         if reading is not None:
-            return None if body.words.hold(RETRACTIONS, mention.end, mention.end + 2000) else reading
+            return None if body.words.hold(RETRACTIONS, mention.end, mention.end + 2000, asides=ASIDES) else reading
     return None
 
 

@@ -43,8 +43,8 @@ ENGLISH = (
         "|i'll say|the correct answer's|right answer's|i'd guess|i would guess|i'd lean"
         "|i'd lean towards|leaning towards|that'd be|it'd be"
         "|i'll take|i take|i would take|i'd take|i'm taking|i'm selecting|i am selecting|i'll answer|i will answer"
-        "|i'll opt for|i will opt for|i'd have to say|i'd have to go with|i'd bet on|i would bet on"
-        "|i bet on|i'm betting on|my bet is on|my money is on"
+        "|i'll opt for|i will opt for|i'd have to guess|i have to guess|i'd have to say|i'd have to go with"
+        "|i'd bet on|i would bet on|i bet on|i'm betting on|my bet is on|my money is on"
         "|leaning toward|i'm leaning towards|i lean towards|i'd put my money on|only leaves|that only leaves",
         conclusions="so|therefore|thus|hence|consequently|accordingly|then|sure|ok|okay|certainly|probably|likely"
         "|most likely|maybe|perhaps|possibly|definitely|clearly|yes|well|finally|final|overall"
@@ -67,7 +67,7 @@ ENGLISH = (
         "|best describes|best matches|best fits|matches|fits|describes|accurately|aligns|corresponds"
         "|wins|is consistent|correctly|best|seems the|seems most|looks like the|seems more likely"
         "|is more likely|is more plausible|is better supported|captures this"
-        "|can be considered correct|can be considered the correct"
+        "|remains|is left|is what is left|can be considered correct|can be considered the correct"
         "|is slightly better|is better|is the better|is closer|is stronger|is preferable|fits better",
         denials="is wrong|is incorrect|is not|isn't|are wrong|are incorrect|are not|aren't|was wrong|is false"
         "|is ruled out|is out|can be ruled out|can be eliminated|is eliminated|cannot be|can't be"
@@ -123,7 +123,8 @@ ENGLISH = (
         "|i am not sure|not sure|not only|not certain|not entirely sure|not visible|not shown"
         "|none other than|nothing other than|no other than|if i recall correctly|while watching"
         "|says that|as said|unless i misread|unless i'm mistaken|unless i am mistaken|unless i missed something"
-        "|if pressed|if pushed",
+        "|if pressed|if pushed|i suppose|not entirely certain|not fully sure|not completely sure|i was wrong with"
+        "|i was wrong about|i was wrong before|i was wrong earlier",
         changes="change my answer from|changing my answer from|changed my answer from|changing from|changed from"
         "|switch from|switching from|switched from|replace my earlier answer|replacing my earlier answer"
         "|replace my answer|let me revise|revised from|revising from|updating from|correcting",
