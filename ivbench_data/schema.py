@@ -305,6 +305,7 @@ _GRID = re.compile(
     rf"(?:-(?P<sampler>{'|'.join(sorted(get_args(Sampler), key=len, reverse=True))}))?"
     r"(?:-(?P<resize>bicubic|area|lanczos|bilinear))?"
     r"(?:-(?P<deinterlace>deint))?"
+    r"(?:-(?P<tone_map>tm))?"
     r"(?:-fps(?P<fps>\d+(?:\.\d+)?))?"
     r"(?:-span(?P<start>\d+(?:\.\d+)?)_(?P<end>\d+(?:\.\d+)?))?"
 )
@@ -341,6 +342,8 @@ class FrameGrid(Record):
     """swscale's filter."""
     deinterlace: bool = False
     """Whether an interlaced frame is rebuilt from the field that is shown first; other frames stay as they are."""
+    tone_map: bool = False
+    """Whether HDR (PQ, HLG) becomes SDR, by ITU-R BT.2390; SDR stays as it is."""
     fps: Annotated[float, Field(gt=0, le=1000)] | None = None
     """Frames a second to take instead of a fixed number; `nframes` is then the cap."""
     span: tuple[SpanBound, SpanBound] | None = None
@@ -384,6 +387,8 @@ class FrameGrid(Record):
             parts.append(self.resize)
         if self.deinterlace:
             parts.append("deint")
+        if self.tone_map:
+            parts.append("tm")
         if self.fps is not None:
             parts.append(f"fps{_decimal_text(self.fps)}")
         if self.span is not None:
@@ -401,7 +406,7 @@ class FrameGrid(Record):
         if match is None:
             raise ValueError(f"{identity!r} is not a grid; write frames x short side, such as 32x240 or 32x240-m28")
         values: dict[str, Any] = {name: text for name, text in match.groupdict().items() if text is not None}
-        values["deinterlace"] = "deinterlace" in values
+        values |= {name: name in values for name in ("deinterlace", "tone_map")}
         if "start" in values:
             values["span"] = (values.pop("start"), values.pop("end"))
         return cls.model_validate(values)

@@ -39,6 +39,7 @@ Examples:
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), default="linspace_round", show_default=True)
 @click.option("--resize", type=click.Choice(get_args(Resize)), default="bicubic", show_default=True)
 @click.option("--deint", is_flag=True, help="Rebuild interlaced frames from their first field.")
+@click.option("--tm", is_flag=True, help="Map the tones of HDR videos to SDR.")
 @click.option("--fps", type=NumberRange(0, 1000, min_open=True), help="Frames a second, --nframes at most.")
 @click.option("--span", type=(float, float), metavar="START END", help="Only frames shown between these seconds.")
 @click.option("--workers", type=click.IntRange(0), help="Worker processes.  [default: the cores there are]")
@@ -61,6 +62,7 @@ def command(
     sampler: Sampler,
     resize: Resize,
     deint: bool,
+    tm: bool,
     fps: float | None,
     span: tuple[float, float] | None,
     workers: int | None,
@@ -91,6 +93,7 @@ def command(
         "sampler": sampler,
         "resize": resize,
         "deinterlace": deint,
+        "tone_map": tm,
         "fps": fps,
         "span": span,
     }

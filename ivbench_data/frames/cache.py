@@ -25,6 +25,7 @@ from ivbench_data.frames.display_digest import PlainVideos, depends_on_clock, di
 from ivbench_data.frames.frame_file import Clip, FrameFileWriter, read_frame_file, write_frame_file
 from ivbench_data.frames.samplers import digest_moments, find_moments, sample_indices
 from ivbench_data.schema import CacheResult, CacheStatus, FrameGrid, Level, Record
+from ivbench_data.video.display import HDR_TRANSFERS
 from ivbench_data.video.levels import find_level, find_level_of_error, join_oddities
 from ivbench_data.withdrawals import find_withdrawal
 from ivbench_data.workers import available_cores, run_in_workers
@@ -318,6 +319,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
             raise UnreadableVideoError(_describe_change(source))
         if find_withdrawal(task.workspace.folder, task.video_id) is not None:
             raise UnreadableVideoError(f"{task.video_id} was withdrawn")
+        is_hdr = scan.display.transfer in HDR_TRANSFERS
         for grid, writer in zip(requests, writers, strict=True):
             writer.late_metadata = {
                 "decode_path": report.decode_path,
@@ -327,6 +329,7 @@ def _build(task: CacheTask, source: Path, state: _FileState | None) -> list[Cach
                 "colour_range": report.colour_range,
                 **({"sizes": ", ".join(report.sizes)} if len(report.sizes) > 1 else {}),
                 **({"first_field": ", ".join(sorted(report.fields)) or "none"} if grid.deinterlace else {}),
+                **({"tones": scan.display.transfer if is_hdr else "sdr"} if grid.tone_map else {}),
             }
     for (grid, request), writer in zip(requests.items(), writers, strict=True):
         oddities = [*_list_oddities(scan, grid), *report.describe()]
@@ -375,15 +378,18 @@ def _request_frames(task: CacheTask, scan: VideoScan) -> tuple[list[CacheResult]
             reason = f"frames of {width}×{height} are over the limit of {MAX_FRAME_PIXELS:,} pixels"
             rows.append(_row(task, grid, "failed", reason=reason))
             continue
-        requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize, grid.deinterlace)
+        requests[grid] = FrameRequest(tuple(indices), width, height, grid.resize, grid.deinterlace, grid.tone_map)
     return rows, requests
 
 
 def _list_oddities(scan: VideoScan, grid: FrameGrid) -> list[str]:
-    if not grid.deinterlace:
-        return [*scan.oddities]
-    rebuilt = "interlaced: each frame is rebuilt from the field that is shown first"
-    return [rebuilt if sentence.startswith("interlaced:") else sentence for sentence in scan.oddities]
+    instead = {
+        "interlaced": "interlaced: each frame is rebuilt from the field that is shown first"
+        if grid.deinterlace
+        else None,
+        "HDR": f"HDR: its transfer is {scan.display.transfer}; its tones are mapped to SDR" if grid.tone_map else None,
+    }
+    return [instead.get(sentence.partition(":")[0]) or sentence for sentence in scan.oddities]
 
 
 def rests_on_times(grid: FrameGrid) -> bool:

@@ -167,7 +167,7 @@ def _estimate_seconds(
     median = sorted(sample, key=lambda one: one.scan.duration_seconds)[len(sample) // 2]
     scan = median.scan
     requests = [
-        FrameRequest(tuple(indices), *grid.size_of(*scan.displayed_size), grid.resize, grid.deinterlace)
+        FrameRequest(tuple(indices), *grid.size_of(*scan.displayed_size), grid.resize, grid.deinterlace, grid.tone_map)
         for grid in grids
         if (indices := median.find_indices(grid))
     ]

@@ -38,6 +38,8 @@ _TRANSFERS = {
     10: "log316", 11: "xvycc", 12: "bt1361", 13: "srgb", 14: "bt2020-10", 15: "bt2020-12", 16: "pq", 17: "smpte428",
     18: "hlg",
 }  # fmt: skip
+HDR_TRANSFERS: Final = ("pq", "hlg")
+"""Names of the transfers of HDR."""
 _RANGES = {0: "unspecified", 1: "limited", 2: "full"}
 
 
@@ -94,9 +96,9 @@ class DisplayProperties:
         if self.crop != NO_CROP:
             sides = ", ".join(f"{name} {count}" for name, count in self.crop._asdict().items() if count)
             sentences.append(f"container crop: pixels left out as players do: {sides}")
-        if self.transfer in ("pq", "hlg"):
+        if self.transfer in HDR_TRANSFERS:
             sentences.append(
-                f"HDR: its transfer is {self.transfer}; frames are as decoded, and look washed out on screens"
+                f"HDR: its transfer is {self.transfer}; frames are as decoded, and look washed out; try -tm"
             )
         if self.field_order != "progressive":
             sentences.append(

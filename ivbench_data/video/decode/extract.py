@@ -46,11 +46,13 @@ class FrameRequest:
     """swscale's filter."""
     deinterlace: bool = False
     """Whether interlaced frames are rebuilt from the field that is shown first."""
+    tone_map: bool = False
+    """Whether HDR becomes SDR."""
 
     @property
     def size(self) -> FrameSize:
         """Width, height, filter and fields: what a frame's pixels depend on."""
-        return FrameSize(self.width, self.height, self.resize, self.deinterlace)
+        return FrameSize(self.width, self.height, self.resize, self.deinterlace, self.tone_map)
 
 
 @dataclass
@@ -286,7 +288,8 @@ def _convert(
     report: ExtractionReport,
 ) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
     """The wanted frames among those decoded, at their requests' sizes; each size of a frame is converted once."""
-    converter = FrameConverter(scan.rotation, scan.display.crop, report.fields)
+    colours = scan.display.transfer, scan.display.primaries
+    converter = FrameConverter(scan.rotation, scan.display.crop, report.fields, colours)
     report.rotation = scan.rotation
     for index, frame in decoded:
         if index not in wanted:

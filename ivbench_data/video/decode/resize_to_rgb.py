@@ -24,7 +24,8 @@ from ivbench_data.errors import VideoError
 from ivbench_data.schema import Resize
 from ivbench_data.video.container_crop import NO_CROP, Crop
 from ivbench_data.video.decode.first_field import rebuild_from_first_field
-from ivbench_data.video.display import MATRIX_NAMES
+from ivbench_data.video.decode.tone_map import PRIMARIES, map_tones
+from ivbench_data.video.display import HDR_TRANSFERS, MATRIX_NAMES
 from ivbench_data.video.rotation import Rotation
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class FrameSize(NamedTuple):
     """swscale's filter."""
     deinterlace: bool = False
     """Whether interlaced frames are rebuilt from the field that is shown first."""
+    tone_map: bool = False
+    """Whether HDR becomes SDR."""
 
 
 class FrameConverter:
@@ -68,13 +71,21 @@ class FrameConverter:
         rotation: how frames are turned.
         crop: what the container leaves out.
         fields: counts the frames that were rebuilt from their `top` or `bottom` field.
+        colours: transfer and primaries, as `DisplayProperties` names them.
     """
 
-    def __init__(self, rotation: Rotation, crop: Crop = NO_CROP, fields: Counter[str] | None = None) -> None:
+    def __init__(
+        self,
+        rotation: Rotation,
+        crop: Crop = NO_CROP,
+        fields: Counter[str] | None = None,
+        colours: tuple[str, str] = ("unspecified", "unspecified"),
+    ) -> None:
         self._rotation = rotation
         self._crop = crop
         self._fields: Counter[str] = Counter() if fields is None else fields
-        self._reformatters: dict[tuple[int, int, Resize], VideoReformatter] = {}
+        self._transfer, self._primaries = colours
+        self._reformatters: dict[tuple[int, int, Resize, bool], VideoReformatter] = {}
 
     def convert(self, frame: VideoFrame, sizes: Sequence[FrameSize]) -> list[NDArray[np.uint8]]:
         """The frame at each size: uint8 `[3, H, W]` RGB.
@@ -84,7 +95,7 @@ class FrameConverter:
         """
         try:
             plain = {wanted: self._strip(frame, wanted) for wanted in {size.deinterlace for size in sizes}}
-            return [self._scale(plain[size.deinterlace], frame, size.width, size.height, size.resize) for size in sizes]
+            return [self._scale(plain[size.deinterlace], frame, size) for size in sizes]
         except (av.error.FFmpegError, RuntimeError) as error:
             raise ValueError(f"pixels of the format {frame.format.name} cannot be converted: {error}") from error
 
@@ -95,11 +106,17 @@ class FrameConverter:
             return _strip_properties(rebuilt, self._crop)
         return _strip_properties(frame, self._crop)
 
-    def _scale(
-        self, plain: VideoFrame, frame: VideoFrame, width: int, height: int, resize: Resize
-    ) -> NDArray[np.uint8]:
-        reformatter = self._reformatters.setdefault((width, height, resize), VideoReformatter())
-        coded_width, coded_height = self._rotation.swap_sides(width, height)
+    def _scale(self, plain: VideoFrame, frame: VideoFrame, size: FrameSize) -> NDArray[np.uint8]:
+        resize = size.resize
+        is_mapped = size.tone_map and self._transfer in HDR_TRANSFERS
+        reformatter = self._reformatters.setdefault((size.width, size.height, resize, is_mapped), VideoReformatter())
+        coded_width, coded_height = self._rotation.swap_sides(size.width, size.height)
+        if is_mapped:
+            check_tones(frame, self._primaries)
+            planes = _scale_planes(reformatter, plain, frame, coded_width, coded_height, resize)
+            depth, is_full = frame.format.components[0].bits, _is_full_range(frame)
+            matrix_name = _matrix_of(frame)[0]
+            return self._display(map_tones(planes, depth, is_full, matrix_name, self._transfer, self._primaries))
         if _is_ycgco(frame):
             return self._display(_scale_ycgco(reformatter, plain, frame, coded_width, coded_height, resize))
         _, matrix = _matrix_of(frame)
@@ -139,6 +156,18 @@ def check_matrix(path: Path, frame: VideoFrame) -> None:
     )
 
 
+def check_tones(frame: VideoFrame, primaries: str) -> None:
+    """Return when the frame's HDR can become SDR.
+
+    Raises:
+        ValueError: its pixels are RGB or YCgCo, or its primaries are others than those of BT.2020 and BT.709.
+    """
+    if frame.format.is_rgb or _is_ycgco(frame):
+        raise ValueError(f"-tm maps the tones of YCbCr, not of pixels of the format {frame.format.name}")
+    if primaries not in PRIMARIES:
+        raise ValueError(f"-tm knows the primaries {', '.join(PRIMARIES)}, not {primaries}")
+
+
 def describe_colours(frame: VideoFrame) -> tuple[str, str]:
     """The matrix and the range that a frame's conversion uses: `bt709`, `bt601`, …, `rgb`; `limited` or `full`."""
     if frame.format.is_rgb:
@@ -175,6 +204,24 @@ def _scale_ycgco(
 ) -> tuple[NDArray[np.uint8], ...]:
     """Red, green and blue `[H, W]`: swscale scales alone, and the matrix is ours (ITU-T H.273, equations 50 to 57)."""
     depth = frame.format.components[0].bits
+    luma, green, orange = _scale_planes(reformatter, plain, frame, width, height, resize)
+    middle, step = 1 << depth - 1, 1 << depth - 8
+    if _is_full_range(frame):
+        black, luma_span, chroma_span = 0, (1 << depth) - 1, (1 << depth) - 1
+    else:
+        black, luma_span, chroma_span = 16 * step, 219 * step, 224 * step
+    luma = (luma - black) * chroma_span
+    green, orange = (green - middle) * luma_span, (orange - middle) * luma_span
+    unit = luma_span * chroma_span
+    mixed = (luma - green + orange, luma + green, luma - green - orange)
+    return tuple(np.clip((510 * plane + unit) // (2 * unit), 0, 255).astype(np.uint8) for plane in mixed)
+
+
+def _scale_planes(
+    reformatter: VideoReformatter, plain: VideoFrame, frame: VideoFrame, width: int, height: int, resize: Resize
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The three components at one size, int64 `[H, W]`, in the frame's own bits: swscale scales alone."""
+    depth = frame.format.components[0].bits
     scaled = reformatter.reformat(
         plain,
         width=width,
@@ -188,17 +235,8 @@ def _scale_ycgco(
         **_NATIVE_THREADS,
     )
     kind = np.uint8 if depth == 8 else np.uint16
-    luma, green, orange = (plane.astype(np.int64) for plane in _read_planes(scaled, width, height, kind)[:3])
-    middle, step = 1 << depth - 1, 1 << depth - 8
-    if _is_full_range(frame):
-        black, luma_span, chroma_span = 0, (1 << depth) - 1, (1 << depth) - 1
-    else:
-        black, luma_span, chroma_span = 16 * step, 219 * step, 224 * step
-    luma = (luma - black) * chroma_span
-    green, orange = (green - middle) * luma_span, (orange - middle) * luma_span
-    unit = luma_span * chroma_span
-    mixed = (luma - green + orange, luma + green, luma - green - orange)
-    return tuple(np.clip((510 * plane + unit) // (2 * unit), 0, 255).astype(np.uint8) for plane in mixed)
+    first, second, third = (plane.astype(np.int64) for plane in _read_planes(scaled, width, height, kind)[:3])
+    return first, second, third
 
 
 def _read_planes(frame: VideoFrame, width: int, height: int, kind: type[np.generic]) -> list[NDArray[Any]]:
