@@ -123,6 +123,18 @@ def read_planes(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:
     return [line[:, : plane.width].astype(np.uint16) for line, plane in zip(lines, frame.planes, strict=True)]
 
 
+def test_fields_that_begin_midway_are_named(tmp_path: Path) -> None:
+    parts = [write(tmp_path / f"{field}.ts", field).read_bytes() for field in ("prog", "tff")]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    (combed, plain), (_, rebuilt) = (cache_once(tmp_path, tmp_path / "joined.ts", grid) for grid in (PLAIN, REBUILT))
+    assert combed.level == "odd"
+    assert "of the frames that were taken, though the first is not" in str(combed.reason)
+    assert rebuilt.metadata["first_field"] == "top"
+    changed = [at for at in range(COUNT) if not np.array_equal(plain.frames[at], rebuilt.frames[at])]
+    assert changed
+    assert min(changed) >= COUNT // 2 - 1
+
+
 def test_progressive_frames_stay_as_they_are(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", "prog")
     (_, plain), (row, rebuilt) = (cache_once(tmp_path, path, grid) for grid in (PLAIN, REBUILT))

@@ -72,14 +72,23 @@ class ExtractionReport:
     sizes: list[str] = field(default_factory=list)
     """Sizes of the frames that were taken, as coded, in the order in which they were met."""
 
+    begins_interlaced: bool = False
+    """Whether the video's first frame is interlaced, as its display properties say."""
+    interlaced: int = 0
+    """How many of the frames that were taken are interlaced."""
     fields: Counter[str] = field(default_factory=Counter)
     """Of the frames that were rebuilt from one field: how many from the top one, and how many from the bottom one."""
 
     def describe(self) -> list[str]:
         """What is odd about the frames that were taken, a sentence each that begins with a name and a colon."""
-        if len(self.sizes) < 2:
-            return []
-        return [f"changing size: frames are {', then '.join(self.sizes)}; each is scaled to the grid's size"]
+        sentences: list[str] = []
+        if len(self.sizes) > 1:
+            sentences.append(
+                f"changing size: frames are {', then '.join(self.sizes)}; each is scaled to the grid's size"
+            )
+        if self.interlaced and not self.begins_interlaced:
+            sentences.append(f"interlaced: {self.interlaced:,} of the frames that were taken, though the first is not")
+        return sentences
 
 
 class _SelectiveError(Exception):
@@ -290,11 +299,12 @@ def _convert(
     """The wanted frames among those decoded, at their requests' sizes; each size of a frame is converted once."""
     colours = scan.display.transfer, scan.display.primaries
     converter = FrameConverter(scan.rotation, scan.display.crop, report.fields, colours)
-    report.rotation = scan.rotation
+    report.rotation, report.begins_interlaced = scan.rotation, scan.display.field_order != "progressive"
     for index, frame in decoded:
         if index not in wanted:
             continue
         check_matrix(scan.path, frame)
+        report.interlaced += frame.interlaced_frame
         if (size := f"{frame.width}×{frame.height}") not in report.sizes:
             report.sizes.append(size)
         report.colour_matrix, report.colour_range = describe_colours(frame)
