@@ -262,6 +262,11 @@ UNREAD = {
     "Only B is not contradicted by the video.",
     "If he waved, D. He doesn't; he falls, B.",
     "return 'B'",
+    "The description in C agrees with the video.",
+    "Only option C is shown.",
+    "It's clearly D, isn't it?",
+    "Correct answer is option no. 2",
+    "A, B: not shown. C: shown. D: not shown.",
     "C — not entirely certain",
     "(ⅽ)",  # a Roman numeral
     "\\begin{answer}D\\end{answer}",

@@ -35,6 +35,8 @@ def _is_in_list(body: Body, mention: Mention, listed: frozenset[int]) -> bool:
 
 def _is_named(body: Body, mention: Mention) -> bool:
     options = body.options
+    if options.are_numbers and body.low[: mention.start].endswith(("option ", "choice ")):
+        return False  # a place, or the number: nobody can say
     is_bare = not options.is_distinct[mention.option]
     if is_bare:
         value = options.values[mention.option]

@@ -62,7 +62,7 @@ _AFTER_CONFIRMATION = re.compile(
     r"\s*(?:(?:answer|option|choice|one|match|description|statement|candidate|fit|correct|right|best|suited|appropriate"
     r"|accurate|likely|plausible|suitable|logical|reasonable|possible)\s*)*"
     r"(?:[^\s\w]|$|\n|because|since|as\b|here|for\b|given|based|according|in this|in my"
-    r"|and\b|but\b|so\b|to\b|with\b|when|that\b|of\b|among)"
+    r"|and\b|but\b|so\b|to\b|with\b|when|than\b|that\b|of\b|among)"
 )
 _NO_TRAIL = frozenset(("is right", "was right", "would be right", "seems right", "looks right"))
 _CLAUSE_MARKS = ",;:(，；：、—（"
@@ -243,12 +243,17 @@ def is_stated(body: Body, mention: Mention, lead: Lead) -> bool:
     return not body.words.hold(RESTRICTIONS, mention.end, clause_end)
 
 
+_TAG_QUESTION = re.compile(r", (?:isn't it|is it not|right|correct|no|yes|doesn't it|wouldn't it)\s*")
+
+
 def _is_answered(body: Body, mention: Mention, at: int, lead: Lead) -> bool:
     """Whether the question that ends at a position counts: it is affirmed, or a statement that ends the reply."""
     rest = body.low[at : at + 40].lstrip(" \n")
     if AFFIRMATIONS.find_at_start(rest):
         return True
-    start = body.find_sentence(mention.start)[0]
+    start, end, _ = body.find_sentence(mention.start)
+    if _TAG_QUESTION.fullmatch(body.low, body.skip_closers(mention.end), end):
+        return True
     is_asked = bool(QUESTIONS.find_at_start(body.low[start : mention.start].lstrip(MARKS)))
     return not rest and not is_asked and lead.kind in {"phrase", "statement", "conclusion", "none"}
 

@@ -62,7 +62,7 @@ _LONE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _REPEATED = re.compile(r"[^\w]{0,8}([A-Za-z])(?:[^\w]{1,8}\1){1,20}[^\w]{0,8}")
-_LONE_PLACE = re.compile(r"(?:it is |it's )?(?:the )?(\w+) one\W{0,3}")
+_LONE_PLACE = re.compile(r"(?:it is |it's )?(?:the )?(\w+)(?: one)?\W{0,3}")
 """An option by its place: "the second one"; within a longer text that may be anything."""
 _LETTER_LINES = re.compile(r"(?:[A-Za-z][.) ]{0,3}\n\s*)+[A-Za-z][.) ]{0,3}")
 _ANSWER_LINE = re.compile(r"A ?: ?[\"'(]?([B-Z])\W{0,3}")
@@ -89,7 +89,7 @@ def _read_lone(body: Body) -> Reading | None:
             return Reading(int(found[1]) - 1, "option_number", start + at, start + stop)
     if body.options.are_numbered and len(text) <= 30 and (found := _LONE_PLACE.fullmatch(body.low.strip())):
         named = POSITIONS.get(f"{found[1]} option")
-        if named is not None:
+        if named is not None and body.options.find_exact(text) is None:
             return Reading(named % len(body.options) if named < 0 else named, "option_number", start, start + len(text))
     for place in body.letters[:1]:
         before, after = body.low[: place.start].strip(MARKS), body.low[place.end :].strip(MARKS + ".!。")

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from ivbench_data.evaluate.replies.languages.row import Language
 
+_CALLED = "|".join(
+    f"{verb} {right}"
+    for verb in (
+        "is", "was", "would be", "should be", "must be", "has to be", "seems to be", "appears to be", "seems",
+        "appears",
+        "is indeed", "is clearly", "is definitely", "is therefore", "is thus", "is probably", "is likely",
+    )
+    for right in (
+        "correct", "right", "accurate", "the answer", "the correct", "the right", "the best", "the accurate",
+        "the most",
+        "the option", "the choice", "the one", "my answer", "my choice", "my final",
+    )
+)  # fmt: skip
+"""What is said of the letter of an answer: "would be the accurate" answer."""
+
 ENGLISH = (
     Language(
         code="en",
@@ -44,6 +59,7 @@ ENGLISH = (
         "|i'd lean towards|leaning towards|that'd be|it'd be"
         "|i'll take|i take|i would take|i'd take|i'm taking|i'm selecting|i am selecting|i'll answer|i will answer"
         "|i'll opt for|i will opt for|i'd have to guess|i have to guess|i'd have to say|i'd have to go with"
+        "|i'd mark|i would mark|i prefer|i'd prefer|i would prefer"
         "|i'd bet on|i would bet on|i bet on|i'm betting on|my bet is on|my money is on"
         "|leaning toward|i'm leaning towards|i lean towards|i'd put my money on|only leaves|that only leaves",
         conclusions="so|therefore|thus|hence|consequently|accordingly|then|sure|ok|okay|certainly|probably|likely"
@@ -52,7 +68,8 @@ ENGLISH = (
         "|got it|answering|answered|i mean|which means|this means|that means|it follows that|i conclude"
         "|we conclude|conclude|if i had to guess|if i had to choose|if i had to pick|which gives"
         "|this gives|giving|obviously|surely|must be",
-        confirmations="is correct|is the correct|is the right|is the best|is right|is the answer|is my answer"
+        confirmations=f"{_CALLED}"
+        "|is correct|is the correct|is the right|is the best|is right|is the answer|is my answer"
         "|is my final|is my choice|would be correct|would be the correct|would be the best"
         "|would be the right|would be right|would be the answer|should be correct|must be correct"
         "|must be the|should be the|has to be correct|seems correct|seems right|seems to be correct"
@@ -124,7 +141,7 @@ ENGLISH = (
         "|none other than|nothing other than|no other than|if i recall correctly|while watching"
         "|says that|as said|unless i misread|unless i'm mistaken|unless i am mistaken|unless i missed something"
         "|if pressed|if pushed|i suppose|not entirely certain|not fully sure|not completely sure|i was wrong with"
-        "|i was wrong about|i was wrong before|i was wrong earlier",
+        "|safely say that|can say that|would say that|i was wrong about|i was wrong before|i was wrong earlier",
         changes="change my answer from|changing my answer from|changed my answer from|changing from|changed from"
         "|switch from|switching from|switched from|replace my earlier answer|replacing my earlier answer"
         "|replace my answer|let me revise|revised from|revising from|updating from|correcting",
@@ -143,6 +160,6 @@ ENGLISH = (
         "|without|between|than|it|he|she|there|only|matches|fits|unless|although|though|until|once"
         "|whereas|despite|out|again|too|overall|please|correct|therefore|thus|corresponds|aligns"
         "|describes|should|must|would|was|will|being|both|these|those|his|her|its|their|our|my|your"
-        "|thanks|definitely|probably|obviously|clearly|certainly|likely|best",
+        "|thanks|definitely|probably|obviously|clearly|certainly|likely|best|over",
     ),
 )
