@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from ivbench_data.exports.submission import ExportedSubmission as ExportedSubmission
     from ivbench_data.exports.submission import export_submission as export_submission
     from ivbench_data.fetch.download_limits import FetchLimits as FetchLimits
-    from ivbench_data.fetch.downloads import Clock as Clock
+    from ivbench_data.fetch.downloads import FetchClock as FetchClock
     from ivbench_data.fetch.downloads import fetch_videos as fetch_videos
     from ivbench_data.fetch.fetch_options import FetchOptions as FetchOptions
     from ivbench_data.frames.cache import CacheOptions as CacheOptions
@@ -168,7 +168,7 @@ _NAMES_IN = {
     "evaluate.scores": "Denominators GroupScore Scorecard score_results",
     "exports.submission": "ExportedSubmission export_submission",
     "fetch.download_limits": "FetchLimits",
-    "fetch.downloads": "Clock fetch_videos",
+    "fetch.downloads": "FetchClock fetch_videos",
     "fetch.fetch_options": "FetchOptions",
     "frames.cache": "CacheOptions cache_frames",
     "frames.frame_file": "Clip",

@@ -50,11 +50,11 @@ MAX_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
-class Clock:
+class FetchClock:
     """Time, sleep and randomness; tests pass their own.
 
     Example:
-        >>> iv.Clock().now().year >= 2026
+        >>> iv.FetchClock().now().year >= 2026
         True
     """
 
@@ -71,7 +71,7 @@ def fetch_videos(
     video_ids: Iterable[str] | None = None,
     limit: int | None = None,
     extractors: Sequence[type] | None = None,
-    clock: Clock | None = None,
+    clock: FetchClock | None = None,
 ) -> Iterator[FetchResult]:
     """Outcomes, one for each video: on disk already, downloaded now, or why not.
 
@@ -102,7 +102,7 @@ def fetch_videos(
     workspace = Workspace(Path(root) if root is not None else default_root(), dataset.name)
     sources = open_sources(dataset, workspace, options, extractors)
     fingerprints, _ = read_fingerprints(workspace.folder / FINGERPRINTS)
-    return _Run(workspace, options, sources, clock or Clock(), fingerprints).fetch(videos, limit)
+    return _Run(workspace, options, sources, clock or FetchClock(), fingerprints).fetch(videos, limit)
 
 
 def _select_videos(dataset: Dataset, video_ids: Iterable[str] | None) -> list[Video]:
@@ -125,7 +125,7 @@ class _Run:
     workspace: Workspace
     options: FetchOptions
     sources: list[Source]
-    clock: Clock
+    clock: FetchClock
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     """Content of trusted copies; a file with other content is refused."""
     closed: dict[str, str] = field(default_factory=dict)

@@ -44,7 +44,7 @@ from ivbench_data.dataset import Dataset
 from ivbench_data.errors import StorageError, UsageError
 from ivbench_data.fetch import FetchLimits, FetchOptions, fetch_videos, report_fetch
 from ivbench_data.fetch.arrival_check import find_fault
-from ivbench_data.fetch.downloads import SCRATCH_FOLDER, Clock
+from ivbench_data.fetch.downloads import SCRATCH_FOLDER, FetchClock
 from ivbench_data.fetch.fetch_ledger import read_histories
 from ivbench_data.schema import FetchResult, Question, Video
 from ivbench_data.workspace import Workspace
@@ -81,8 +81,8 @@ class FakeClock:
         self.moment += timedelta(milliseconds=1)
         return self.moment
 
-    def clock(self) -> Clock:
-        return Clock(now=self.tick, sleep=self.sleep, chance=random.Random(4).random)
+    def clock(self) -> FetchClock:
+        return FetchClock(now=self.tick, sleep=self.sleep, chance=random.Random(4).random)
 
 
 @pytest.fixture
