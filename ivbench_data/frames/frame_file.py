@@ -23,6 +23,7 @@ from io import FileIO
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any, BinaryIO, cast
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,7 +205,7 @@ def read_frame_file(path: Path, check: bool = False) -> Clip:
 
     Raises:
         CacheNotFoundError: there is no such file.
-        CacheCorruptError: it is not a frame file, or is damaged.
+        CacheCorruptError: it is not a frame file, is damaged, or has the name of another video or grid.
         EnvironmentProblemError: too many files are open, or mapped.
     """
     content, file_id = _map_file(path)
@@ -212,9 +213,19 @@ def read_frame_file(path: Path, check: bool = False) -> Clip:
         clip, header_bytes = _parse(path, content, file_id)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheCorruptError(f"{path} is not a whole frame file: {error}") from error
+    _check_name(clip)
     if check:
         _check_digests(clip, memoryview(content), header_bytes)
     return clip
+
+
+def _check_name(clip: Clip) -> None:
+    """Raise when the file is another's: it was swapped, or copied under this name."""
+    path, video_id, grid = clip.path, clip.metadata.get("video_id"), clip.metadata["grid"]
+    is_video = video_id is None or normalize("NFC", video_id) == normalize("NFC", path.stem)
+    is_grid = path.parent.parent.name != "cache" or path.parent.name == grid
+    if not (is_video and is_grid):
+        raise CacheCorruptError(f"{path} holds {grid} of {video_id!r}: it is in the wrong place; build it again")
 
 
 def _map_file(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:

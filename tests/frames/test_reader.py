@@ -284,6 +284,15 @@ def test_check_caches_names_what_is_in_the_wrong_place(cached: Path, tmp_path: P
     ((path, fault),) = check_caches(Dataset("demo"), tmp_path)
     assert path == wrong
     assert "wrong place" in str(fault)
+    with pytest.raises(CacheError, match="wrong place"):
+        read_frames("demo", "other", GRID, tmp_path)
+    wrong.rename(wrong.with_name(source.name))
+    assert len(read_frames("demo", source.stem, GRID, tmp_path).frames) == 8
+    moved = Workspace(tmp_path, "demo").cache_path(FrameGrid(nframes=9, res=32), source.stem)
+    moved.parent.mkdir()
+    moved.write_bytes(source.read_bytes())
+    with pytest.raises(CacheError, match="wrong place"):
+        read_frames("demo", source.stem, "9x32", tmp_path)
 
 
 @pytest.mark.full

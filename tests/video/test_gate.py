@@ -211,6 +211,17 @@ def test_a_copy_cut_inside_open_groups_shows_the_frames_of_the_whole(tmp_path: P
     assert agree(tmp_path, cut)[0] in ("odd", "sound")
 
 
+def test_an_open_group_of_several_slices_is_a_beginning_too(tmp_path: Path) -> None:
+    # of several slices, a decoder that may not guess calls every frame corrupt, in the whole file as in the cut
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    params = "keyint=25:min-keyint=25:open-gop=1:bframes=3:b-adapt=0:scenecut=0:slices=2"
+    options = {"preset": "fast", "crf": "10", "x264-params": params}
+    media.write_video(whole, images=media.draw_frames(75), options=options)
+    cut_at_keyframe(whole, cut, 1)
+    assert frames_of(cut) == frames_of(whole)[-len(frames_of(cut)) :]
+    assert agree(tmp_path, cut)[0] == "odd"
+
+
 def test_a_first_keyframe_that_is_damaged_is_no_beginning_in_the_middle(tmp_path: Path, plain: Path) -> None:
     path = tmp_path / "v.mp4"
     content = bytearray(plain.read_bytes())

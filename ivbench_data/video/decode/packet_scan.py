@@ -283,8 +283,9 @@ def _check_nothing_is_concealed(path: Path, limits: DecodeLimits, words: str) ->
         for frames in islice(zip_longest(*decoders), _COMPARED_FRAMES):
             if None in frames:
                 raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
-            shown = [(frame.pts, frame.is_corrupt, [bytes(plane) for plane in frame.planes]) for frame in frames]
-            if shown[0] != shown[1] or shown[0] != shown[2] or shown[0][1]:
+            shown = [(frame.pts, [bytes(plane) for plane in frame.planes]) for frame in frames]
+            # a decoder that may not guess calls frames of whole files corrupt, too: it is its bytes that count
+            if shown[0] != shown[1] or shown[0] != shown[2] or frames[0].is_corrupt or frames[1].is_corrupt:
                 raise UnreadableVideoError(f"{path.name}: it cannot be decoded: {words}")
 
 
