@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ def choose(frames: int) -> list[int]:
 # --- tools --------------------------------------------------------------------------------------------------------
 
 
-def read_by_us(path: Path, truth: Truth) -> Reading:
-    """`ivbench-data cache`, as it is called without options."""
+def read_by_us(path: Path, truth: Truth, maps_and_rebuilds: bool = False) -> Reading:
+    """`ivbench-data cache`, as it is called without options; or with `--deint --tm`."""
     from ivbench_data.dataset import Dataset
     from ivbench_data.frames.cache import CacheOptions, cache_frames
     from ivbench_data.frames.reader import read_frames
@@ -68,7 +69,9 @@ def read_by_us(path: Path, truth: Truth) -> Reading:
         videos = dataset.save(root).videos
         videos.mkdir(parents=True)
         (videos / path.name).write_bytes(path.read_bytes())
-        grid = FrameGrid(nframes=TESTED_FRAMES, res=min(truth.size))
+        grid = FrameGrid(
+            nframes=TESTED_FRAMES, res=min(truth.size), deinterlace=maps_and_rebuilds, tone_map=maps_and_rebuilds
+        )
         (row,) = cache_frames(dataset, root, [grid], CacheOptions(workers=0))
         if row.status != "done":
             raise ValueError(row.reason)
@@ -134,6 +137,7 @@ def read_by_pyav(path: Path, truth: Truth) -> Reading:
 
 TOOLS: dict[str, tuple[str, Callable[[Path, Truth], Reading]]] = {
     "ours": ("ivbench_data", read_by_us),
+    "ours, --deint --tm": ("ivbench_data", partial(read_by_us, maps_and_rebuilds=True)),
     "torchcodec": ("torchcodec", read_by_torchcodec),
     "decord": ("decord", read_by_decord),
     "OpenCV": ("cv2", read_by_opencv),
@@ -263,7 +267,7 @@ def main() -> None:
 
 def _version(tool: str) -> str:
     try:
-        return importlib.metadata.version(DISTRIBUTIONS.get(tool, tool)) if tool != "ours" else ""
+        return importlib.metadata.version(DISTRIBUTIONS.get(tool, tool)) if not tool.startswith("ours") else ""
     except importlib.metadata.PackageNotFoundError:
         return ""
 

@@ -306,11 +306,11 @@ def make_hlg(folder: Path) -> tuple[Path, Truth]:
 def make_interlaced(folder: Path) -> tuple[Path, Truth]:
     def weave() -> Iterable[Picture]:
         for number in range(FRAMES):
-            picture = draw(number)
-            picture[1::2] = draw(number + 1)[1::2]
+            picture = draw(number + 1)
+            picture[1::2] = draw(number)[1::2]
             yield picture
 
-    x264 = "tff=1:interlaced=1"
+    x264 = "bff=1"  # what frames are marked as that say nothing, whatever the encoder's options
     return encode(folder / "interlaced.mp4", weave(), options={"x264-params": x264, "flags": "+ildct+ilme"}), Truth()
 
 
