@@ -225,3 +225,17 @@ def test_the_install_command_fits_where_the_package_runs_from(monkeypatch: pytes
     assert write_install_command("fetch,eval") == "pip install 'ivbench-data[fetch,eval]'"
     assert write_install_command() == "pip install 'ivbench-data'"
     assert str(MissingDependencyError("scipy", "score")).endswith("with: pip install 'ivbench-data[score]'")
+
+
+def test_licences_name_what_is_under_the_gpl(run_cli: Callable[..., Outcome]) -> None:
+    rows = {row["package"]: row for row in json.loads(run_cli("doctor", "--licences", "--json").out)["licences"]}
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    core = {re.split(r"[^\w-]", text, maxsplit=1)[0].replace("_", "-") for text in project["dependencies"]}
+    assert core <= rows.keys()
+    assert {"mutagen", "httpcore2"} <= rows.keys()  # what yt-dlp[default] and httpx2 need
+    assert not {"pytest", "ruff", "mkdocs"} & rows.keys()
+    assert all(row["licence"] != "not stated" for row in rows.values())
+    assert not [name for name in core if "GPL" in rows[name]["licence"]]
+    shown = run_cli("doctor", "--licences")
+    assert "x264" in shown.out
+    assert re.search(r"with parts that are: .*av.*mutagen", shown.err)
