@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Outcome
+from slow_params import slowly
 
 from ivbench_data import import_dataset, read_frames
 from ivbench_data.dataset import load
@@ -142,7 +143,7 @@ def test_a_question_is_shown_its_own_core_frames_alone(root: Path) -> None:
     assert asked > 50
 
 
-@pytest.mark.parametrize("pattern", ["evidence_only", "single_frame", "evidence_removed", "shuffled_frames"])
+@pytest.mark.parametrize("pattern", ["evidence_only", "single_frame", *slowly(("evidence_removed", "shuffled_frames"))])
 def test_controls_choose_among_core_frames(root: Path, pattern: str) -> None:
     dataset = load(root / "videoespresso")
     question = next(question for question in dataset.questions if question.evidence)

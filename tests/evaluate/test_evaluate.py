@@ -595,6 +595,7 @@ def _run_model(root: Path, name: str, *more: str) -> dict[str, object]:
     return document
 
 
+@pytest.mark.full
 def test_an_edited_model_is_asked_again(root: Path) -> None:
     _write_model(root, 0)
     first = _run_model(root, "python:varying_model:answer")

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slow_params import slowly
 
 from ivbench_data.evaluate.replies.languages import LANGUAGES
 from ivbench_data.evaluate.replies.parse import parse_answer, parse_true_false
@@ -309,7 +310,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize("piece", [*HOSTILE[::3], *slowly(piece for piece in HOSTILE if piece not in HOSTILE[::3])])
 def test_a_long_text_of_anything_is_read_in_time_that_grows_with_its_length(piece: str) -> None:
     def measure(characters: int) -> float:
         return _measure_seconds([(piece * characters)[:characters]])
@@ -389,6 +390,7 @@ def _rename_letter(names: list[int], found: re.Match[str]) -> str:
     return new if letter.isupper() else new.lower()
 
 
+@pytest.mark.full
 @pytest.mark.skipif("IVBENCH_TEST_RELEASE" not in os.environ, reason="IVBENCH_TEST_RELEASE is not set")
 @pytest.mark.parametrize("style", [style for style in STYLES if style != "option text"])
 def test_every_style_is_read_for_every_letter_on_the_released_options(style: str, released: list[list[str]]) -> None:

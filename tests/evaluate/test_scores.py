@@ -462,6 +462,7 @@ def test_the_page_marks_what_a_reading_rests_on_and_names_its_rule() -> None:
 # --- the release ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.skipif("IVBENCH_TEST_RELEASE" not in os.environ, reason="IVBENCH_TEST_RELEASE is not set")
 def test_random_answers_to_the_release_are_at_chance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = ["--root", str(tmp_path)]

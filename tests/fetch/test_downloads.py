@@ -36,6 +36,7 @@ from loopback import (
     stall_after,
     truncate_to,
 )
+from slow_params import slowly
 from test_statuses import MESSAGES
 
 import ivbench_data as iv
@@ -704,7 +705,9 @@ def wait_for_part(root: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *slowly((signal.SIGTERM, signal.SIGINT))], ids=lambda number: number.name
+)
 def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(
     tmp_path: Path, server: Loopback, number: signal.Signals
 ) -> None:

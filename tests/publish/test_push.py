@@ -33,6 +33,7 @@ from loopback_hub import (
 )
 from published import make_dataset, publish, write_images
 from pushing_child import start_pusher
+from slow_params import slowly
 
 from ivbench_data.errors import (
     DatasetError,
@@ -400,9 +401,7 @@ def count_requests(hub: LoopbackHub, folder: Path, old: dict[str, bytes] | None)
 @pytest.mark.parametrize(
     "exists", [pytest.param(True, id="update"), pytest.param(False, id="first", marks=pytest.mark.full)]
 )
-@pytest.mark.parametrize(
-    "way", [way if at % 2 == 0 else pytest.param(way, marks=pytest.mark.full) for at, way in enumerate(WAYS)]
-)
+@pytest.mark.parametrize("way", [*list(WAYS)[::3], *slowly(way for way in WAYS if way not in list(WAYS)[::3])])
 def test_whatever_request_fails_others_see_the_old_or_the_new_version(
     hub: LoopbackHub, tmp_path: Path, old: Any, new: Any, way: str, exists: bool
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from conftest import Outcome
 from evaluation_dataset import GRID, make_dataset, make_media
 from fetch_media import make_video
+from slow_params import slowly
 from unprivileged import run_without_privileges
 
 from ivbench_data.dataset import Dataset, load
@@ -83,7 +84,7 @@ def to_fetch(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "root", "made")
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
+@pytest.mark.parametrize("number", [0, *slowly((1, 2, 3))])
 def test_a_fetch_that_is_under_way_does_not_restore_the_video(
     to_fetch: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -103,7 +104,7 @@ def test_a_fetch_that_is_under_way_does_not_restore_the_video(
     assert find_names(to_fetch.folder, "stays") == ["videos/stays.mp4"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, *slowly((1, 2))])
 def test_a_cache_run_that_is_under_way_writes_no_frame_of_it(
     to_fetch: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

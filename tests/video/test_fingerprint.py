@@ -324,6 +324,7 @@ def test_fingerprints_are_written_kept_and_compared(
     assert now.splitlines()[1] != first.splitlines()[1]
 
 
+@pytest.mark.full
 def test_an_interrupted_run_keeps_what_it_made(dataset: Dataset, tmp_path: Path) -> None:
     rows = write_fingerprints(dataset, tmp_path, workers=0)
     next(rows)

@@ -27,6 +27,7 @@ from faulty_media import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from slow_params import slowly
 
 from ivbench_data import cli
 from ivbench_data.dataset import Dataset
@@ -332,7 +333,7 @@ def test_what_was_decoded_whole_is_known_by_its_digest(
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("name", ["mp4.mp4", "-webm.webm", "mkv.mkv"])
+@pytest.mark.parametrize("name", ["mp4.mp4", *slowly(("-webm.webm", "mkv.mkv"))])
 def test_after_a_whole_decode_every_flipped_bit_is_found(dataset: Dataset, tmp_path: Path, name: str) -> None:
     list(verify_videos(dataset, tmp_path, "deep", HERE))
     path = tmp_path / "test/videos" / name
