@@ -35,6 +35,7 @@ from ivbench_data.video.content_match import Comparison, compare_content
 from ivbench_data.video.decode import (
     DEFAULT_LIMITS,
     DecodeLimits,
+    ExtractionReport,
     FrameRequest,
     PacketWalk,
     check_every_frame,
@@ -127,9 +128,10 @@ def check_frames(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> tuple[str
     """
     scan = scan_video(path, limits)
     indices = tuple(dict.fromkeys(round(at) for at in np.linspace(0, scan.frames - 1, CHECKED_FRAMES)))
-    for _ in iterate_frames(scan, [FrameRequest(indices, 64, 64, "bilinear")], limits=limits):
+    report = ExtractionReport()
+    for _ in iterate_frames(scan, [FrameRequest(indices, 64, 64, "bilinear")], report, limits):
         pass
-    return scan.oddities
+    return (*scan.oddities, *report.describe())
 
 
 # --- one video of a dataset -------------------------------------------------------------------------------------
