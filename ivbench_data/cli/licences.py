@@ -52,10 +52,10 @@ def _read_requirement(text: str) -> tuple[str, frozenset[str]]:
 
 def _read_licence(found: metadata.PackageMetadata) -> str:
     """The SPDX expression; else the first line of the licence's name; else the classifiers."""
-    if expression := found.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in found:
+        return found["License-Expression"]
     classifiers = [text.rpartition(" :: ")[2] for text in found.get_all("Classifier") or () if "License ::" in text]
-    stated = (found.get("License") or "").strip()
+    stated = found["License"].strip() if "License" in found else ""
     if classifiers and (not stated or "\n" in stated or stated == "UNKNOWN"):
         return ", ".join(classifiers)
     return stated.partition("\n")[0] or "not stated"
