@@ -98,7 +98,7 @@ def test_leaving_early_leaves_no_child() -> None:
     assert not _children(os.getpid())
 
 
-@pytest.mark.parametrize("seconds", [1.0, 600.0], ids=["working", "hanging"])
+@pytest.mark.parametrize("seconds", [1.0, pytest.param(600.0, marks=pytest.mark.full)], ids=["working", "hanging"])
 def test_children_end_with_a_killed_parent(seconds: float) -> None:
     code = (
         "from test_workers import sleep_then_say; from ivbench_data.workers import run_in_workers\n"

@@ -705,6 +705,7 @@ def test_a_killed_process_blocks_nobody(root: Path) -> None:
     assert not list((root / "tiny" / "ledger").glob("claim-*"))
 
 
+@pytest.mark.full
 def test_a_silent_claim_of_another_machine_is_taken_over_and_its_owner_stops(tmp_path: Path) -> None:
     results = tmp_path / "results" / "abc.jsonl"
     with RunClaim(tmp_path, results) as first:
