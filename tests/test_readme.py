@@ -158,6 +158,7 @@ def test_no_block_is_in_a_language_that_nobody_runs() -> None:
         assert languages <= {"sh", "python", "json", "text"}, page.name
 
 
+@pytest.mark.full
 def test_the_table_of_the_release_is_the_command_s(
     release_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -678,6 +678,7 @@ def _wait_until_asked(root: Path, count: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.full
 def test_two_processes_ask_every_question_once(root: Path) -> None:
     with _start_counting(root) as one, _start_counting(root) as other:
         outcomes = [(process.pid, *process.communicate(timeout=120), process.returncode) for process in (one, other)]

@@ -132,6 +132,7 @@ def test_fingerprints_are_published_where_they_are_known(demo_media: Path, tmp_p
     assert (second["sha256"], second["fingerprint"]) == (None, None)
 
 
+@pytest.mark.full
 def test_frames_and_videos_are_part_of_it_on_request(demo_media: Path, tmp_path: Path) -> None:
     dataset = import_dataset("demo", demo_media / "demo" / "raw", tmp_path)
     for part in ("videos", "images"):
@@ -358,7 +359,7 @@ publish_folder(make_dataset(), Edition({"test": ["one_0", "two_0"]}, version="2.
         pytest.param("writing the split", marks=pytest.mark.full),
         pytest.param("writing the videos", marks=pytest.mark.full),
         pytest.param("digesting", marks=pytest.mark.full),
-        "trying",
+        pytest.param("trying", marks=pytest.mark.full),
     ],
 )
 def test_a_killed_publication_leaves_the_old_folder_and_its_own_leavings_are_swept(

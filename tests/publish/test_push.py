@@ -756,6 +756,7 @@ for row in rows.cast_column("images", datasets.List(datasets.Image(decode=False)
 """
 
 
+@pytest.mark.full
 def test_what_was_pushed_is_what_others_load_by_its_name(hub: LoopbackHub, tmp_path: Path) -> None:
     pytest.importorskip("datasets", reason="datasets is not installed")
     dataset = make_dataset()

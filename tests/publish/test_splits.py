@@ -247,6 +247,7 @@ def test_near_duplicate_videos_stay_on_one_side_and_are_named(tmp_path: Path) ->
     assert any("holds no question" in told for told in parted.warnings)
 
 
+@pytest.mark.full
 def test_the_demo_s_videos_are_all_different_and_a_copy_is_found(demo_media: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     shutil.copytree(demo_media, root)

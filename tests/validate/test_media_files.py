@@ -270,6 +270,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
+@pytest.mark.full
 def test_frames_used_as_query_images_are_found_in_the_demo(demo: tuple[Dataset, Workspace], tmp_path: Path) -> None:
     dataset, workspace = demo
     planted = Workspace(tmp_path, "demo")

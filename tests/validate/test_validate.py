@@ -279,6 +279,7 @@ def test_checks_are_listed_without_a_dataset(capsys: pytest.CaptureFixture[str])
     assert "blank_option" not in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_twice_the_questions_take_twice_the_operations() -> None:
     def count_calls(dataset: Dataset) -> int:
         calls = 0

@@ -571,6 +571,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         scan_video(path)
 
 
+@pytest.mark.full
 def test_giants_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "giant.mov"
     media.write_video(path, "png", images=[np.zeros((64, 64, 3), np.uint8)], pix_fmt="gray")
